@@ -1,0 +1,45 @@
+# The two commands of the README, and what they are made of. Meson and Ninja do the building.
+#   make          build build/outrider and build/outriderd
+#   make test     unit and system tests; SANITIZE=address,undefined or SANITIZE=thread for such a build
+#   make demo     install build dependencies, build, and send mail through the lab's whole internet
+#   make lab      a shell inside the lab
+
+SANITIZE ?=
+empty :=
+comma := ,
+ifeq ($(SANITIZE),)
+BUILD ?= build
+MESON_OPTIONS =
+else
+BUILD ?= build-$(subst $(comma),-,$(SANITIZE))
+MESON_OPTIONS = -Db_sanitize=$(SANITIZE) -Dbuildtype=debug
+endif
+ifneq ($(CI),)
+MESON_OPTIONS += -Dwerror=true
+endif
+
+all: $(BUILD)/build.ninja
+	ninja -C $(BUILD)
+	@ln -sfn cli/outrider $(BUILD)/outrider
+	@ln -sfn daemon/outriderd $(BUILD)/outriderd
+
+$(BUILD)/build.ninja:
+	meson setup $(BUILD) $(MESON_OPTIONS)
+
+deps:
+	tools/install-deps
+
+test: all
+	tools/run-tests $(BUILD)
+
+demo: deps
+	$(MAKE) all
+	tools/run-in-lab $(BUILD) demo
+
+lab: all
+	tools/run-in-lab $(BUILD) shell
+
+clean:
+	rm -rf build build-*
+
+.PHONY: all deps test demo lab clean

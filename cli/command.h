@@ -1,0 +1,29 @@
+/*
+ * command.h - the subcommands of outrider: one file each, found through one table in main.c.
+ */
+#ifndef OTR_CLI_COMMAND_H
+#define OTR_CLI_COMMAND_H
+
+#include <outrider/base.h>
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <sysexits.h>
+
+/* argv[0] is the last word of the command ("policy" for "lint policy"); returns an exit status of sysexits. */
+typedef int otr_command(int argc, char **argv);
+
+otr_command otr_cmd_query, otr_cmd_lint_policy, otr_cmd_lint_record, otr_cmd_lint_tlsrpt, otr_cmd_lint_tlsa,
+    otr_cmd_lint_domain, otr_cmd_tlsa_match;
+
+/* "outrider: WHAT: WHY" on standard error; returns status, so that a command can `return otr_complain(...)`. */
+int otr_complain(int status, const char *what, const char *why, ...) OUTRIDER_PRINTF(3, 4);
+
+/* Read a file, or standard input for "-", up to limit octets. NULL after complaining; *len receives the length. */
+char *otr_read_input(const char *path, size_t limit, size_t *len, int *status);
+
+/* Print a jansson value compactly (sorted as inserted) with a newline, and release it. Returns status. */
+struct json_t;
+int otr_print_json(struct json_t *value, int status);
+
+#endif

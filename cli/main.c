@@ -1,0 +1,61 @@
+/*
+ * main.c - outrider: finds the subcommand and hands over. What a subcommand takes and prints is in its own file.
+ */
+#include "cli/command.h"
+
+#include <string.h>
+
+static const struct command {
+    const char *first;
+    const char *second; /* NULL: a command of one word */
+    otr_command *run;
+    const char *summary;
+} commands[] = {
+    { "query", NULL, otr_cmd_query, "what applies when mail goes to a destination" },
+    { "lint", "policy", otr_cmd_lint_policy, "check an MTA-STS policy" },
+    { "lint", "record", otr_cmd_lint_record, "check an _mta-sts TXT record" },
+    { "lint", "tlsrpt", otr_cmd_lint_tlsrpt, "check an _smtp._tls TXT record" },
+    { "lint", "tlsa", otr_cmd_lint_tlsa, "check TLSA records" },
+    { "lint", "domain", otr_cmd_lint_domain, "check domain names and show their normal form" },
+    { "tlsa", "match", otr_cmd_tlsa_match, "do these TLSA records authenticate this chain" },
+};
+#define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
+
+static void print_usage(FILE *to)
+{
+    fputs("usage: outrider COMMAND [OPTION...] [ARGUMENT...]\n\n", to);
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        fprintf(to, "  %s%s%-*s %s\n", commands[i].first, commands[i].second ? " " : "",
+                (int)(14 - strlen(commands[i].first)), commands[i].second ? commands[i].second : "",
+                commands[i].summary);
+    fputs("\nEach command explains itself with --help; see outrider(1).\n", to);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_usage(stderr);
+        return EX_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        print_usage(stdout);
+        return EX_OK;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("outrider %s\n", OUTRIDER_VERSION);
+        return EX_OK;
+    }
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        const struct command *c = &commands[i];
+
+        if (strcmp(argv[1], c->first) != 0)
+            continue;
+        if (c->second == NULL)
+            return c->run(argc - 1, argv + 1);
+        if (argc > 2 && strcmp(argv[2], c->second) == 0)
+            return c->run(argc - 2, argv + 2);
+    }
+    fprintf(stderr, "outrider: %s%s%s: no such command; \"outrider --help\" lists them\n", argv[1],
+            argc > 2 && argv[2][0] != '-' ? " " : "", argc > 2 && argv[2][0] != '-' ? argv[2] : "");
+    return EX_USAGE;
+}

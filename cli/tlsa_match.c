@@ -1,0 +1,7 @@
+#include "cli/command.h"
+
+int otr_cmd_tlsa_match(int argc, char **argv)
+{
+    (void)argc;
+    return otr_complain(EX_UNAVAILABLE, argv[0], "not built yet");
+}

@@ -1,0 +1,71 @@
+/*
+ * clock.c - wall time held up by the boot-time clock.
+ */
+#include "base/clock.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+
+static int64_t read_clock(clockid_t id)
+{
+    struct timespec ts;
+
+    clock_gettime(id, &ts);
+    return ts.tv_sec;
+}
+
+void otr_clock_init(otr_clock *clock, otr_time floor)
+{
+    int64_t boot = read_clock(CLOCK_BOOTTIME);
+    int64_t wall = read_clock(CLOCK_REALTIME);
+
+    atomic_init(&clock->lead, (wall > floor ? wall : floor) - boot);
+    atomic_init(&clock->fixed, 0);
+}
+
+otr_time otr_clock_now(otr_clock *clock)
+{
+    int64_t fixed = atomic_load_explicit(&clock->fixed, memory_order_relaxed);
+    int64_t boot, wall, lead;
+
+    if (fixed != 0)
+        return fixed;
+    boot = read_clock(CLOCK_BOOTTIME);
+    wall = read_clock(CLOCK_REALTIME);
+    lead = atomic_load_explicit(&clock->lead, memory_order_relaxed);
+    /* The lead only grows: a wall clock set forward is believed, one set back is not. */
+    while (wall - boot > lead &&
+           !atomic_compare_exchange_weak_explicit(&clock->lead, &lead, wall - boot, memory_order_relaxed,
+                                                  memory_order_relaxed))
+        ;
+    return boot + (wall - boot > lead ? wall - boot : lead);
+}
+
+void otr_clock_set(otr_clock *clock, otr_time now)
+{
+    atomic_store(&clock->fixed, now);
+}
+
+const char *otr_time_text(otr_time t, char text[OTR_TIME_TEXT])
+{
+    time_t seconds = (time_t)t;
+    struct tm tm;
+
+    if (gmtime_r(&seconds, &tm) == NULL || strftime(text, OTR_TIME_TEXT, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+        snprintf(text, OTR_TIME_TEXT, "1970-01-01T00:00:00Z");
+    return text;
+}
+
+const char *otr_span_text(int64_t seconds, char text[OTR_TIME_TEXT])
+{
+    if (seconds >= 86400)
+        snprintf(text, OTR_TIME_TEXT, "%" PRId64 "d %" PRId64 "h", seconds / 86400, seconds % 86400 / 3600);
+    else if (seconds >= 3600)
+        snprintf(text, OTR_TIME_TEXT, "%" PRId64 "h %" PRId64 "m", seconds / 3600, seconds % 3600 / 60);
+    else if (seconds >= 60)
+        snprintf(text, OTR_TIME_TEXT, "%" PRId64 "m", seconds / 60);
+    else
+        snprintf(text, OTR_TIME_TEXT, "%" PRId64 "s", seconds);
+    return text;
+}

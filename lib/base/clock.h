@@ -1,0 +1,36 @@
+/*
+ * clock.h - the time, which never runs backwards. Policies expire by wall time, and a clock that is set
+ * back must not lengthen their lives (a machine whose clock was wrong, an attacker on NTP): once a time
+ * was seen, later readings continue from it by the boot-time clock.
+ *
+ * Units: seconds since 1970-01-01 UTC. Threads: a clock may be read by any number of threads.
+ * Tests set a clock with otr_clock_set(); it then stands still until it is set again.
+ */
+#ifndef OTR_BASE_CLOCK_H
+#define OTR_BASE_CLOCK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdatomic.h>
+
+typedef int64_t otr_time;
+
+typedef struct otr_clock {
+    _Atomic int64_t lead;  /* how far ahead of the boot-time clock we are */
+    _Atomic int64_t fixed; /* a time that a test has set; 0: none */
+} otr_clock;
+
+/* Start a clock that never shows less than `floor` (the latest time a former run has seen; 0 if none). */
+void otr_clock_init(otr_clock *clock, otr_time floor);
+otr_time otr_clock_now(otr_clock *clock);
+void otr_clock_set(otr_clock *clock, otr_time now);
+
+/* RFC 3339 in UTC, "2026-11-23T22:00:00Z"; room for the NUL included. */
+#define OTR_TIME_TEXT 32
+const char *otr_time_text(otr_time t, char text[OTR_TIME_TEXT]);
+
+/* "3d 4h", "12m", "45s": a length of time for people. */
+const char *otr_span_text(int64_t seconds, char text[OTR_TIME_TEXT]);
+
+#endif

@@ -1,0 +1,52 @@
+/*
+ * unbound.h - the validating resolver: libunbound on a libevent base.
+ */
+#ifndef OTR_DNS_UNBOUND_H
+#define OTR_DNS_UNBOUND_H
+
+#include "dns/resolver.h"
+
+typedef struct otr_stub_zone {
+    const char *name;                    /* normal form; "." for the root */
+    const char *const *addresses;        /* "192.0.2.1", "192.0.2.1@5353", "2001:db8::1"; NULL-terminated */
+} otr_stub_zone;
+
+/* Settings; all pointers are borrowed until otr_unbound_new() returns. */
+typedef struct otr_unbound_options {
+    bool is_recursive;               /* from the root hints instead of through forwarders */
+    const char *const *forwarders;   /* "ADDR" or "ADDR@PORT"; NULL or empty: those of resolv_conf */
+    const char *resolv_conf;         /* default "/etc/resolv.conf"; followed when it changes or is replaced */
+    const char *root_hints;          /* default "/usr/share/dns/root.hints" */
+    const char *trust_anchor;        /* default "/usr/share/dns/root.key" */
+    const char *const *extra_anchors; /* more files of DS or DNSKEY records; NULL-terminated or NULL */
+    const otr_stub_zone *stubs;      /* ends with a NULL name; or NULL */
+    bool allow_localhost;            /* servers on loopback may be asked (always on for forwarders there) */
+    unsigned timeout_ms;             /* for one query, all of its retries included */
+} otr_unbound_options;
+#define OTR_UNBOUND_OPTIONS_INIT \
+    { .resolv_conf = "/etc/resolv.conf", .root_hints = "/usr/share/dns/root.hints", \
+      .trust_anchor = "/usr/share/dns/root.key", .timeout_ms = 12000 }
+
+/*
+ * Returns OUTRIDER_OK, OUTRIDER_E_IO (a file cannot be read or holds no anchor: diag names it),
+ * OUTRIDER_E_CONFIG or OUTRIDER_E_NOMEM. The resolver borrows base, which outlives it.
+ */
+outrider_err otr_unbound_new(struct event_base *base, const otr_unbound_options *options, otr_resolver **resolver,
+                             outrider_diag *diag);
+
+/*
+ * Start-up self-test (DNS-01): does the upstream pass on what validation needs? Asks for names below the
+ * trust anchor and tells, in a postmaster's words, what is wrong and what it costs. done() is called once,
+ * from the event loop.
+ */
+typedef enum otr_selftest_result {
+    OTR_SELFTEST_OK,
+    OTR_SELFTEST_STRIPPED,    /* the upstream strips signatures: every signed domain looks bogus, mail waits */
+    OTR_SELFTEST_UNREACHABLE, /* no answer at all */
+    OTR_SELFTEST_NO_ANCHOR,   /* the root looks insecure: no trust anchor covers it, DANE is off */
+} otr_selftest_result;
+extern const char *const otr_selftest_names[];
+typedef void otr_selftest_done(void *arg, otr_selftest_result result, const char *words);
+outrider_err otr_selftest_start(otr_resolver *resolver, otr_selftest_done *done, void *arg);
+
+#endif

@@ -1,0 +1,44 @@
+/*
+ * store.h - what survives restart and kill -9: MTA-STS policies with their times, failed attempts (back-off
+ * holds across a restart, STS-FETCH-15), and the latest time seen (a clock set back while we were down
+ * lengthens no life, STS-APPLY-18). SQLite in WAL mode, schema with a version.
+ *
+ * Durability  When otr_store_put() returns OUTRIDER_OK the entry is on disk (synchronous=FULL): an enforce or testing
+ *             policy may be answered from.
+ * Threads     A store may be used by any number of threads; calls take turns. Never call it from a front thread.
+ */
+#ifndef OTR_STORE_STORE_H
+#define OTR_STORE_STORE_H
+
+#include "sts/entry.h"
+
+typedef struct otr_store otr_store;
+
+#define OTR_STORE_SCHEMA 1
+
+/*
+ * Open or create the database. Refused with a clear diagnostic, and left exactly as it is: a file that is no
+ * SQLite database, one that is damaged (quick_check), one with a newer schema, one that cannot be written.
+ * Returns OUTRIDER_OK, OUTRIDER_E_IO or OUTRIDER_E_NOMEM.
+ */
+outrider_err otr_store_open(const char *path, otr_store **store, outrider_diag *diag);
+void otr_store_close(otr_store *store);
+
+/* Write one entry (insert or replace by domain). A full or read-only disk is OUTRIDER_E_IO, and nothing is half-written. */
+outrider_err otr_store_put(otr_store *store, const otr_sts_entry *entry, outrider_diag *diag);
+
+/* Read one: *entry is NULL if there is none; else one reference for the caller, is_from_store set. */
+outrider_err otr_store_get(otr_store *store, const char *domain, otr_sts_entry **entry, outrider_diag *diag);
+
+/* Call visit() for every entry whose policy has not expired at `now`; the entry is borrowed. */
+typedef void otr_store_visit(void *arg, const otr_sts_entry *entry);
+outrider_err otr_store_each(otr_store *store, otr_time now, otr_store_visit *visit, void *arg, outrider_diag *diag);
+
+/* Remove entries whose policy and back-off have both lapsed before `now`. */
+outrider_err otr_store_sweep(otr_store *store, otr_time now, outrider_diag *diag);
+
+/* The latest time that was recorded, 0 if none; and recording it (monotone: an earlier one is ignored). */
+outrider_err otr_store_last_time(otr_store *store, otr_time *at, outrider_diag *diag);
+outrider_err otr_store_note_time(otr_store *store, otr_time now, outrider_diag *diag);
+
+#endif

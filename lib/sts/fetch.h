@@ -1,0 +1,76 @@
+/*
+ * fetch.h - one HTTPS GET of https://mta-sts.DOMAIN/.well-known/mta-sts.txt (RFC 8461 §3.3), by libcurl on
+ * the event loop. One interface, two implementations: libcurl, and a scripted one in tests.
+ *
+ * Limits: one deadline for all of it, OTR_STS_POLICY_LIMIT octets, no redirects, no caching, no proxies,
+ * TLS 1.2 or later, text/plain, no content coding. Addresses come from the caller's own lookups.
+ * Threads: as the event base: one.
+ */
+#ifndef OTR_STS_FETCH_H
+#define OTR_STS_FETCH_H
+
+#include "dns/answer.h"
+#include "sts/entry.h"
+#include "trust/anchors.h"
+
+struct event_base;
+
+#define OTR_FETCH_ADDRESS_MAX 8 /* of one policy host; the rest is not tried */
+
+typedef struct otr_address {
+    uint8_t family; /* 4 or 6 */
+    uint8_t bytes[16];
+} otr_address;
+
+/* Addresses that a policy host must not have unless configured (STS-FETCH-20): loopback, link-local, private
+ * (RFC 1918, RFC 4193), shared (RFC 6598), unspecified, multicast, and IPv4 of these kinds mapped into IPv6. */
+bool otr_address_is_private(const otr_address *address);
+
+/* "192.0.2.1" or "2001:db8::1" (RFC 5952). */
+#define OTR_ADDRESS_SIZE 46
+const char *otr_address_text(const otr_address *address, char text[OTR_ADDRESS_SIZE]);
+
+typedef struct otr_fetch_result {
+    otr_sts_failure failure;  /* NO_FAILURE, FETCH_ERROR or WEBPKI_INVALID; parsing is the caller's */
+    const char *body;         /* NO_FAILURE: body_len octets, borrowed until the callback returns */
+    size_t body_len;
+    long http_status;         /* 0 if none was received */
+    const char *reason;       /* failure in words: "HTTP status 404", "certificate has expired", ...; else "" */
+} otr_fetch_result;
+
+typedef struct otr_fetcher otr_fetcher;
+typedef struct otr_fetch otr_fetch;
+typedef void otr_fetch_done(void *arg, const otr_fetch_result *result);
+
+/*
+ * GET the policy of `domain` from one of `addresses` (at most OTR_FETCH_ADDRESS_MAX are used; both families,
+ * in order). done() is called once and never from inside; after cancel never. NULL: out of memory.
+ */
+otr_fetch *otr_fetch_start(otr_fetcher *fetcher, const char *domain, const otr_address *addresses, size_t count,
+                           const otr_anchor_set *anchors, otr_fetch_done *done, void *arg);
+void otr_fetch_cancel(otr_fetch *fetch);
+void otr_fetcher_free(otr_fetcher *fetcher); /* ends its fetches without calling back */
+
+typedef struct otr_fetcher_options {
+    unsigned timeout_ms; /* connect, TLS and body together; default 10000 */
+    uint16_t port;       /* 443; tests that may not bind it use another */
+} otr_fetcher_options;
+#define OTR_FETCHER_OPTIONS_INIT { .timeout_ms = 10000, .port = 443 }
+outrider_err otr_curl_fetcher_new(struct event_base *base, const otr_fetcher_options *options, otr_fetcher **fetcher,
+                                  outrider_diag *diag);
+
+/* What an implementation provides; it embeds these as first members. */
+struct otr_fetcher_ops {
+    otr_fetch *(*start)(otr_fetcher *, const char *domain, const otr_address *, size_t, const otr_anchor_set *,
+                        otr_fetch_done *, void *arg);
+    void (*cancel)(otr_fetch *);
+    void (*free)(otr_fetcher *);
+};
+struct otr_fetcher {
+    const struct otr_fetcher_ops *ops;
+};
+struct otr_fetch {
+    otr_fetcher *fetcher; /* borrowed */
+};
+
+#endif

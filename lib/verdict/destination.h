@@ -1,0 +1,32 @@
+/*
+ * destination.h - what a mail server asks about: a next hop as Postfix, Exim and people write it. Pure.
+ *
+ *     example.org           a domain: MX lookup, port 25
+ *     example.org:587       a domain and a port ("example.org:smtp" too)
+ *     [mx.example.org]      a host, no MX lookup (M13)
+ *     [mx.example.org]:587
+ *     [192.0.2.1], [IPv6:2001:db8::1]   an address literal: DANE and MTA-STS do not apply (M1)
+ */
+#ifndef OTR_VERDICT_DESTINATION_H
+#define OTR_VERDICT_DESTINATION_H
+
+#include "dns/name.h"
+
+#include <stdint.h>
+
+typedef enum otr_destination_kind { OTR_TO_DOMAIN, OTR_TO_HOST, OTR_TO_ADDRESS } otr_destination_kind;
+
+#define OTR_SMTP_PORT 25
+#define OTR_DESTINATION_SIZE (OTR_DOMAIN_SIZE + 16) /* room for "[name]:65535" and its NUL */
+
+typedef struct otr_destination {
+    otr_destination_kind kind;
+    char domain[OTR_DOMAIN_SIZE]; /* normal form; for an address literal its text without brackets */
+    uint16_t port;
+    char key[OTR_DESTINATION_SIZE]; /* the one spelling of this destination: cache key; port only if not 25 */
+} otr_destination;
+
+/* OUTRIDER_OK or OUTRIDER_E_SYNTAX. Bare labels ("localhost") and names with a leading dot are refused. */
+outrider_err otr_destination_parse(const char *text, size_t len, otr_destination *destination, outrider_diag *diag);
+
+#endif

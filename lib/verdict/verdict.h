@@ -1,0 +1,52 @@
+/*
+ * verdict.h - what must be verified when mail goes to a destination, and why: the one record that every
+ * output renders and none decides again. Immutable, counted by reference. Threads: any.
+ */
+#ifndef OTR_VERDICT_VERDICT_H
+#define OTR_VERDICT_VERDICT_H
+
+#include "sts/entry.h"
+#include "trust/anchors.h"
+#include "verdict/findings.h"
+
+/* The words Postfix administrators know. */
+typedef enum otr_level {
+    OTR_LEVEL_DANE_ONLY, OTR_LEVEL_DANE, OTR_LEVEL_SECURE, OTR_LEVEL_ENCRYPT, OTR_LEVEL_MAY, OTR_LEVEL_DEFER
+} otr_level;
+extern const char *const otr_level_names[]; /* "dane-only", "dane", "secure", "encrypt", "may", "defer" */
+
+/* What is required of one host (decision table, step 5). */
+typedef enum otr_requirement {
+    OTR_REQUIRE_DANE, OTR_REQUIRE_STS, OTR_REQUIRE_DANE_AND_STS, OTR_REQUIRE_TLS, OTR_OPPORTUNISTIC, OTR_SKIP
+} otr_requirement;
+extern const char *const otr_requirement_names[]; /* "DANE", "STS", "DANE+STS", "TLS", "OPP", "SKIP" */
+
+typedef struct otr_host_verdict {
+    const otr_host_finding *finding; /* borrowed from the verdict's MX finding */
+    otr_requirement requirement;
+    enum { OTR_STS_NO_PATTERNS, OTR_STS_ADMITTED, OTR_STS_NOT_ADMITTED } sts; /* JSON sts_match null, true, false */
+    bool is_sts_watched;             /* testing mode: evaluated and reported, without influence */
+    const char *reason;              /* one sentence for people */
+} otr_host_verdict;
+
+typedef struct otr_verdict {
+    otr_destination destination;
+    otr_level level;
+    const char *undeliverable;    /* enhanced status and reason where DNS says that no mail can go there at all
+                                     ("5.1.10 null MX", "5.1.2 no such domain", "5.4.4 no host has an address"); else "" */
+    otr_mx_finding *mx;           /* owned reference */
+    otr_sts_entry *entry;         /* owned reference; NULL where STS does not apply (address literal) */
+    otr_sts_finding sts;
+    const otr_host_verdict *hosts; /* mx->host_count of them, in the same order */
+    const otr_anchor_set *anchors; /* borrowed from the anchors, which outlive every verdict */
+    const char *reason;           /* one sentence for people: why this level */
+    otr_time made_at;
+    otr_time valid_until;
+    otr_arena *arena;             /* owned */
+    _Atomic unsigned refs;
+} otr_verdict;
+
+otr_verdict *otr_verdict_ref(otr_verdict *verdict);
+void otr_verdict_unref(otr_verdict *verdict); /* NULL is fine */
+
+#endif

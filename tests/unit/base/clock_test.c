@@ -1,0 +1,48 @@
+#include "base/clock.h"
+#include "support/cmocka_all.h"
+
+#include <time.h>
+
+static void never_shows_less_than_its_floor(void **state)
+{
+    otr_clock clock;
+    otr_time floor = time(NULL) + 86400;
+
+    (void)state;
+    otr_clock_init(&clock, floor);
+    assert_in_range(otr_clock_now(&clock), floor, floor + 5);
+    otr_clock_init(&clock, 0);
+    assert_in_range(otr_clock_now(&clock), time(NULL) - 1, time(NULL) + 5);
+}
+
+static void stands_where_a_test_sets_it(void **state)
+{
+    otr_clock clock;
+
+    (void)state;
+    otr_clock_init(&clock, 0);
+    otr_clock_set(&clock, 1000);
+    assert_int_equal(otr_clock_now(&clock), 1000);
+}
+
+static void prints_rfc_3339_and_spans(void **state)
+{
+    char text[OTR_TIME_TEXT];
+
+    (void)state;
+    assert_string_equal(otr_time_text(0, text), "1970-01-01T00:00:00Z");
+    assert_string_equal(otr_time_text(1795471201, text), "2026-11-23T22:00:01Z");
+    assert_string_equal(otr_span_text(59, text), "59s");
+    assert_string_equal(otr_span_text(3600, text), "1h 0m");
+    assert_string_equal(otr_span_text(90061, text), "1d 1h");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(never_shows_less_than_its_floor),
+        cmocka_unit_test(stands_where_a_test_sets_it),
+        cmocka_unit_test(prints_rfc_3339_and_spans),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
