@@ -305,13 +305,26 @@ static bool take_name(reading *r, otr_cursor *c, otr_slice *name)
     return false;
 }
 
+/* A field on a line that was refused is there all the same: no second error is to say that it is missing. */
+static void count_as_seen(reading *r, otr_slice name)
+{
+    r->has_version |= otr_slice_is(name, "version");
+    r->has_mode |= otr_slice_is(name, "mode");
+    r->has_max_age |= otr_slice_is(name, "max_age");
+    r->has_mx |= otr_slice_is(name, "mx");
+}
+
 static void read_line(reading *r, otr_slice line)
 {
     otr_cursor c = otr_cursor_over(line.ptr, line.len);
     otr_slice name, value;
 
-    if (!take_name(r, &c, &name))
+    if (!take_name(r, &c, &name)) {
+        c.at = c.begin;
+        otr_take_wsp(&c);
+        count_as_seen(r, otr_take_while(&c, is_name_char));
         return;
+    }
     otr_take_wsp(&c);
     value = (otr_slice){ .ptr = c.at, .len = (size_t)(c.end - c.at) };
     while (value.len > 0 && is_wsp(value.ptr[value.len - 1]))
@@ -322,11 +335,7 @@ static void read_line(reading *r, otr_slice line)
         read_field(r, name, value);
         return;
     }
-    /* The field is there all the same: no second error that says it is missing. */
-    r->has_version |= otr_slice_is(name, "version");
-    r->has_mode |= otr_slice_is(name, "mode");
-    r->has_max_age |= otr_slice_is(name, "max_age");
-    r->has_mx |= otr_slice_is(name, "mx");
+    count_as_seen(r, name);
 }
 
 static bool is_blank(otr_slice line)
