@@ -64,7 +64,7 @@ static void reads_presentation_format(void **state)
         { "TLSA-15 generic RDATA under the type's name", "TLSA \\# 5 030101abcd", "3 1 1 ABCD", 0, 0, NULL },
         { "TLSA-15 parentheses and comments", "mx TLSA ( 3 1 1 ; the key of 2026\n  ab\r\n\tcd ) ; end\n", "3 1 1 ABCD", 0, 0, NULL },
         { "TLSA-15 comments and empty lines around", "; next key\n\nTLSA 3 1 1 ab\n\n; end", "3 1 1 AB", 0, 0, NULL },
-        { "TLSA-01 no data", "2 1 0", "2 1 0 ", 0, 0, NULL },
+        { "TLSA-01 no data", "2 1 0", "2 1 0", 0, 0, NULL },
         { "TLSA-01 no octet at all", "TYPE52 \\# 0", "\\# 0", 0, 0, NULL },
         { "TLSA-01 two octets", "TYPE52 \\# 2 0301", "\\# 2 0301", 0, 0, NULL },
 
