@@ -90,8 +90,11 @@ static void read_entry(struct entry *e, otr_slice text, size_t index, otr_lint_f
 static void warn_outranked(const struct set *set, otr_lint_findings *findings)
 {
     for (size_t i = 0; i < set->count; i++) {
-        outrider_diag diag = { .line = (unsigned)i + 1, .column = 1,
-                               .message = "not looked at: a stronger digest stands beside it (RFC 7671 section 9)" };
+        outrider_diag diag = {
+            .line = (unsigned)i + 1,
+            .column = 1,
+            .message = "not looked at: a stronger digest stands beside it (RFC 7671 section 9)",
+        };
 
         if (set->entries[i].usability == OTR_TLSA_USABLE && !set->counts[i])
             otr_lint_add(findings, false, &diag);

@@ -95,8 +95,8 @@ static int print_result(const struct task *t, const otr_dane_result *r)
                                           number_or_null(r->depth), "reason", r->reason),
                                 status);
     else
-        printf("%s: %s\n", r->is_authenticated ? "authenticated" : r->is_usable ? "not authenticated" : "not usable",
-               r->reason);
+        printf("%s: %s\n",
+               r->is_authenticated ? "authenticated" : r->is_usable ? "not authenticated" : "not usable", r->reason);
     if (!t->json && r->matched >= 0)
         printf("record: %s\n", otr_buf_text(&matched));
     if (!t->json)
