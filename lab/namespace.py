@@ -70,15 +70,20 @@ def _mount_all(unpacked):
     """Cover what the lab writes to, and lay the files of the mail servers over the system's own."""
     _run("mount", "-t", "tmpfs", "-o", "mode=755", "lab", "/run")
     os.makedirs(HOME)
-    upper, work = f"{HOME}/etc", f"{HOME}/etc.work"
-    os.mkdir(upper)
-    os.mkdir(work)
-    _run("mount", "-t", "overlay", "-o", f"lowerdir=/etc,upperdir={upper},workdir={work}", "lab-etc", "/etc")
+    _overlay("/etc", "/etc")
     for folder in OVERLAID:
-        _run("mount", "-t", "overlay", "-o", f"lowerdir={unpacked}{folder}:{folder}", "lab-usr", folder)
+        _overlay(folder, f"{unpacked}{folder}:{folder}")
     for folder in SCRATCH:
         if os.path.isdir(folder):
             _run("mount", "-t", "tmpfs", "-o", "mode=755", "lab", folder)
+
+
+def _overlay(folder, lower):
+    """Show `lower` at `folder`; what is written there goes to the tmpfs and vanishes with it."""
+    upper, work = (f"{HOME}/overlay{kind}{folder.replace('/', '-')}" for kind in ("", ".work"))
+    os.mkdir(upper)
+    os.mkdir(work)
+    _run("mount", "-t", "overlay", "-o", f"lowerdir={lower},upperdir={upper},workdir={work}", "lab", folder)
 
 
 def _add_accounts():
