@@ -239,7 +239,7 @@ STS_ROWS = [
     Scenario(
         "sts-unlisted", "MTA-STS enforce, the only MX is not listed", zone=UNSIGNED,
         sts=Sts(mx=("mail.{domain}",)),
-        level="defer", auth=("none",), exim=DEFERRED, postfix=DEFERRED, rows="M3 A7 S6 V46",
+        level="secure", auth=("none",), exim=DEFERRED, postfix=DEFERRED, rows="M3 A7 S6 V46",
         why="a host the policy does not name gets no mail, whatever its certificate"),
     Scenario(
         "sts-second-listed", "MTA-STS enforce, only the second MX is listed", zone=UNSIGNED,
@@ -339,6 +339,16 @@ BOTH_ROWS = [
         hosts=(Host(cert="self", tlsa=("3 1 9",)),), sts=Sts(),
         level="secure", auth=("sts",), exim=DEFERRED, postfix=DEFERRED, rows="M2 A1 T2 S6 V16",
         why="unusable records are neither success nor failure, the policy still counts"),
+    Scenario(
+        "mixed-sts", "two hosts under MTA-STS enforce, the first with DANE 3 1 1",
+        hosts=(Host("mx1", 10, cert="self", tlsa=("3 1 1",)), Host("mx2", 20)), sts=Sts(),
+        level="dane-only", auth=("dane", "sts"), exim=DANE, postfix=VERIFIED, rows="M2 A1 T1 T4 S6",
+        why="each host by its own promise"),
+    Scenario(
+        "mixed-sts-broken", "two hosts under MTA-STS enforce, the first with a wrong TLSA",
+        hosts=(Host("mx1", 10, tlsa=("3 1 1 wrong",)), Host("mx2", 20)), sts=Sts(),
+        level="dane-only", auth=("dane", "sts"), exim=VERIFIED, postfix=DEFERRED, rows="M2 A1 T1 T4 S6 V67",
+        why="the second host is safe by the policy; Postfix has one level for both hosts and waits for the first"),
 ]
 
 NOTHING_ROWS = [
