@@ -47,7 +47,10 @@ def main(build, arguments):
         with Outrider(build, world, os.path.join(namespace.HOME, "outrider"), for_mtas=True) as outrider:
             tell.step("outriderd is up")
             ask_all(outrider, results, tell)
-            send_all(packages.unpacked(build), results, tell)
+            exim, postfix = Exim(), Postfix(packages.unpacked(build))
+            tell.step(f"sending with {exim.version()} and {postfix.version()}")
+            with postfix:
+                send_all(exim, postfix, results, tell)
         judge(results.values(), world)
     show(results.values())
     if options.json:
@@ -109,29 +112,17 @@ def ask_all(outrider, results, tell):
         list(pool.map(ask, results.values()))
 
 
-def send_all(unpacked, results, tell):
+def send_all(exim, postfix, results, tell):
     """Both mail servers at once, one message each to every destination."""
-    exim, postfix = Exim(), Postfix(unpacked)
-    tell.step(f"sending with {exim.version()} and {postfix.version()}")
     tell.begin(exim=len(results), postfix=len(results))
 
-    def send_exim():
-        sent = exim.send([address("exim", result) for result in results.values()], lambda _: tell.count("exim"))
+    def send(name, server):
+        sent = server.send([address(name, result) for result in results.values()], lambda _: tell.count(name))
         for result in results.values():
-            result.exim = sent[address("exim", result)]
-
-    def send_postfix():
-        postfix.start()
-        try:
-            sent = postfix.send([address("postfix", result) for result in results.values()],
-                                lambda _: tell.count("postfix"))
-        finally:
-            postfix.stop()
-        for result in results.values():
-            result.postfix = sent[address("postfix", result)]
+            setattr(result, name, sent[address(name, result)])
 
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        for running in [pool.submit(send_exim), pool.submit(send_postfix)]:
+        for running in [pool.submit(send, "exim", exim), pool.submit(send, "postfix", postfix)]:
             running.result()
 
 

@@ -101,13 +101,10 @@ class Resolver:
     def stop(self):
         self.process.stop()
 
-    def forget(self, name="."):
-        """Drop all that is cached at or below a name."""
-        subprocess.run(["unbound-control", "-c", self._config, "flush_zone", name], check=True, capture_output=True)
-        # Bogus and failed answers are kept apart, and so is what is known about servers.
-        for command in ("flush_bogus", "flush_negative"):
-            subprocess.run(["unbound-control", "-c", self._config, command], check=True, capture_output=True)
-        subprocess.run(["unbound-control", "-c", self._config, "flush_infra", "all"], check=True, capture_output=True)
+    def forget(self):
+        """Drop all that is cached. One command for the answers, one for what is known about name servers."""
+        for command in (["flush_zone", "."], ["flush_infra", "all"]):
+            subprocess.run(["unbound-control", "-c", self._config, *command], check=True, capture_output=True)
 
 
 class LameServer:

@@ -67,6 +67,13 @@ class Postfix:
     def stop(self):
         _run("postfix", "stop")
 
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
     def send(self, recipients, on_result=lambda delivery: None):
         """One message to each; returns {recipient: Delivery} when all have been tried, or time is up."""
         begin = os.path.getsize(LOG) if os.path.exists(LOG) else 0

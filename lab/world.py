@@ -3,9 +3,10 @@
     with World() as world:
         world.mx["mx.sts-enforce.example"].server = "no-starttls"     # takes effect at once
         world.policies["mta-sts.sts-enforce.example"].server = "404"
-        world.set_records("_mta-sts.sts-enforce.example", "TXT", ['"v=STSv1; id=2;"'])
+        with world.records("_mta-sts.sts-enforce.example", "TXT", ['"v=STSv1; id=2;"']): ...
 """
 
+import contextlib
 import ipaddress
 import os
 
@@ -87,18 +88,45 @@ class World:
             system.write(bundle.read())
 
     def set_records(self, owner, rtype, rdatas):
-        """Replace an RRset (none: remove it), sign, serve, and make the resolver forget."""
-        zone = self.zones.zone_of(owner)
-        zone.records.pop((zones.absolute(owner), rtype), None)
-        zone.altered.pop((zones.absolute(owner), rtype), None)
+        """Replace an RRset (none: remove it), sign, serve, and make the resolver forget. Returns what was there."""
+        zone, key = self.zones.zone_of(owner), (zones.absolute(owner), rtype)
+        before = zone.records.pop(key, [])
         if rdatas:
-            zone.add(owner, rtype, *rdatas)
+            zone.records[key] = list(rdatas)
         self.publish(zone)
+        return before
 
-    def forge_record(self, owner, rtype, rdata):
-        """Serve this in place of what was signed: bogus for everyone who validates."""
-        self.zones.alter(owner, rtype, rdata)
-        self.publish(self.zones.zone_of(owner))
+    @contextlib.contextmanager
+    def records(self, owner, rtype, rdatas):
+        """set_records for the length of a `with` block."""
+        before = self.set_records(owner, rtype, rdatas)
+        try:
+            yield
+        finally:
+            self.set_records(owner, rtype, before)
+
+    @contextlib.contextmanager
+    def forged(self, owner, rtype, rdata):
+        """For the length of a `with` block, this is served in place of what was signed: bogus for who validates."""
+        zone, key = self.zones.zone_of(owner), (zones.absolute(owner), rtype)
+        before = zone.altered.get(key)
+        zone.altered[key] = rdata
+        self.publish(zone)
+        try:
+            yield
+        finally:
+            zone.altered[key] = before
+            self.publish(zone)
+
+    @contextlib.contextmanager
+    def outage(self):
+        """For the length of a `with` block nobody resolves names for this machine."""
+        self.resolver.stop()
+        try:
+            yield
+        finally:
+            self.resolver.start()
+            self.resolver.wait()
 
     def publish(self, zone):
         """Sign and serve a zone that was changed."""
