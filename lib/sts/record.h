@@ -9,7 +9,6 @@
 #include <outrider/base.h>
 
 #define OTR_STS_ID_MAX 32
-#define OTR_STS_FIELD_NAME_MAX 32
 
 typedef struct otr_sts_record {
     otr_slice id; /* borrowed from the text; 1 to 32 letters and digits */
@@ -25,7 +24,11 @@ typedef enum otr_sts_found {
     OTR_STS_RECORD_INVALID, /* exactly one begins so and it does not parse; diag says where */
 } otr_sts_found;
 
-/* Choose among the records of an RRset. *record is written only for OTR_STS_RECORD_ONE; diag may be NULL. */
+/*
+ * Choose among the records of an RRset. *record is written only for OTR_STS_RECORD_ONE; diag may be NULL and is
+ * filled for every other outcome: its line is the number of the record in the RRset, from 1, and for
+ * OTR_STS_RECORD_NONE it is about the record that came closest.
+ */
 otr_sts_found otr_sts_record_find(const otr_slice *txts, size_t count, otr_sts_record *record, outrider_diag *diag);
 
 #endif
