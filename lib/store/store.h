@@ -24,13 +24,19 @@ typedef struct otr_store otr_store;
 outrider_err otr_store_open(const char *path, otr_store **store, outrider_diag *diag);
 void otr_store_close(otr_store *store);
 
-/* Write one entry (insert or replace by domain). A full or read-only disk is OUTRIDER_E_IO, and nothing is half-written. */
+/* Write one entry (insert or replace by domain; one with nothing to keep is removed). A full or read-only disk is OUTRIDER_E_IO, and nothing is half-written. */
 outrider_err otr_store_put(otr_store *store, const otr_sts_entry *entry, outrider_diag *diag);
 
-/* Read one: *entry is NULL if there is none; else one reference for the caller, is_from_store set. */
+/*
+ * Read one: *entry is NULL if there is none; else one reference for the caller, is_from_store set. A row that
+ * cannot be believed (its policy does not parse, its times do not fit) is OUTRIDER_E_SYNTAX and gives no entry.
+ */
 outrider_err otr_store_get(otr_store *store, const char *domain, otr_sts_entry **entry, outrider_diag *diag);
 
-/* Call visit() for every entry whose policy has not expired at `now`; the entry is borrowed. */
+/*
+ * Call visit() for every entry whose policy has not expired at `now`; the entry is borrowed. visit() must not call the
+ * store. After OUTRIDER_E_SYNTAX all good rows were visited, and diag tells of the first that was not.
+ */
 typedef void otr_store_visit(void *arg, const otr_sts_entry *entry);
 outrider_err otr_store_each(otr_store *store, otr_time now, otr_store_visit *visit, void *arg, outrider_diag *diag);
 

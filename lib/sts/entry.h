@@ -87,8 +87,19 @@ typedef struct otr_sts_finding {
     const char *error;      /* "" if none */
 } otr_sts_finding;
 
-/* The finding of an entry at `now`; `is_pending` says that a first look is still under way (S11). */
+/*
+ * The finding of an entry at `now`; `is_pending` says that a first look is still under way (S11). A policy with
+ * max_age 0 applies for as long as the attempt that fetched it may last, and to no later one (STS-BODY-09).
+ */
+#define OTR_STS_ATTEMPT_SPAN 15 /* s; the longest that an answer is waited for */
 otr_sts_finding otr_sts_entry_finding(const otr_sts_entry *entry, otr_time now, bool is_pending);
+
+/* Whether a policy is on hand that has not expired (the time it holds is [fetched_at, expires_at)). */
+bool otr_sts_entry_is_unexpired(const otr_sts_entry *entry, otr_time now);
+
+/* Whether refreshes have failed often enough to tell the operator: an unexpired policy, not "none" (STS-APPLY-15). */
+#define OTR_STS_ALARM_FAILURES 3 /* in a row */
+bool otr_sts_entry_is_alarming(const otr_sts_entry *entry, otr_time now);
 
 /*
  * What is due at `now`, as a pure function of the entry: nothing, a look at the record, or (with or without a
@@ -105,7 +116,7 @@ typedef struct otr_sts_pace {
 typedef enum otr_sts_due { OTR_STS_DUE_NOTHING, OTR_STS_DUE_RECORD, OTR_STS_DUE_POLICY } otr_sts_due;
 otr_sts_due otr_sts_entry_due(const otr_sts_entry *entry, const otr_sts_pace *pace, otr_time now);
 
-/* When something will next be due; never in the past. */
+/* When a timer should ask again what is due; never in the past. (On use always ask otr_sts_entry_due().) */
 otr_time otr_sts_entry_next(const otr_sts_entry *entry, const otr_sts_pace *pace, otr_time now);
 
 #endif

@@ -11,13 +11,17 @@
 
 typedef struct otr_sts_refresh otr_sts_refresh;
 
+#define OTR_STS_FETCH_MS 10000
+
 /* All borrowed; they outlive every refresh. */
 typedef struct otr_sts_net {
+    struct event_base *base;
     otr_resolver *resolver;
     otr_fetcher *fetcher;
     otr_clock *clock;
     const otr_anchors *anchors;
     otr_sts_pace pace;
+    unsigned fetch_ms;  /* address lookups and HTTPS together (STS-FETCH-12); 0: OTR_STS_FETCH_MS */
     bool allow_private; /* policy hosts may lie on private addresses */
     uint32_t jitter_seed; /* of the thread; spreads retries and refreshes */
 } otr_sts_net;

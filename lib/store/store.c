@@ -1,0 +1,295 @@
+/*
+ * store.c - MTA-STS entries in SQLite, one row a domain. What is read back is trusted no more than what a peer
+ * sends: the body is parsed again, and the expiry is computed from it (STS-APPLY-11).
+ */
+#include "store/store.h"
+
+#include "base/diag.h"
+#include "store/store_schema.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum statement { PUT, DROP, GET, EACH, SWEEP, LAST_TIME, NOTE_TIME, STATEMENT_COUNT };
+
+#define COLUMNS "domain, id, body, fetched_at, expires_at, failure, error, tried_id, tried_at, retry_at, failures"
+
+static const char *const statements[STATEMENT_COUNT] = {
+    [PUT] = "INSERT OR REPLACE INTO sts (" COLUMNS ", mode) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+    [DROP] = "DELETE FROM sts WHERE domain = ?1",
+    [GET] = "SELECT " COLUMNS " FROM sts WHERE domain = ?1",
+    [EACH] = "SELECT " COLUMNS " FROM sts WHERE body IS NOT NULL AND expires_at > ?1 ORDER BY domain",
+    [SWEEP] = "DELETE FROM sts WHERE expires_at <= ?1 AND retry_at <= ?1",
+    /* A time at which something was fetched or tried has been seen as well. */
+    [LAST_TIME] = "SELECT max(latest, (SELECT coalesce(max(max(fetched_at, tried_at)), 0) FROM sts)) FROM clock",
+    [NOTE_TIME] = "UPDATE clock SET latest = ?1 WHERE latest < ?1",
+};
+
+struct otr_store {
+    pthread_mutex_t lock; /* held during each call: statements have state */
+    sqlite3 *db;          /* owned */
+    sqlite3_stmt *made[STATEMENT_COUNT]; /* owned */
+    char *path;           /* owned; for diagnostics */
+};
+
+static outrider_err fail_sqlite(const otr_store *store, outrider_diag *diag)
+{
+    int code = sqlite3_extended_errcode(store->db);
+
+    return otr_fail(diag, code == SQLITE_NOMEM ? OUTRIDER_E_NOMEM : OUTRIDER_E_IO, "%s: %s", store->path,
+                    sqlite3_errmsg(store->db));
+}
+
+outrider_err otr_store_open(const char *path, otr_store **store, outrider_diag *diag)
+{
+    otr_store *made = calloc(1, sizeof(*made));
+    outrider_err err;
+
+    if (made != NULL)
+        made->path = strdup(path);
+    if (made == NULL || made->path == NULL) {
+        free(made);
+        return otr_fail(diag, OUTRIDER_E_NOMEM, "out of memory");
+    }
+    pthread_mutex_init(&made->lock, NULL);
+    err = otr_store_connect(path, &made->db, diag);
+    for (int i = 0; err == OUTRIDER_OK && i < STATEMENT_COUNT; i++) {
+        if (sqlite3_prepare_v3(made->db, statements[i], -1, SQLITE_PREPARE_PERSISTENT, &made->made[i], NULL) !=
+            SQLITE_OK)
+            err = fail_sqlite(made, diag);
+    }
+    if (err != OUTRIDER_OK) {
+        otr_store_close(made);
+        return err;
+    }
+    *store = made;
+    return OUTRIDER_OK;
+}
+
+void otr_store_close(otr_store *store)
+{
+    if (store == NULL)
+        return;
+    for (int i = 0; i < STATEMENT_COUNT; i++)
+        sqlite3_finalize(store->made[i]);
+    sqlite3_close(store->db);
+    pthread_mutex_destroy(&store->lock);
+    free(store->path);
+    free(store);
+}
+
+/* Taking and giving back a statement; the lock is held in between. */
+static sqlite3_stmt *begin(otr_store *store, enum statement which)
+{
+    pthread_mutex_lock(&store->lock);
+    return store->made[which];
+}
+
+/* Keeps the first error, which sqlite3_reset() would only repeat. */
+static outrider_err end(otr_store *store, sqlite3_stmt *statement, outrider_err err)
+{
+    sqlite3_reset(statement);
+    sqlite3_clear_bindings(statement);
+    pthread_mutex_unlock(&store->lock);
+    return err;
+}
+
+/* A statement that gives no rows. One statement is one transaction: nothing is half-written. */
+static outrider_err finish_write(otr_store *store, sqlite3_stmt *statement, bool is_bound, outrider_diag *diag)
+{
+    outrider_err err = OUTRIDER_OK;
+
+    if (!is_bound || sqlite3_step(statement) != SQLITE_DONE)
+        err = fail_sqlite(store, diag);
+    return end(store, statement, err);
+}
+
+/* Writing --------------------------------------------------------------------------------------------- */
+
+static bool bind_text(sqlite3_stmt *s, int column, const char *text)
+{
+    return sqlite3_bind_text(s, column, text, -1, SQLITE_STATIC) == SQLITE_OK;
+}
+
+static bool bind_number(sqlite3_stmt *s, int column, int64_t number)
+{
+    return sqlite3_bind_int64(s, column, number) == SQLITE_OK;
+}
+
+/* A policy with max_age 0 governs the attempt that fetched it and is not kept (STS-BODY-09). */
+static const otr_sts_policy *kept_policy(const otr_sts_entry *entry)
+{
+    return entry->policy != NULL && entry->policy->max_age > 0 ? entry->policy : NULL;
+}
+
+static bool bind_policy(sqlite3_stmt *s, const otr_sts_entry *entry)
+{
+    const otr_sts_policy *policy = kept_policy(entry);
+
+    if (policy == NULL)
+        return bind_text(s, 2, "") && sqlite3_bind_null(s, 3) == SQLITE_OK && bind_number(s, 4, 0) &&
+               bind_number(s, 5, 0) && bind_text(s, 12, "");
+    return bind_text(s, 2, entry->id) &&
+           sqlite3_bind_blob(s, 3, policy->body, (int)policy->body_len, SQLITE_STATIC) == SQLITE_OK &&
+           bind_number(s, 4, entry->fetched_at) && bind_number(s, 5, entry->expires_at) &&
+           bind_text(s, 12, otr_sts_mode_names[policy->mode]);
+}
+
+static bool bind_attempt(sqlite3_stmt *s, const otr_sts_entry *entry)
+{
+    return bind_text(s, 6, otr_sts_failure_names[entry->failure]) && bind_text(s, 7, entry->error) &&
+           bind_text(s, 8, entry->tried_id) && bind_number(s, 9, entry->tried_at) &&
+           bind_number(s, 10, entry->retry_at) && bind_number(s, 11, entry->failures);
+}
+
+outrider_err otr_store_put(otr_store *store, const otr_sts_entry *entry, outrider_diag *diag)
+{
+    bool is_empty = kept_policy(entry) == NULL && entry->failures == 0;
+    sqlite3_stmt *s = begin(store, is_empty ? DROP : PUT);
+    bool is_bound = bind_text(s, 1, entry->domain);
+
+    if (!is_empty)
+        is_bound = is_bound && bind_policy(s, entry) && bind_attempt(s, entry);
+    return finish_write(store, s, is_bound, diag);
+}
+
+outrider_err otr_store_sweep(otr_store *store, otr_time now, outrider_diag *diag)
+{
+    sqlite3_stmt *s = begin(store, SWEEP);
+
+    return finish_write(store, s, bind_number(s, 1, now), diag);
+}
+
+outrider_err otr_store_note_time(otr_store *store, otr_time now, outrider_diag *diag)
+{
+    sqlite3_stmt *s = begin(store, NOTE_TIME);
+
+    return finish_write(store, s, bind_number(s, 1, now), diag);
+}
+
+/* Reading --------------------------------------------------------------------------------------------- */
+
+static bool copy_text(sqlite3_stmt *s, int column, char *to, size_t size)
+{
+    const char *text = (const char *)sqlite3_column_text(s, column);
+    size_t len = (size_t)sqlite3_column_bytes(s, column);
+
+    if (text == NULL || len >= size || memchr(text, '\0', len) != NULL)
+        return false;
+    memcpy(to, text, len + 1);
+    return true;
+}
+
+static bool read_failure(sqlite3_stmt *s, int column, otr_sts_failure *failure)
+{
+    const char *name = (const char *)sqlite3_column_text(s, column);
+
+    for (int i = OTR_STS_NO_FAILURE; name != NULL && i <= OTR_STS_WEBPKI_INVALID; i++) {
+        if (strcmp(name, otr_sts_failure_names[i]) == 0) {
+            *failure = (otr_sts_failure)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The reason why the row cannot be believed, or NULL. */
+static const char *read_policy(sqlite3_stmt *s, otr_sts_entry *entry)
+{
+    const char *body = sqlite3_column_blob(s, 2);
+    size_t len = (size_t)sqlite3_column_bytes(s, 2);
+
+    if (sqlite3_column_type(s, 2) == SQLITE_NULL)
+        return NULL;
+    if (otr_sts_policy_parse(body != NULL ? body : "", len, &entry->policy, NULL) != OUTRIDER_OK)
+        return "the policy does not parse";
+    entry->fetched_at = sqlite3_column_int64(s, 3);
+    if (entry->fetched_at <= 0 || entry->fetched_at > INT64_MAX / 2)
+        return "the time of the fetch is impossible";
+    entry->expires_at = entry->fetched_at + entry->policy->max_age;
+    if (entry->expires_at != sqlite3_column_int64(s, 4))
+        return "the expiry is not that of the policy";
+    entry->is_from_store = true;
+    return NULL;
+}
+
+static const char *read_row(sqlite3_stmt *s, otr_sts_entry *entry)
+{
+    if (!otr_is_ldh_domain(entry->domain, strlen(entry->domain)))
+        return "the domain is none";
+    if (!copy_text(s, 1, entry->id, sizeof(entry->id)) || !copy_text(s, 7, entry->tried_id, sizeof(entry->tried_id)))
+        return "an id is none";
+    if (!read_failure(s, 5, &entry->failure) || !copy_text(s, 6, entry->error, sizeof(entry->error)))
+        return "the failure is unknown";
+    entry->tried_at = sqlite3_column_int64(s, 8);
+    entry->retry_at = sqlite3_column_int64(s, 9);
+    entry->failures = (unsigned)sqlite3_column_int(s, 10);
+    return read_policy(s, entry);
+}
+
+static outrider_err make_entry(otr_store *store, sqlite3_stmt *s, otr_sts_entry **entry, outrider_diag *diag)
+{
+    const char *domain = (const char *)sqlite3_column_text(s, 0);
+    otr_sts_entry *made = otr_sts_entry_new(domain != NULL ? domain : "");
+    const char *why = made == NULL ? "the row is too large for memory" : read_row(s, made);
+
+    if (why != NULL) {
+        outrider_err err = otr_fail(diag, OUTRIDER_E_SYNTAX, "%s: the row of \"%.200s\" is not used: %s", store->path,
+                                    domain != NULL ? domain : "", why);
+
+        otr_sts_entry_unref(made);
+        return err;
+    }
+    *entry = made;
+    return OUTRIDER_OK;
+}
+
+outrider_err otr_store_get(otr_store *store, const char *domain, otr_sts_entry **entry, outrider_diag *diag)
+{
+    sqlite3_stmt *s = begin(store, GET);
+    otr_sts_entry *found = NULL;
+    outrider_err err = OUTRIDER_OK;
+    int rc = bind_text(s, 1, domain) ? sqlite3_step(s) : SQLITE_NOMEM;
+
+    if (rc == SQLITE_ROW)
+        err = make_entry(store, s, &found, diag);
+    else if (rc != SQLITE_DONE)
+        err = fail_sqlite(store, diag);
+    if (err == OUTRIDER_OK)
+        *entry = found;
+    return end(store, s, err);
+}
+
+outrider_err otr_store_each(otr_store *store, otr_time now, otr_store_visit *visit, void *arg, outrider_diag *diag)
+{
+    sqlite3_stmt *s = begin(store, EACH);
+    outrider_err err = OUTRIDER_OK;
+    int rc = bind_number(s, 1, now) ? sqlite3_step(s) : SQLITE_NOMEM;
+
+    for (; rc == SQLITE_ROW; rc = sqlite3_step(s)) {
+        otr_sts_entry *entry = NULL;
+        outrider_err row = make_entry(store, s, &entry, err == OUTRIDER_OK ? diag : NULL);
+
+        if (row == OUTRIDER_OK)
+            visit(arg, entry);
+        else if (err == OUTRIDER_OK)
+            err = row; /* the first bad row is told of; the good ones count all the same */
+        otr_sts_entry_unref(entry);
+    }
+    if (rc != SQLITE_DONE)
+        err = fail_sqlite(store, diag);
+    return end(store, s, err);
+}
+
+outrider_err otr_store_last_time(otr_store *store, otr_time *at, outrider_diag *diag)
+{
+    sqlite3_stmt *s = begin(store, LAST_TIME);
+    outrider_err err = OUTRIDER_OK;
+
+    if (sqlite3_step(s) == SQLITE_ROW)
+        *at = sqlite3_column_int64(s, 0);
+    else
+        err = fail_sqlite(store, diag);
+    return end(store, s, err);
+}

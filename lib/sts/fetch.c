@@ -1,0 +1,349 @@
+/*
+ * fetch.c - the policy fetch by libcurl (RFC 8461 §3.3). What a peer may do to us is bounded here: time, octets,
+ * addresses, and which certificates are believed (those of the anchor set of this destination, LOCALITY).
+ *
+ * Addresses are handed to libcurl through CURLOPT_RESOLVE: it resolves nothing itself, tries them in order (both
+ * families side by side, RFC 8305) within the deadline, and SNI, Host and the name that the certificate must bear
+ * stay that of the policy host (STS-FETCH-02, STS-FETCH-06).
+ */
+#include "sts/fetch.h"
+
+#include "base/buf.h"
+#include "base/diag.h"
+#include "sts/curl_loop.h"
+#include "sts/response.h"
+
+#include <openssl/ssl.h>
+#include <openssl/x509_vfy.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define POLICY_HOST_PREFIX "mta-sts."
+#define POLICY_PATH "/.well-known/mta-sts.txt"
+#define POLICY_HOST_SIZE (sizeof(POLICY_HOST_PREFIX) + OTR_DOMAIN_SIZE)
+#define HTTPS_PORT 443
+
+typedef struct curl_fetcher {
+    otr_fetcher fetcher;
+    otr_curl_loop *loop; /* owned */
+    otr_fetcher_options options;
+    struct curl_fetch *fetches; /* owned list */
+} curl_fetcher;
+
+typedef struct curl_fetch {
+    otr_fetch fetch;
+    struct curl_fetch *next;
+    struct curl_fetch **link;      /* the pointer that points at us */
+    CURL *easy;                    /* owned */
+    struct curl_slist *resolve;    /* owned: host, port and addresses */
+    struct curl_slist *connect_to; /* owned: another port, in tests */
+    const otr_anchor_set *anchors; /* borrowed */
+    char host[POLICY_HOST_SIZE];
+    otr_response response;
+    otr_buf body;
+    char curl_words[CURL_ERROR_SIZE];
+    otr_fetch_done *done;
+    void *arg;
+} curl_fetch;
+
+/* Dispatch -------------------------------------------------------------------------------------------- */
+
+otr_fetch *otr_fetch_start(otr_fetcher *fetcher, const char *domain, const otr_address *addresses, size_t count,
+                           const otr_anchor_set *anchors, otr_fetch_done *done, void *arg)
+{
+    return fetcher->ops->start(fetcher, domain, addresses, count, anchors, done, arg);
+}
+
+void otr_fetch_cancel(otr_fetch *fetch)
+{
+    if (fetch != NULL)
+        fetch->fetcher->ops->cancel(fetch);
+}
+
+void otr_fetcher_free(otr_fetcher *fetcher)
+{
+    if (fetcher != NULL)
+        fetcher->ops->free(fetcher);
+}
+
+/* The certificate ------------------------------------------------------------------------------------- */
+
+/*
+ * libcurl is given no CA of its own; the store of the anchor set is shared, never parsed again. OpenSSL checks the
+ * name during the handshake, more strictly than libcurl would afterwards: no Common Name (STS-FETCH-04), a wildcard
+ * only as a whole left-most label (STS-FETCH-05).
+ */
+static CURLcode set_up_tls(CURL *easy, void *ssl_ctx, void *arg)
+{
+    const curl_fetch *f = arg;
+    X509_VERIFY_PARAM *param = SSL_CTX_get0_param(ssl_ctx);
+
+    (void)easy;
+    SSL_CTX_set1_cert_store(ssl_ctx, f->anchors->store);
+    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    if (X509_VERIFY_PARAM_set1_host(param, f->host, 0) != 1)
+        return CURLE_OUT_OF_MEMORY;
+    return CURLE_OK;
+}
+
+/* The response ---------------------------------------------------------------------------------------- */
+
+static size_t on_header(char *line, size_t size, size_t count, void *arg)
+{
+    curl_fetch *f = arg;
+
+    return otr_response_line(&f->response, line, size * count) ? size * count : 0; /* 0 ends the transfer */
+}
+
+static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
+{
+    curl_fetch *f = arg;
+
+    otr_buf_put(&f->body, bytes, size * count);
+    return f->body.err == OUTRIDER_OK ? size * count : 0;
+}
+
+/* The end --------------------------------------------------------------------------------------------- */
+
+static const char *explain_code(const curl_fetch *f, CURLcode code, char *text, size_t size)
+{
+    const curl_fetcher *fetcher = (const curl_fetcher *)f->fetch.fetcher;
+    long os_error = 0;
+
+    switch ((int)code) {
+    case CURLE_OPERATION_TIMEDOUT:
+        snprintf(text, size, "no complete answer within %u.%u s", fetcher->options.timeout_ms / 1000,
+                 fetcher->options.timeout_ms % 1000 / 100);
+        return text;
+    case CURLE_COULDNT_CONNECT:
+        curl_easy_getinfo(f->easy, CURLINFO_OS_ERRNO, &os_error);
+        snprintf(text, size, "cannot connect: %s", os_error != 0 ? strerror((int)os_error) : "no address answers");
+        return text;
+    case CURLE_PARTIAL_FILE:
+        return "the body ends too early";
+    case CURLE_GOT_NOTHING:
+        return "closed without an answer";
+    default:
+        return f->curl_words[0] != '\0' ? f->curl_words : curl_easy_strerror(code);
+    }
+}
+
+/* The verifier's own words where it was the verifier that refused (RFC 8460 §4.3.2.2: sts-webpki-invalid). */
+static const char *explain_certificate(const curl_fetch *f)
+{
+    long verify_result = X509_V_OK;
+
+    curl_easy_getinfo(f->easy, CURLINFO_SSL_VERIFYRESULT, &verify_result);
+    if (verify_result != X509_V_OK)
+        return X509_verify_cert_error_string(verify_result);
+    return f->curl_words[0] != '\0' ? f->curl_words : "certificate refused";
+}
+
+static otr_fetch_result judge(const curl_fetch *f, CURLcode code, char *text, size_t size)
+{
+    otr_fetch_result result = { .failure = OTR_STS_FETCH_ERROR, .http_status = f->response.status, .reason = "" };
+
+    if (f->response.reason[0] != '\0') {
+        result.reason = f->response.reason;
+    } else if (f->body.err == OUTRIDER_E_LIMIT) {
+        snprintf(text, size, "body of more than %d octets", OTR_STS_POLICY_LIMIT);
+        result.reason = text;
+    } else if (code == CURLE_PEER_FAILED_VERIFICATION) {
+        result.failure = OTR_STS_WEBPKI_INVALID;
+        result.reason = explain_certificate(f);
+    } else if (code != CURLE_OK) {
+        result.reason = explain_code(f, code, text, size);
+    } else if (!f->response.is_final) {
+        result.reason = "no HTTP response";
+    } else {
+        result.failure = OTR_STS_NO_FAILURE;
+        result.body = otr_buf_text(&f->body);
+        result.body_len = f->body.len;
+    }
+    return result;
+}
+
+static void unlink_fetch(curl_fetch *f)
+{
+    *f->link = f->next;
+    if (f->next != NULL)
+        f->next->link = f->link;
+}
+
+static void free_fetch(curl_fetch *f)
+{
+    curl_easy_cleanup(f->easy);
+    curl_slist_free_all(f->resolve);
+    curl_slist_free_all(f->connect_to);
+    otr_buf_clear(&f->body);
+    free(f);
+}
+
+static void on_ended(CURL *easy, CURLcode code)
+{
+    char *private = NULL;
+    char text[CURL_ERROR_SIZE];
+    otr_fetch_result result;
+    curl_fetch *f;
+
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private);
+    f = (curl_fetch *)(void *)private;
+    unlink_fetch(f);
+    result = judge(f, code, text, sizeof(text));
+    f->done(f->arg, &result);
+    free_fetch(f);
+}
+
+/* The start ------------------------------------------------------------------------------------------- */
+
+/* "+HOST:PORT:ADDR,ADDR": with '+' libcurl forgets the entry after CURLOPT_DNS_CACHE_TIMEOUT. */
+static bool list_addresses(curl_fetch *f, uint16_t port, const otr_address *addresses, size_t count)
+{
+    otr_buf entry = OTR_BUF_INIT;
+    char text[OTR_ADDRESS_SIZE];
+
+    otr_buf_printf(&entry, "+%s:%u:", f->host, port);
+    for (size_t i = 0; i < count && i < OTR_FETCH_ADDRESS_MAX; i++)
+        otr_buf_printf(&entry, addresses[i].family == 4 ? "%s%s" : "%s[%s]", i > 0 ? "," : "",
+                       otr_address_text(&addresses[i], text));
+    if (entry.err == OUTRIDER_OK)
+        f->resolve = curl_slist_append(NULL, otr_buf_text(&entry));
+    otr_buf_clear(&entry);
+    if (port == HTTPS_PORT || f->resolve == NULL)
+        return f->resolve != NULL;
+    /* The request stays one for port 443, so that nothing but the connection differs in tests. */
+    otr_buf_printf(&entry, "%s:%d::%u", f->host, HTTPS_PORT, port);
+    if (entry.err == OUTRIDER_OK)
+        f->connect_to = curl_slist_append(NULL, otr_buf_text(&entry));
+    otr_buf_clear(&entry);
+    return f->connect_to != NULL;
+}
+
+/* Setting a string option copies it and can fail for memory; the first failure is kept. */
+#define SET(option, value) (code = code == CURLE_OK ? curl_easy_setopt(f->easy, option, value) : code)
+
+static CURLcode set_request(curl_fetch *f, unsigned timeout_ms)
+{
+    char url[sizeof("https://") + POLICY_HOST_SIZE + sizeof(POLICY_PATH)];
+    CURLcode code = CURLE_OK;
+
+    snprintf(url, sizeof(url), "https://%s%s", f->host, POLICY_PATH);
+    SET(CURLOPT_URL, url);
+    SET(CURLOPT_PROTOCOLS_STR, "https");
+    SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    SET(CURLOPT_USERAGENT, "outrider/" OUTRIDER_VERSION);
+    SET(CURLOPT_FOLLOWLOCATION, 0L);
+    SET(CURLOPT_PROXY, ""); /* not from the environment either */
+    SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+    SET(CURLOPT_NOSIGNAL, 1L);
+    SET(CURLOPT_TIMEOUT_MS, (long)timeout_ms);
+    SET(CURLOPT_DNS_CACHE_TIMEOUT, (long)(timeout_ms / 1000 + 60)); /* outlives the fetch that it is for */
+    SET(CURLOPT_FRESH_CONNECT, 1L);
+    SET(CURLOPT_FORBID_REUSE, 1L);
+    SET(CURLOPT_RESOLVE, f->resolve);
+    if (f->connect_to != NULL)
+        SET(CURLOPT_CONNECT_TO, f->connect_to);
+    return code;
+}
+
+static CURLcode set_tls(curl_fetch *f)
+{
+    CURLcode code = CURLE_OK;
+
+    SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    SET(CURLOPT_SSL_VERIFYPEER, 1L);
+    SET(CURLOPT_SSL_VERIFYHOST, 2L);
+    SET(CURLOPT_CAINFO, NULL);
+    SET(CURLOPT_CAPATH, NULL);
+    SET(CURLOPT_SSL_SESSIONID_CACHE, 0L);
+    SET(CURLOPT_SSL_CTX_FUNCTION, set_up_tls);
+    SET(CURLOPT_SSL_CTX_DATA, f);
+    return code;
+}
+
+static CURLcode set_callbacks(curl_fetch *f)
+{
+    CURLcode code = CURLE_OK;
+
+    SET(CURLOPT_PRIVATE, f);
+    SET(CURLOPT_ERRORBUFFER, f->curl_words);
+    SET(CURLOPT_HEADERFUNCTION, on_header);
+    SET(CURLOPT_HEADERDATA, f);
+    SET(CURLOPT_WRITEFUNCTION, on_body);
+    SET(CURLOPT_WRITEDATA, f);
+    return code;
+}
+
+#undef SET
+
+static otr_fetch *curl_start(otr_fetcher *fetcher, const char *domain, const otr_address *addresses, size_t count,
+                             const otr_anchor_set *anchors, otr_fetch_done *done, void *arg)
+{
+    curl_fetcher *owner = (curl_fetcher *)fetcher;
+    curl_fetch *f = calloc(1, sizeof(*f));
+
+    if (f == NULL)
+        return NULL;
+    f->fetch.fetcher = fetcher;
+    f->anchors = anchors;
+    f->body.limit = OTR_STS_POLICY_LIMIT;
+    f->done = done;
+    f->arg = arg;
+    snprintf(f->host, sizeof(f->host), POLICY_HOST_PREFIX "%s", domain);
+    f->easy = curl_easy_init();
+    if (f->easy == NULL || !list_addresses(f, owner->options.port, addresses, count) ||
+        set_request(f, owner->options.timeout_ms) != CURLE_OK || set_tls(f) != CURLE_OK ||
+        set_callbacks(f) != CURLE_OK || otr_curl_loop_add(owner->loop, f->easy) != OUTRIDER_OK) {
+        free_fetch(f);
+        return NULL;
+    }
+    f->next = owner->fetches;
+    f->link = &owner->fetches;
+    if (f->next != NULL)
+        f->next->link = &f->next;
+    owner->fetches = f;
+    return &f->fetch;
+}
+
+static void curl_cancel(otr_fetch *fetch)
+{
+    curl_fetch *f = (curl_fetch *)fetch;
+
+    otr_curl_loop_remove(((curl_fetcher *)fetch->fetcher)->loop, f->easy);
+    unlink_fetch(f);
+    free_fetch(f);
+}
+
+static void curl_free_fetcher(otr_fetcher *fetcher)
+{
+    curl_fetcher *owner = (curl_fetcher *)fetcher;
+
+    while (owner->fetches != NULL)
+        curl_cancel(&owner->fetches->fetch);
+    otr_curl_loop_free(owner->loop);
+    free(owner);
+    curl_global_cleanup();
+}
+
+outrider_err otr_curl_fetcher_new(struct event_base *base, const otr_fetcher_options *options, otr_fetcher **fetcher,
+                                  outrider_diag *diag)
+{
+    static const struct otr_fetcher_ops ops = { curl_start, curl_cancel, curl_free_fetcher };
+    curl_fetcher *made;
+
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        return otr_fail(diag, OUTRIDER_E_NOMEM, "libcurl cannot be initialised");
+    made = calloc(1, sizeof(*made));
+    if (made != NULL)
+        made->loop = otr_curl_loop_new(base, on_ended);
+    if (made == NULL || made->loop == NULL) {
+        free(made);
+        curl_global_cleanup();
+        return otr_fail(diag, OUTRIDER_E_NOMEM, "out of memory");
+    }
+    made->fetcher.ops = &ops;
+    made->options = *options;
+    *fetcher = &made->fetcher;
+    return OUTRIDER_OK;
+}
