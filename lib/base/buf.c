@@ -68,6 +68,12 @@ void otr_buf_printf(otr_buf *buf, const char *format, ...)
     buf->len += (size_t)need;
 }
 
+void otr_buf_put_printable(otr_buf *buf, const char *text, size_t most)
+{
+    for (size_t i = 0; text[i] != '\0' && i < most; i++)
+        otr_buf_putc(buf, text[i] >= ' ' && text[i] < 0x7f ? text[i] : '?');
+}
+
 const char *otr_buf_text(const otr_buf *buf)
 {
     return buf->err == OUTRIDER_OK && buf->data != NULL ? buf->data : "";

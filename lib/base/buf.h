@@ -25,6 +25,9 @@ void otr_buf_puts(otr_buf *buf, const char *text);
 void otr_buf_putc(otr_buf *buf, char c);
 void otr_buf_printf(otr_buf *buf, const char *format, ...) OUTRIDER_PRINTF(2, 3);
 
+/* At most `most` octets of a text from outside, as printable ASCII on one line; other bytes become '?'. */
+void otr_buf_put_printable(otr_buf *buf, const char *text, size_t most);
+
 /* The text so far, "" if nothing was written or writing failed. Valid until the next call. */
 const char *otr_buf_text(const otr_buf *buf);
 

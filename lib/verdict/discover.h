@@ -24,7 +24,11 @@ typedef struct otr_discover otr_discover;
 /* The finding is a new one with one reference that the callback takes over; NULL only when out of memory. */
 typedef void otr_discover_done(void *arg, otr_mx_finding *finding);
 
-/* done() is called once, never from inside; after cancel never. NULL: out of memory. resolver, clock: borrowed. */
+/*
+ * destination is a domain or a host; for an address literal there is nothing to look up
+ * (otr_mx_finding_of_address). done() is called once, never from inside; after cancel never. NULL: out of
+ * memory. resolver, clock: borrowed.
+ */
 otr_discover *otr_discover_start(otr_resolver *resolver, otr_clock *clock, const otr_discover_settings *settings,
                                  const otr_destination *destination, otr_discover_done *done, void *arg);
 void otr_discover_cancel(otr_discover *discover);

@@ -37,6 +37,7 @@ typedef struct otr_host_finding {
     uint16_t preference;
     const char *address_row;  /* "A1" ... "A8" */
     otr_host_addresses addresses;
+    bool is_unusable_name;    /* M11: the exchange is no name that can be looked up (an address in text form, ...) */
     bool is_bogus;            /* A8, or TLSA bogus */
     const char *tlsa_row;     /* "T1" ... "T5"; "" if no TLSA query was due */
     otr_dane_state dane;
@@ -62,6 +63,9 @@ typedef struct otr_mx_finding {
     otr_arena *arena;           /* owned: holds everything above */
     _Atomic unsigned refs;
 } otr_mx_finding;
+
+/* The finding for an address literal (M1): one host, nothing to look up. NULL when out of memory. */
+otr_mx_finding *otr_mx_finding_of_address(const otr_destination *destination, otr_time now);
 
 otr_mx_finding *otr_mx_finding_ref(otr_mx_finding *finding);
 void otr_mx_finding_unref(otr_mx_finding *finding); /* NULL is fine */

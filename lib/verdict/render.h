@@ -23,6 +23,9 @@ void otr_render_sendmail(const otr_verdict *verdict, otr_buf *out);
 /* "v=1 pol=... end=1\n"; empty for "defer", which Exim's side turns into a deferral (R1). */
 void otr_render_exim(const otr_verdict *verdict, const otr_anchor_views *views, otr_buf *out);
 
+/* What the verdict rests on, one line a lookup, printable ASCII, in the order of asking (EXPLAIN). */
+void otr_render_evidence(const otr_verdict *verdict, otr_buf *out);
+
 /* DESIGN §8 `query`, one line of JSON without a final newline. */
 void otr_render_json(const otr_verdict *verdict, const otr_anchor_views *views, otr_buf *out);
 

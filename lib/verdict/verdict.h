@@ -46,6 +46,9 @@ typedef struct otr_verdict {
     _Atomic unsigned refs;
 } otr_verdict;
 
+/* Whether mail may go to this host at all: not skipped, and admitted where an enforced policy demands it. */
+bool otr_host_is_usable(const otr_host_verdict *host);
+
 otr_verdict *otr_verdict_ref(otr_verdict *verdict);
 void otr_verdict_unref(otr_verdict *verdict); /* NULL is fine */
 

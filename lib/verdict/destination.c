@@ -1,0 +1,136 @@
+/*
+ * destination.c - next hops as text.
+ */
+#include "verdict/destination.h"
+#include "base/cursor.h"
+
+#include <stdio.h>
+
+/* The service names a next hop may carry instead of a number; a table of our own, because the host's
+ * services file must not decide which TLSA records are asked for. */
+static const struct {
+    const char *name;
+    uint16_t port;
+} services[] = {
+    { "smtp", 25 }, { "submission", 587 }, { "submissions", 465 }, { "smtps", 465 }, { "lmtp", 24 },
+};
+
+static bool is_digit(char c)
+{
+    return otr_is_digit(c);
+}
+
+static bool is_name_char(char c)
+{
+    return otr_is_alpha(c);
+}
+
+/* port = 1*5DIGIT / service, RFC 7672 §2.2.3: the number stands in the TLSA name without leading zeros. */
+static outrider_err take_port(otr_cursor *c, uint16_t *port, outrider_diag *diag)
+{
+    const char *start = c->at;
+    otr_slice digits = otr_take_while(c, is_digit), name;
+    unsigned value = 0;
+
+    if (digits.len > 0) {
+        for (size_t i = 0; i < digits.len && value <= 65535; i++)
+            value = value * 10 + (unsigned)(digits.ptr[i] - '0');
+        if (digits.ptr[0] == '0' || value > 65535)
+            return otr_syntax(c, start, diag, "a port is a number from 1 to 65535");
+        *port = (uint16_t)value;
+        return OUTRIDER_OK;
+    }
+    name = otr_take_while(c, is_name_char);
+    for (size_t i = 0; i < sizeof(services) / sizeof(services[0]); i++) {
+        if (otr_slice_is(name, services[i].name)) {
+            *port = services[i].port;
+            return OUTRIDER_OK;
+        }
+    }
+    return otr_syntax(c, start, diag, "expected a port number or \"smtp\", \"submission\", \"submissions\"");
+}
+
+static bool is_not_bracket(char c)
+{
+    return c != ']';
+}
+
+static bool is_not_colon(char c)
+{
+    return c != ':';
+}
+
+static outrider_err read_host(const otr_cursor *c, otr_slice host, otr_destination *d, outrider_diag *diag)
+{
+    outrider_err err;
+
+    if (otr_is_address_text(host.ptr, host.len)) {
+        if (d->kind != OTR_TO_HOST)
+            return otr_syntax(c, host.ptr, diag, "an address as next hop stands in brackets");
+        d->kind = OTR_TO_ADDRESS;
+        if (host.len >= sizeof(d->domain))
+            return otr_syntax(c, host.ptr, diag, "address too long");
+        for (size_t i = 0; i < host.len; i++)
+            d->domain[i] = otr_to_lower(host.ptr[i]);
+        d->domain[host.len] = '\0';
+        return OUTRIDER_OK;
+    }
+    err = otr_domain_normalize(host.ptr, host.len, d->domain, diag);
+    if (err != OUTRIDER_OK) {
+        if (diag != NULL && diag->column > 0)
+            diag->column += (unsigned)(host.ptr - c->begin);
+        return err;
+    }
+    /* A bare label depends on the search list of whoever asks: nothing that a policy can be found for. */
+    if (strchr(d->domain, '.') == NULL)
+        return otr_syntax(c, host.ptr, diag, "expected a domain with at least two labels");
+    return OUTRIDER_OK;
+}
+
+static void spell_key(otr_destination *d)
+{
+    char port[8] = "";
+
+    if (d->port != OTR_SMTP_PORT)
+        snprintf(port, sizeof(port), ":%u", d->port);
+    if (d->kind == OTR_TO_DOMAIN)
+        snprintf(d->key, sizeof(d->key), "%s%s", d->domain, port);
+    else
+        snprintf(d->key, sizeof(d->key), "[%s]%s", d->domain, port);
+}
+
+/* next-hop = ( domain / "[" ( domain / address ) "]" ) [ ":" port ] */
+outrider_err otr_destination_parse(const char *text, size_t len, otr_destination *destination, outrider_diag *diag)
+{
+    otr_cursor c = otr_cursor_over(text, len);
+    otr_destination d = { .port = OTR_SMTP_PORT };
+    otr_slice host;
+    outrider_err err;
+
+    if (len >= OTR_DESTINATION_SIZE * 2) /* U-labels may be longer than the A-labels they become */
+        return otr_syntax(&c, c.end, diag, "longer than a domain name can be");
+    if (otr_take_char(&c, '[')) {
+        d.kind = OTR_TO_HOST;
+        host = otr_take_while(&c, is_not_bracket);
+        if (!otr_take_char(&c, ']'))
+            return otr_syntax(&c, c.at, diag, "expected \"]\"");
+    } else {
+        d.kind = OTR_TO_DOMAIN;
+        host = otr_take_while(&c, is_not_colon);
+    }
+    if (host.len == 0)
+        return otr_syntax(&c, host.ptr, diag, "expected a domain, [host] or [address]");
+    err = read_host(&c, host, &d, diag);
+    if (err != OUTRIDER_OK)
+        return err;
+    if (otr_take_char(&c, ':')) {
+        err = take_port(&c, &d.port, diag);
+        if (err != OUTRIDER_OK)
+            return err;
+    }
+    if (!otr_cursor_at_end(&c))
+        return otr_syntax(&c, c.at, diag, "expected \":port\" or the end");
+    spell_key(&d);
+    *destination = d;
+    return OUTRIDER_OK;
+}

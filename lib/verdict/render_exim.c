@@ -1,0 +1,230 @@
+/*
+ * render_exim.c - a verdict as the line that Exim's ${extract{key}{...}} takes apart (mta-integration A.3, F).
+ *
+ * The fragment reads a missing key as the strictest value; "" relaxes. Exim matches hosts by the MX name and, for
+ * aliases, by the end of the CNAME chain: every list names both (R8).
+ */
+#include "verdict/render.h"
+
+/* Which hosts a list is about. */
+typedef bool host_test(const otr_verdict *v, const otr_host_verdict *h);
+
+static bool is_enforced(const otr_verdict *v)
+{
+    return v->sts.state == OTR_STS_STATE_VALID && v->sts.policy->mode == OTR_STS_ENFORCE;
+}
+
+/* Exim does DANE only behind a secure MX RRset (or none): what an insecure one elects, it cannot check. */
+static bool is_dane_for_exim(const otr_verdict *v, const otr_host_verdict *h)
+{
+    return otr_host_is_usable(h) && v->mx->security != OTR_MX_INSECURE &&
+           (h->requirement == OTR_REQUIRE_DANE || h->requirement == OTR_REQUIRE_DANE_AND_STS);
+}
+
+static bool is_verified(const otr_verdict *v, const otr_host_verdict *h)
+{
+    return is_dane_for_exim(v, h) || (otr_host_is_usable(h) && is_enforced(v));
+}
+
+static bool is_encrypted(const otr_verdict *v, const otr_host_verdict *h)
+{
+    (void)v;
+    return otr_host_is_usable(h) && h->requirement != OTR_OPPORTUNISTIC;
+}
+
+static bool is_unusable_tlsa(const otr_verdict *v, const otr_host_verdict *h)
+{
+    (void)v;
+    return otr_host_is_usable(h) && h->finding->dane == OTR_DANE_UNUSABLE;
+}
+
+static bool is_usable(const otr_verdict *v, const otr_host_verdict *h)
+{
+    (void)v;
+    return otr_host_is_usable(h);
+}
+
+/* Hosts that Exim could reach and must not: their lookups failed, or the policy does not name them. */
+static bool is_refused(const otr_verdict *v, const otr_host_verdict *h)
+{
+    (void)v;
+    return !otr_host_is_usable(h) && h->finding->addresses != OTR_HOST_NO_ADDRESS;
+}
+
+static size_t count_hosts(const otr_verdict *v, host_test *test)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < v->mx->host_count; i++)
+        count += test(v, &v->hosts[i]);
+    return count;
+}
+
+static void put_names(otr_buf *out, const otr_verdict *v, host_test *test)
+{
+    const char *separator = "";
+
+    for (size_t i = 0; i < v->mx->host_count; i++) {
+        const otr_host_finding *f = v->hosts[i].finding;
+
+        if (!test(v, &v->hosts[i]))
+            continue;
+        otr_buf_printf(out, "%s%s", separator, f->host);
+        separator = ":";
+        if (strcmp(f->host, f->canonical) != 0)
+            otr_buf_printf(out, ":%s", f->canonical);
+    }
+}
+
+/* key=* if all usable hosts pass the test, key="" if none does, else their names. */
+static void put_list(otr_buf *out, const char *key, const otr_verdict *v, host_test *test)
+{
+    size_t count = count_hosts(v, test);
+
+    otr_buf_printf(out, " %s=", key);
+    if (count == 0)
+        otr_buf_puts(out, "\"\"");
+    else if (count == count_hosts(v, is_usable))
+        otr_buf_putc(out, '*');
+    else
+        put_names(out, v, test);
+}
+
+/* --- skip ------------------------------------------------------------------------------------------------ */
+
+static void put_regex_name(otr_buf *out, const char *name)
+{
+    for (; *name != '\0'; name++)
+        otr_buf_printf(out, "%s%c", *name == '.' ? "\\" : "", *name);
+}
+
+/* "*.example.org" admits one label (RFC 8461 §4.1), which Exim's own wildcard would not stop at. */
+static void put_pattern(otr_buf *out, const char *pattern)
+{
+    if (strncmp(pattern, "*.", 2) == 0) {
+        otr_buf_puts(out, "[^.]+\\.");
+        pattern += 2;
+    }
+    put_regex_name(out, pattern);
+}
+
+/*
+ * Under an enforced policy everything is skipped but what it admits. While no host needs an exception these are the
+ * policy's own patterns, so that a new MX host of theirs passes; else the very names found.
+ */
+static void put_skip_all_but(otr_buf *out, const otr_verdict *v)
+{
+    bool by_pattern = count_hosts(v, is_dane_for_exim) == 0;
+    const char *separator = "";
+
+    for (size_t i = 0; i < v->mx->host_count; i++)
+        by_pattern = by_pattern && v->hosts[i].requirement != OTR_SKIP;
+    if (count_hosts(v, is_usable) == 0) {
+        otr_buf_puts(out, " skip=*");
+        return;
+    }
+    otr_buf_puts(out, " skip=!^(");
+    if (by_pattern) {
+        for (size_t i = 0; i < v->sts.policy->mx_count; i++, separator = "|") {
+            otr_buf_puts(out, separator);
+            put_pattern(out, v->sts.policy->mx[i]);
+        }
+    }
+    for (size_t i = 0; i < v->mx->host_count; i++) {
+        const otr_host_finding *f = v->hosts[i].finding;
+        bool is_alias = strcmp(f->host, f->canonical) != 0;
+
+        if (!otr_host_is_usable(&v->hosts[i]))
+            continue;
+        if (!by_pattern) {
+            otr_buf_puts(out, separator);
+            put_regex_name(out, f->host);
+            separator = "|";
+        }
+        if (is_alias) {
+            otr_buf_puts(out, separator);
+            put_regex_name(out, f->canonical);
+            separator = "|";
+        }
+    }
+    otr_buf_puts(out, ")$:*");
+}
+
+/* --- the line -------------------------------------------------------------------------------------------- */
+
+/* The anchors for PKIX. Without one of ours Exim uses "system", as the verdict did. */
+static void put_anchors(otr_buf *out, const otr_verdict *v, const otr_anchor_views *views)
+{
+    if (!v->anchors->is_system && views->exim_dir != NULL)
+        otr_buf_printf(out, " ta=%s/%s.pem", views->exim_dir, v->anchors->sha256);
+}
+
+/* An anchor that nothing chains to: if Exim's own resolver sees no TLSA records, the check fails (R7, R17). */
+static void put_no_anchor(otr_buf *out, const otr_anchor_views *views)
+{
+    if (views->exim_dir != NULL)
+        otr_buf_printf(out, " ta=%s/none.pem", views->exim_dir);
+}
+
+static void put_enforced(otr_buf *out, const otr_verdict *v, const otr_anchor_views *views)
+{
+    size_t dane = count_hosts(v, is_dane_for_exim);
+
+    if (*v->undeliverable != '\0') {
+        /* No `skip`: Exim shall see for itself that there is no host, and bounce. If it sees one, nothing verifies. */
+        otr_buf_puts(out, " pol=sts mode=enforce dane=\"\" tls=* verify=*");
+        put_no_anchor(out, views);
+    } else if (dane > 0 && dane == count_hosts(v, is_usable)) {
+        otr_buf_puts(out, " pol=dane");
+        if (count_hosts(v, is_refused) > 0)
+            put_skip_all_but(out, v);
+        otr_buf_puts(out, " tls=* verify=*");
+        put_no_anchor(out, views);
+    } else {
+        otr_buf_printf(out, " pol=%s mode=enforce", dane > 0 ? "dane+sts" : "sts");
+        put_list(out, "dane", v, is_dane_for_exim);
+        put_skip_all_but(out, v);
+        otr_buf_puts(out, " tls=* verify=*");
+        put_anchors(out, v, views);
+    }
+}
+
+static void put_unenforced(otr_buf *out, const otr_verdict *v, const otr_anchor_views *views)
+{
+    bool is_testing = v->sts.state == OTR_STS_STATE_VALID && v->sts.policy->mode == OTR_STS_TESTING;
+    size_t refused = count_hosts(v, is_refused), encrypted = count_hosts(v, is_encrypted);
+    size_t dane = count_hosts(v, is_dane_for_exim);
+
+    if (encrypted == 0 && refused == 0) {
+        otr_buf_puts(out, is_testing ? " pol=sts mode=testing dane=\"\" tls=\"\" verify=\"\"" : " pol=none dane=* tls=\"\" verify=\"\"");
+        if (is_testing)
+            put_anchors(out, v, views);
+        return;
+    }
+    otr_buf_printf(out, " pol=%s", dane == 0 && encrypted > 0 && count_hosts(v, is_unusable_tlsa) == encrypted ? "dane-unusable" : "dane");
+    /* Hosts with unusable records stay out of Exim's DANE: one build defers on them, another crashes. */
+    if (dane == 0 && encrypted > 0)
+        otr_buf_puts(out, " dane=\"\"");
+    else if (count_hosts(v, is_unusable_tlsa) > 0)
+        put_list(out, "dane", v, is_dane_for_exim);
+    if (refused > 0) {
+        otr_buf_puts(out, " skip=");
+        put_names(out, v, is_refused);
+    }
+    put_list(out, "tls", v, is_encrypted);
+    put_list(out, "verify", v, is_verified);
+    if (dane > 0)
+        put_no_anchor(out, views);
+}
+
+void otr_render_exim(const otr_verdict *v, const otr_anchor_views *views, otr_buf *out)
+{
+    if (v->level == OTR_LEVEL_DEFER)
+        return; /* no answer: the fragment defers (R1) */
+    otr_buf_puts(out, "v=1");
+    if (is_enforced(v))
+        put_enforced(out, v, views);
+    else
+        put_unenforced(out, v, views);
+    otr_buf_puts(out, " end=1\n");
+}

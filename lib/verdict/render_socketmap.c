@@ -1,0 +1,160 @@
+/*
+ * render_socketmap.c - a verdict as a Postfix TLS policy (smtp_tls_policy_maps) and as sendmail's "sts" map.
+ * What each attribute does to which version is in mta-integration B and C.
+ */
+#include "verdict/render.h"
+
+#define REASON_MAX 200 /* octets of a TEMP reply's text: it ends up in logs and bounces */
+
+static void put_temp(otr_buf *out, const otr_verdict *v)
+{
+    otr_buf_puts(out, "TEMP ");
+    otr_buf_put_printable(out, *v->undeliverable != '\0' ? v->undeliverable : v->reason, REASON_MAX);
+}
+
+/*
+ * The exact names of the hosts that may be used, never a ".suffix" pattern: before 3.10.5 Postfix checks only
+ * the certificate, so an MX host that an attacker adds must not find a pattern to satisfy (R13).
+ */
+static size_t put_match(otr_buf *out, const otr_verdict *v, bool (*is_wanted)(const otr_host_verdict *))
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < v->mx->host_count; i++) {
+        if (is_wanted(&v->hosts[i]))
+            otr_buf_printf(out, "%s%s", count++ == 0 ? "match=" : ":", v->hosts[i].finding->host);
+    }
+    return count;
+}
+
+static bool is_authenticated_by_sts(const otr_host_verdict *h)
+{
+    return otr_host_is_usable(h) && h->sts == OTR_STS_ADMITTED;
+}
+
+static void put_secure(otr_buf *out, const otr_verdict *v, const otr_anchor_views *views)
+{
+    otr_buf names = OTR_BUF_INIT;
+
+    if (put_match(&names, v, is_authenticated_by_sts) == 0) {
+        put_temp(out, v);
+    } else {
+        otr_buf_printf(out, "OK secure %s servername=hostname", otr_buf_text(&names));
+        if (!v->anchors->is_system && views->postfix_dir != NULL)
+            otr_buf_printf(out, " tafile=%s/%s.pem", views->postfix_dir, v->anchors->sha256);
+    }
+    if (names.err != OUTRIDER_OK)
+        out->err = names.err;
+    otr_buf_clear(&names);
+}
+
+/* combine = both: Postfix cannot refuse an MX host by name at a DANE level, so mail waits where it would have to. */
+static bool has_refused_dane_host(const otr_verdict *v)
+{
+    for (size_t i = 0; i < v->mx->host_count; i++) {
+        if (v->hosts[i].requirement == OTR_REQUIRE_DANE_AND_STS && !otr_host_is_usable(&v->hosts[i]))
+            return true;
+    }
+    return false;
+}
+
+static bool is_sts_in_force(const otr_verdict *v, otr_sts_mode mode)
+{
+    return v->sts.state == OTR_STS_STATE_VALID && v->sts.policy->mode == mode;
+}
+
+void otr_render_postfix(const otr_verdict *v, const otr_anchor_views *views, otr_buf *out)
+{
+    switch (v->level) {
+    case OTR_LEVEL_DANE_ONLY:
+        if (has_refused_dane_host(v))
+            put_temp(out, v);
+        else
+            otr_buf_puts(out, "OK dane-only");
+        return;
+    case OTR_LEVEL_DANE:
+        otr_buf_puts(out, "OK dane");
+        return;
+    case OTR_LEVEL_SECURE:
+        put_secure(out, v, views);
+        return;
+    case OTR_LEVEL_ENCRYPT:
+        otr_buf_puts(out, "OK encrypt");
+        return;
+    case OTR_LEVEL_MAY:
+        /* R14. Without any policy the MTA's own default applies, which may be stricter (dane). */
+        otr_buf_puts(out, is_sts_in_force(v, OTR_STS_TESTING) ? "OK may" : "NOTFOUND ");
+        return;
+    case OTR_LEVEL_DEFER:
+        put_temp(out, v);
+        return;
+    }
+}
+
+/* --- the attributes of Postfix 3.10 --------------------------------------------------------------------- */
+
+/* One line of the policy as received. A line with bytes that could leave its braces is left out. */
+static void put_policy_string(otr_buf *out, otr_slice line)
+{
+    for (size_t i = 0; i < line.len; i++) {
+        char c = line.ptr[i];
+
+        if (c < ' ' || c >= 0x7f || c == '{' || c == '}')
+            return;
+    }
+    if (line.len > 0)
+        otr_buf_printf(out, " { policy_string = %.*s }", (int)line.len, line.ptr);
+}
+
+static void put_policy_strings(otr_buf *out, const otr_sts_policy *policy)
+{
+    const char *at = policy->body, *end = policy->body + policy->body_len;
+
+    while (at < end) {
+        const char *newline = memchr(at, '\n', (size_t)(end - at));
+        const char *stop = newline != NULL ? newline : end;
+        otr_slice line = { .ptr = at, .len = (size_t)(stop - at) };
+
+        while (line.len > 0 && (line.ptr[line.len - 1] == '\r' || line.ptr[line.len - 1] == ' ' || line.ptr[line.len - 1] == '\t'))
+            line.len--;
+        put_policy_string(out, line);
+        at = newline != NULL ? newline + 1 : end;
+    }
+}
+
+void otr_render_postfix_tlsrpt(const otr_verdict *v, const otr_anchor_views *views, otr_buf *out)
+{
+    size_t start = out->len;
+    bool is_policy;
+
+    otr_render_postfix(v, views, out);
+    is_policy = strncmp(otr_buf_text(out) + start, "OK secure", 9) == 0 || strncmp(otr_buf_text(out) + start, "OK may", 6) == 0;
+    if (out->err != OUTRIDER_OK || !is_policy)
+        return;
+    otr_buf_printf(out, " policy_type=sts policy_domain=%s", v->destination.domain);
+    put_policy_strings(out, v->sts.policy);
+    for (size_t i = 0; i < v->sts.policy->mx_count; i++)
+        otr_buf_printf(out, " mx_host_pattern=%s", v->sts.policy->mx[i]);
+}
+
+/* --- sendmail -------------------------------------------------------------------------------------------- */
+
+/* A host whose TLSA records could not be looked up stays out; of DANE itself sendmail knows nothing. */
+void otr_render_sendmail(const otr_verdict *v, otr_buf *out)
+{
+    otr_buf names = OTR_BUF_INIT;
+
+    if (v->level == OTR_LEVEL_DEFER) {
+        put_temp(out, v);
+    } else if (!is_sts_in_force(v, OTR_STS_ENFORCE)) {
+        otr_buf_puts(out, "NOTFOUND ");
+    } else if (put_match(&names, v, is_authenticated_by_sts) == 0) {
+        put_temp(out, v);
+    } else {
+        /* Exactly these two attributes in this order (mta-integration C). */
+        otr_buf_printf(out, "OK secure %s servername=hostname", otr_buf_text(&names));
+    }
+    if (names.err != OUTRIDER_OK)
+        out->err = names.err;
+    otr_buf_clear(&names);
+}
