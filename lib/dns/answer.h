@@ -13,9 +13,9 @@
 #include <stdint.h>
 
 enum otr_rr_type { OTR_RR_A = 1, OTR_RR_CNAME = 5, OTR_RR_SOA = 6, OTR_RR_MX = 15, OTR_RR_TXT = 16,
-                   OTR_RR_AAAA = 28, OTR_RR_TLSA = 52, OTR_RR_NS = 2 };
+                   OTR_RR_AAAA = 28, OTR_RR_DS = 43, OTR_RR_TLSA = 52, OTR_RR_NS = 2 };
 
-/* "A", "MX", "TLSA"; "TYPE123" for others (static storage per type we know, else "?"). */
+/* "A", "MX", "TLSA"; "?" for a type that is not in the enum. */
 const char *otr_rr_type_name(uint16_t type);
 
 typedef enum otr_dns_status {
@@ -61,7 +61,7 @@ typedef struct otr_dns_rr {
             size_t len;
         } txt;
         const char *target; /* CNAME, NS */
-    };
+    }; /* types other than these: nothing but the TTL */
 } otr_dns_rr;
 
 typedef struct otr_dns_answer {
@@ -97,6 +97,12 @@ otr_dns_answer *otr_dns_answer_parse(const char *qname, uint16_t qtype, otr_dns_
 
 /* An answer without a packet: a failure (BOGUS, TEMPFAIL). NULL only when out of memory. */
 otr_dns_answer *otr_dns_answer_failure(const char *qname, uint16_t qtype, otr_dns_status status, const char *reason);
+
+/*
+ * An answer without a packet for a name that is too long for DNS ("_25._tcp." before 250 octets): nothing can be
+ * published there, so asking again later would not help. INSECURE NXDOMAIN. NULL only when out of memory.
+ */
+otr_dns_answer *otr_dns_answer_too_long(const char *qname, uint16_t qtype);
 
 void otr_dns_answer_free(otr_dns_answer *answer);
 

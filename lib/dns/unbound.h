@@ -15,13 +15,23 @@ typedef struct otr_stub_zone {
 typedef struct otr_unbound_options {
     bool is_recursive;               /* from the root hints instead of through forwarders */
     const char *const *forwarders;   /* "ADDR" or "ADDR@PORT"; NULL or empty: those of resolv_conf */
-    const char *resolv_conf;         /* default "/etc/resolv.conf"; followed when it changes or is replaced */
+    /* Default "/etc/resolv.conf"; followed when it changes or is replaced. If it does not exist or names no server
+     * at the start, 127.0.0.1 is asked, as the C library does. */
+    const char *resolv_conf;
     const char *root_hints;          /* default "/usr/share/dns/root.hints" */
     const char *trust_anchor;        /* default "/usr/share/dns/root.key" */
     const char *const *extra_anchors; /* more files of DS or DNSKEY records; NULL-terminated or NULL */
     const otr_stub_zone *stubs;      /* ends with a NULL name; or NULL */
     bool allow_localhost;            /* servers on loopback may be asked (always on for forwarders there) */
     unsigned timeout_ms;             /* for one query, all of its retries included */
+    /*
+     * Told, for the log, what became of resolv_conf while it is followed; may be NULL. Called from within
+     * otr_dns_ask(), so it must not touch the resolver. Events:
+     *   "dns.servers"       other servers are asked from now on; words names them
+     *   "dns.servers.kept"  the file cannot be read or names no server: the former ones stay; words says why
+     */
+    void (*note)(void *arg, const char *event, const char *words);
+    void *note_arg;
 } otr_unbound_options;
 #define OTR_UNBOUND_OPTIONS_INIT \
     { .resolv_conf = "/etc/resolv.conf", .root_hints = "/usr/share/dns/root.hints", \
@@ -37,7 +47,7 @@ outrider_err otr_unbound_new(struct event_base *base, const otr_unbound_options 
 /*
  * Start-up self-test (DNS-01): does the upstream pass on what validation needs? Asks for names below the
  * trust anchor and tells, in a postmaster's words, what is wrong and what it costs. done() is called once,
- * from the event loop.
+ * from the event loop; never if the resolver is freed before. Returns OUTRIDER_OK or OUTRIDER_E_NOMEM.
  */
 typedef enum otr_selftest_result {
     OTR_SELFTEST_OK,

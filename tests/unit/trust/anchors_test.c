@@ -1,0 +1,194 @@
+/*
+ * anchors_test.c - a bundle is loaded once and whole, or refused with its name (STS-FETCH-21).
+ */
+#include "support/cmocka_all.h"
+#include "support/make_cert.h"
+#include "trust/anchors.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <openssl/pem.h>
+#include <openssl/x509_vfy.h>
+
+static char path[] = "/tmp/outrider-anchors-XXXXXX";
+
+static void write_bundle(const char *text, size_t len)
+{
+    FILE *out = fopen(path, "wb");
+
+    assert_non_null(out);
+    assert_int_equal(fwrite(text, 1, len, out), len);
+    assert_int_equal(fclose(out), 0);
+}
+
+static int make_path(void **state)
+{
+    int fd = mkstemp(path);
+
+    (void)state;
+    return fd < 0 ? -1 : close(fd);
+}
+
+static int remove_path(void **state)
+{
+    (void)state;
+    return unlink(path);
+}
+
+static void put_root(const char *name, otr_buf *bundle)
+{
+    otr_cert root = otr_make_cert(&(otr_cert_plan){ .common_name = name, .constraints = "critical,CA:TRUE" });
+
+    otr_buf_printf(bundle, "%s:\n", name); /* comments between the blocks are common */
+    otr_cert_put_pem(&root, bundle);
+    otr_cert_clear(&root);
+}
+
+static void loads_a_bundle(void **state)
+{
+    otr_buf bundle = OTR_BUF_INIT;
+    otr_anchors *anchors = NULL;
+    const otr_anchor_set *set;
+    outrider_diag diag;
+    char digest[65] = "";
+    unsigned char bytes[32];
+
+    (void)state;
+    put_root("Root One", &bundle);
+    put_root("Root Two", &bundle);
+    write_bundle(bundle.data, bundle.len);
+    if (otr_anchors_load(path, &anchors, &diag) != OUTRIDER_OK)
+        fail_msg("%s", diag.message);
+    set = otr_anchors_for(anchors, "example.org");
+    assert_ptr_equal(set, otr_anchors_for(anchors, "other.example"));
+    assert_int_equal(set->count, 2);
+    assert_int_equal(sk_X509_OBJECT_num(X509_STORE_get0_objects(set->store)), 2);
+    assert_string_equal(set->file, path);
+    assert_string_equal(set->rules[0], "default");
+    assert_null(set->rules[1]);
+    assert_false(set->is_system);
+    assert_int_equal(set->pem_len, bundle.len);
+    assert_memory_equal(set->pem, bundle.data, bundle.len);
+    EVP_Digest(bundle.data, bundle.len, bytes, NULL, EVP_sha256(), NULL);
+    for (int i = 0; i < 32; i++)
+        sprintf(digest + 2 * i, "%02x", bytes[i]);
+    assert_string_equal(set->sha256, digest);
+    otr_anchors_free(anchors);
+    otr_buf_clear(&bundle);
+}
+
+static void counts_a_repeated_root_once(void **state)
+{
+    otr_buf bundle = OTR_BUF_INIT;
+    otr_anchors *anchors = NULL;
+    otr_cert root = otr_make_cert(&(otr_cert_plan){ .common_name = "Root" });
+
+    (void)state;
+    otr_cert_put_pem(&root, &bundle);
+    otr_cert_put_pem(&root, &bundle);
+    write_bundle(bundle.data, bundle.len);
+    assert_int_equal(otr_anchors_load(path, &anchors, NULL), OUTRIDER_OK);
+    assert_int_equal(otr_anchors_for(anchors, "example.org")->count, 1);
+    otr_anchors_free(anchors);
+    otr_cert_clear(&root);
+    otr_buf_clear(&bundle);
+}
+
+/* The name of the file and the reason, in one message. */
+static void assert_refused(const char *row, const char *file, outrider_err want, const char *reason)
+{
+    otr_anchors *anchors = NULL;
+    outrider_diag diag = { 0 };
+    outrider_err err = otr_anchors_load(file, &anchors, &diag);
+
+    assert_null(anchors);
+    if (err != want || strstr(diag.message, file) != diag.message || strstr(diag.message, reason) == NULL)
+        fail_msg("%s\n got  %d '%s'\n want %d '%s: ...%s'", row, err, diag.message, want, file, reason);
+}
+
+static void names_the_file_it_refuses(void **state)
+{
+    static const struct {
+        const char *row;
+        const char *text;
+        const char *reason;
+    } rows[] = {
+        { "STS-FETCH-21 empty", "", "no certificate" },
+        { "STS-FETCH-21 words", "these are not roots\n", "no certificate" },
+        { "STS-FETCH-21 block cut short", "-----BEGIN CERTIFICATE-----\nMIIB\n", "a PEM block that does not parse" },
+        { "STS-FETCH-21 block that is no base64",
+          "-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n", "a PEM block that does not parse" },
+        { "STS-FETCH-21 block that is no certificate",
+          "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "a certificate that does not parse" },
+        { "STS-FETCH-21 a private key among the roots",
+          "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "not a certificate" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        write_bundle(rows[i].text, strlen(rows[i].text));
+        assert_refused(rows[i].row, path, OUTRIDER_E_SYNTAX, rows[i].reason);
+    }
+    assert_refused("STS-FETCH-21 missing", "/nonexistent/roots.pem", OUTRIDER_E_IO, "No such file");
+    assert_refused("STS-FETCH-21 a directory", "/tmp", OUTRIDER_E_IO, "directory");
+}
+
+static void refuses_the_whole_bundle_for_one_bad_root(void **state)
+{
+    otr_buf bundle = OTR_BUF_INIT;
+    otr_anchors *anchors = NULL;
+    outrider_diag diag = { 0 };
+
+    (void)state;
+    put_root("Good Root", &bundle);
+    otr_buf_puts(&bundle, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+    write_bundle(bundle.data, bundle.len);
+    assert_int_equal(otr_anchors_load(path, &anchors, &diag), OUTRIDER_E_SYNTAX);
+    assert_null(anchors);
+    assert_true(diag.line > 5); /* the line of the second block */
+    otr_buf_clear(&bundle);
+}
+
+static void refuses_a_bundle_beyond_the_limit(void **state)
+{
+    otr_buf bundle = OTR_BUF_INIT;
+
+    (void)state;
+    put_root("Root", &bundle);
+    while (bundle.len <= OTR_ROOTS_LIMIT)
+        otr_buf_puts(&bundle, "# a comment that never ends, and another, and another, and one more after that\n");
+    write_bundle(bundle.data, bundle.len);
+    assert_refused("beyond OTR_ROOTS_LIMIT", path, OUTRIDER_E_LIMIT, "larger than");
+    otr_buf_clear(&bundle);
+}
+
+static void knows_the_system_bundle(void **state)
+{
+    otr_anchors *anchors = NULL;
+    outrider_diag diag;
+
+    (void)state;
+    if (access(OTR_SYSTEM_ROOTS, R_OK) != 0)
+        skip(); /* ca-certificates is not installed */
+    if (otr_anchors_load("system", &anchors, &diag) != OUTRIDER_OK)
+        fail_msg("%s", diag.message);
+    assert_true(otr_anchors_for(anchors, "example.org")->is_system);
+    assert_string_equal(otr_anchors_for(anchors, "example.org")->file, OTR_SYSTEM_ROOTS);
+    assert_true(otr_anchors_for(anchors, "example.org")->count > 0);
+    otr_anchors_free(anchors);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(loads_a_bundle),
+        cmocka_unit_test(counts_a_repeated_root_once),
+        cmocka_unit_test(names_the_file_it_refuses),
+        cmocka_unit_test(refuses_the_whole_bundle_for_one_bad_root),
+        cmocka_unit_test(refuses_a_bundle_beyond_the_limit),
+        cmocka_unit_test(knows_the_system_bundle),
+    };
+    return cmocka_run_group_tests(tests, make_path, remove_path);
+}
