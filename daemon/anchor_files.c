@@ -1,0 +1,159 @@
+/*
+ * anchor_files.c - writing anchor files.
+ */
+#include "daemon/anchor_files.h"
+
+#include "base/diag.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <openssl/ec.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define NONE_YEARS 100
+
+static bool put_extension(X509 *cert, int nid, const char *value)
+{
+    X509V3_CTX ctx;
+    X509_EXTENSION *extension;
+    bool is_put;
+
+    X509V3_set_ctx(&ctx, cert, cert, NULL, NULL, 0);
+    X509V3_set_ctx_nodb(&ctx);
+    extension = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
+    is_put = extension != NULL && X509_add_ext(cert, extension, -1) == 1;
+    X509_EXTENSION_free(extension);
+    return is_put;
+}
+
+static bool fill_certificate(X509 *cert, EVP_PKEY *key)
+{
+    X509_NAME *name = X509_get_subject_name(cert);
+    unsigned char serial[8];
+
+    return EVP_PKEY_get_size(key) > 0 && X509_set_version(cert, 2) == 1 &&
+           X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"nothing verifies", -1, -1, 0) == 1 &&
+           X509_set_issuer_name(cert, name) == 1 && X509_gmtime_adj(X509_getm_notBefore(cert), -86400) != NULL &&
+           X509_time_adj_ex(X509_getm_notAfter(cert), 365 * NONE_YEARS, 0, NULL) != NULL &&
+           X509_set_pubkey(cert, key) == 1 && getentropy(serial, sizeof(serial)) == 0 &&
+           ASN1_INTEGER_set_uint64(X509_get_serialNumber(cert), (uint64_t)serial[0] << 8 | serial[1] | 0x10000) == 1 &&
+           put_extension(cert, NID_basic_constraints, "critical,CA:TRUE") &&
+           put_extension(cert, NID_key_usage, "critical,keyCertSign,cRLSign") &&
+           X509_sign(cert, key, EVP_sha256()) > 0;
+}
+
+char *otr_anchor_none(size_t *len)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256"); /* it dies with this function */
+    X509 *cert = X509_new();
+    BIO *bio = BIO_new(BIO_s_mem());
+    char *text = NULL, *data;
+    long size;
+
+    if (key == NULL || cert == NULL || bio == NULL || !fill_certificate(cert, key) || PEM_write_bio_X509(bio, cert) != 1)
+        goto out;
+    size = BIO_get_mem_data(bio, &data);
+    text = malloc((size_t)size);
+    if (text != NULL) {
+        memcpy(text, data, (size_t)size);
+        *len = (size_t)size;
+    }
+out:
+    BIO_free(bio);
+    X509_free(cert);
+    EVP_PKEY_free(key);
+    return text;
+}
+
+static outrider_err fail_with_errno(outrider_diag *diag, const char *path, const char *what)
+{
+    return otr_fail(diag, OUTRIDER_E_IO, "%s: cannot %s: %s", path, what, strerror(errno));
+}
+
+/* All folders of a path, each 0755 if it is new. */
+static outrider_err make_folders(const char *folder, outrider_diag *diag)
+{
+    char path[PATH_MAX];
+    mode_t saved = umask(0022);
+    outrider_err err = OUTRIDER_OK;
+
+    snprintf(path, sizeof(path), "%s", folder);
+    for (char *slash = path + 1; err == OUTRIDER_OK; *slash++ = '/') {
+        slash += strcspn(slash, "/");
+        if (*slash == '\0')
+            break;
+        *slash = '\0';
+        if (mkdir(path, 0755) != 0 && errno != EEXIST)
+            err = fail_with_errno(diag, path, "make the folder");
+    }
+    if (err == OUTRIDER_OK && mkdir(path, 0755) != 0 && errno != EEXIST)
+        err = fail_with_errno(diag, path, "make the folder");
+    umask(saved);
+    return err;
+}
+
+static bool write_all(int fd, const char *bytes, size_t len)
+{
+    while (len > 0) {
+        ssize_t written = write(fd, bytes, len);
+
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0)
+            return false;
+        bytes += written;
+        len -= (size_t)written;
+    }
+    return true;
+}
+
+/* An MTA sees the old file, or the new one, or (after a crash) one of them; never half of one. */
+static outrider_err write_file(const char *folder, const char *name, const char *bytes, size_t len, outrider_diag *diag)
+{
+    char path[PATH_MAX], temporary[PATH_MAX];
+    outrider_err err = OUTRIDER_OK;
+    int fd;
+
+    if (snprintf(path, sizeof(path), "%s/%s", folder, name) >= (int)sizeof(path) ||
+        snprintf(temporary, sizeof(temporary), "%s/.%s.%ld", folder, name, (long)getpid()) >= (int)sizeof(temporary))
+        return otr_fail(diag, OUTRIDER_E_IO, "%s: the path is too long", folder);
+    unlink(temporary);
+    fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
+    if (fd < 0)
+        return fail_with_errno(diag, temporary, "create the file");
+    if (!write_all(fd, bytes, len) || fchmod(fd, 0644) != 0 || fsync(fd) != 0)
+        err = fail_with_errno(diag, temporary, "write");
+    if (close(fd) != 0 && err == OUTRIDER_OK)
+        err = fail_with_errno(diag, temporary, "write");
+    if (err == OUTRIDER_OK && rename(temporary, path) != 0)
+        err = fail_with_errno(diag, path, "put the file into place");
+    if (err != OUTRIDER_OK)
+        unlink(temporary);
+    return err;
+}
+
+outrider_err otr_anchor_files_write(const char *folder, const otr_anchor_set *set, outrider_diag *diag)
+{
+    char name[128], *none;
+    size_t none_len = 0;
+    outrider_err err = make_folders(folder, diag);
+
+    if (err != OUTRIDER_OK)
+        return err;
+    none = otr_anchor_none(&none_len);
+    if (none == NULL)
+        return otr_fail(diag, OUTRIDER_E_NOMEM, "none.pem: cannot make a certificate");
+    snprintf(name, sizeof(name), "%s.pem", set->sha256);
+    err = write_file(folder, name, set->pem, set->pem_len, diag);
+    if (err == OUTRIDER_OK)
+        err = write_file(folder, "none.pem", none, none_len, diag);
+    free(none);
+    return err;
+}

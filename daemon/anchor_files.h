@@ -1,0 +1,16 @@
+/*
+ * anchor_files.h - the trust anchors as files for the MTAs (mta-integration R15 to R17): <sha256>.pem for each set, and
+ * none.pem, which nothing chains to. Written before any socket is open, so that no answer names a file that is not there.
+ */
+#ifndef OTR_DAEMON_ANCHOR_FILES_H
+#define OTR_DAEMON_ANCHOR_FILES_H
+
+#include "trust/anchors.h"
+
+/* Make the folder (0755) if it is missing and write what it must hold (0644), each file whole or not at all. */
+outrider_err otr_anchor_files_write(const char *folder, const otr_anchor_set *set, outrider_diag *diag);
+
+/* A new self-signed certificate whose key is already gone: as an anchor it verifies nothing. Free with free(). */
+char *otr_anchor_none(size_t *len);
+
+#endif

@@ -1,0 +1,89 @@
+/*
+ * answer.c - rendering the replies of a verdict.
+ */
+#include "daemon/answer.h"
+
+#include "daemon/listen/netstring.h"
+
+#include <stdlib.h>
+
+char otr_rcu_grace;
+
+/* The replies one behind the other in `all`, and where each ends. */
+static void render(const otr_verdict *verdict, const otr_anchor_views *views, otr_buf *all, size_t ends[])
+{
+    otr_buf one = OTR_BUF_INIT;
+
+    for (int form = 0; form < OTR_FORM_READY_COUNT; form++) {
+        otr_buf_reset(&one);
+        switch ((otr_form)form) {
+        case OTR_FORM_POSTFIX_TLSRPT:
+            otr_render_postfix_tlsrpt(verdict, views, &one);
+            if (one.len <= OTR_REPLY_MAX)
+                break;
+            otr_buf_reset(&one);
+            /* fall through */
+        case OTR_FORM_POSTFIX:
+            otr_render_postfix(verdict, views, &one);
+            break;
+        case OTR_FORM_SENDMAIL:
+            otr_render_sendmail(verdict, &one);
+            break;
+        case OTR_FORM_EXIM:
+            otr_render_exim(verdict, views, &one);
+            break;
+        case OTR_FORM_JSON:
+        case OTR_FORM_EXPLAIN:
+            break;
+        }
+        if (one.err != OUTRIDER_OK)
+            all->err = one.err;
+        else if (form == OTR_FORM_EXIM)
+            otr_buf_put(all, one.data, one.len);
+        else
+            otr_netstring_put(all, (otr_slice){ otr_buf_text(&one), one.len });
+        ends[form] = all->len;
+    }
+    otr_buf_clear(&one);
+}
+
+otr_answer *otr_answer_new(otr_verdict *verdict, const otr_anchor_views *views, otr_time now, otr_time valid_until)
+{
+    otr_buf all = OTR_BUF_INIT;
+    size_t ends[OTR_FORM_READY_COUNT], begin = 0;
+    otr_answer *answer = NULL;
+
+    render(verdict, views, &all, ends);
+    if (all.err == OUTRIDER_OK)
+        answer = malloc(sizeof(*answer) + all.len);
+    if (answer == NULL)
+        goto out;
+    memset(answer, 0, sizeof(*answer));
+    memcpy(answer->bytes, otr_buf_text(&all), all.len);
+    for (int form = 0; form < OTR_FORM_READY_COUNT; form++) {
+        answer->reply[form] = (otr_slice){ answer->bytes + begin, ends[form] - begin };
+        begin = ends[form];
+    }
+    answer->verdict = verdict;
+    answer->made_at = now;
+    answer->valid_until = valid_until;
+    atomic_init(&answer->used_at, 0);
+    atomic_init(&answer->refs, 1);
+out:
+    otr_buf_clear(&all);
+    return answer;
+}
+
+otr_answer *otr_answer_ref(otr_answer *answer)
+{
+    atomic_fetch_add_explicit(&answer->refs, 1, memory_order_relaxed);
+    return answer;
+}
+
+void otr_answer_unref(otr_answer *answer)
+{
+    if (answer == NULL || atomic_fetch_sub_explicit(&answer->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    otr_verdict_unref(answer->verdict);
+    free(answer);
+}

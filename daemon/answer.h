@@ -1,0 +1,51 @@
+/*
+ * answer.h - a verdict with its replies as bytes: rendered once, when the verdict is made, and sent as they are.
+ * Immutable but for its note of use, counted by reference. Threads: any.
+ */
+#ifndef OTR_DAEMON_ANSWER_H
+#define OTR_DAEMON_ANSWER_H
+
+#include "daemon/form.h"
+#include "daemon/rcu.h"
+#include "verdict/render.h"
+#include "verdict/verdict.h"
+
+#include <stdatomic.h>
+#include <urcu/rculfhash.h>
+
+/* Postfix before 3.10 refuses replies over 100000 octets (R12). A reply with TLSRPT attributes that would be
+ * longer is sent without them. */
+#define OTR_REPLY_MAX 90000
+
+typedef struct otr_answer {
+    struct cds_lfht_node node; /* of the cache */
+    struct rcu_head rcu;
+    uint64_t hash;             /* of the key, by the cache's key */
+    otr_time valid_until;
+    _Atomic otr_time used_at;  /* when a client last got it; 0: not since it was made */
+    otr_slice reply[OTR_FORM_READY_COUNT]; /* framed; empty: close without an answer (Exim, "defer") */
+    otr_verdict *verdict;      /* owned reference */
+    otr_time made_at;
+    _Atomic unsigned refs;
+    char bytes[];              /* of the replies */
+} otr_answer;
+
+/* One reference. The verdict's reference is taken over on success. NULL: out of memory. */
+otr_answer *otr_answer_new(otr_verdict *verdict, const otr_anchor_views *views, otr_time now, otr_time valid_until);
+otr_answer *otr_answer_ref(otr_answer *answer);
+void otr_answer_unref(otr_answer *answer); /* NULL is fine */
+
+static inline const char *otr_answer_key(const otr_answer *answer)
+{
+    return answer->verdict->destination.key;
+}
+
+/* A relaxed note: it decides about refreshing and eviction only. Written only when it changes, so that the line
+ * stays shared between the front threads. */
+static inline void otr_answer_note_use(otr_answer *answer, otr_time now)
+{
+    if (atomic_load_explicit(&answer->used_at, memory_order_relaxed) != now)
+        atomic_store_explicit(&answer->used_at, now, memory_order_relaxed);
+}
+
+#endif

@@ -1,0 +1,135 @@
+/*
+ * cache.c - the concurrent hash table of answers.
+ */
+#include "daemon/cache.h"
+
+#include <stdlib.h>
+
+#define BUCKETS_LEAST 1024u
+#define BUCKETS_MOST (1u << 20)
+
+struct otr_cache {
+    struct cds_lfht *table;
+    otr_hash_key key;
+    _Atomic size_t count;
+};
+
+struct wanted {
+    const char *key;
+    size_t len;
+};
+
+otr_cache *otr_cache_new(size_t size)
+{
+    otr_cache *cache = calloc(1, sizeof(*cache));
+    unsigned long buckets = BUCKETS_LEAST;
+
+    if (cache == NULL)
+        return NULL;
+    while (buckets < size && buckets < BUCKETS_MOST)
+        buckets *= 2;
+    cache->key = otr_hash_key_draw();
+    /* All buckets from the start: a table that grows would need a thread of its own for it. */
+    cache->table = cds_lfht_new_flavor(buckets, buckets, buckets, 0, &urcu_memb_flavor, NULL);
+    if (cache->table == NULL) {
+        free(cache);
+        return NULL;
+    }
+    return cache;
+}
+
+static void release_later(struct rcu_head *head)
+{
+    otr_answer *answer = caa_container_of(head, otr_answer, rcu);
+
+    otr_rcu_after_grace();
+    otr_rcu_seen(answer);
+    otr_answer_unref(answer);
+}
+
+static void retire(otr_cache *cache, struct cds_lfht_node *node)
+{
+    otr_answer *answer = caa_container_of(node, otr_answer, node);
+
+    atomic_fetch_sub_explicit(&cache->count, 1, memory_order_relaxed);
+    otr_rcu_published(answer);
+    urcu_memb_call_rcu(&answer->rcu, release_later);
+}
+
+static int is_wanted(struct cds_lfht_node *node, const void *key)
+{
+    const otr_answer *answer = caa_container_of(node, otr_answer, node);
+    const struct wanted *wanted = key;
+
+    otr_rcu_seen(answer);
+    return strncmp(otr_answer_key(answer), wanted->key, wanted->len) == 0 && otr_answer_key(answer)[wanted->len] == '\0';
+}
+
+uint64_t otr_cache_hash(const otr_cache *cache, const char *name, size_t len)
+{
+    return otr_hash(&cache->key, name, len);
+}
+
+otr_answer *otr_cache_find(otr_cache *cache, const char *key, size_t len)
+{
+    struct wanted wanted = { key, len };
+    struct cds_lfht_iter iter;
+    struct cds_lfht_node *node;
+
+    cds_lfht_lookup(cache->table, (unsigned long)otr_hash(&cache->key, key, len), is_wanted, &wanted, &iter);
+    node = cds_lfht_iter_get_node(&iter);
+    return node != NULL ? caa_container_of(node, otr_answer, node) : NULL;
+}
+
+void otr_cache_put(otr_cache *cache, otr_answer *answer)
+{
+    const char *key = otr_answer_key(answer);
+    struct wanted wanted = { key, strlen(key) };
+    struct cds_lfht_node *old;
+
+    otr_answer_ref(answer);
+    answer->hash = otr_hash(&cache->key, key, wanted.len);
+    cds_lfht_node_init(&answer->node);
+    atomic_fetch_add_explicit(&cache->count, 1, memory_order_relaxed);
+    otr_rcu_published(answer);
+    otr_rcu_read_lock();
+    old = cds_lfht_add_replace(cache->table, (unsigned long)answer->hash, is_wanted, &wanted, &answer->node);
+    otr_rcu_read_unlock();
+    if (old != NULL)
+        retire(cache, old);
+}
+
+void otr_cache_drop(otr_cache *cache, otr_answer *answer)
+{
+    int gone;
+
+    otr_rcu_read_lock();
+    gone = cds_lfht_del(cache->table, &answer->node); /* fails if it was replaced or dropped before */
+    otr_rcu_read_unlock();
+    if (gone == 0)
+        retire(cache, &answer->node);
+}
+
+size_t otr_cache_count(const otr_cache *cache)
+{
+    return atomic_load_explicit(&cache->count, memory_order_relaxed);
+}
+
+void otr_cache_free(otr_cache *cache)
+{
+    struct cds_lfht_iter iter;
+    struct cds_lfht_node *node;
+
+    if (cache == NULL)
+        return;
+    otr_rcu_read_lock();
+    for (cds_lfht_first(cache->table, &iter); (node = cds_lfht_iter_get_node(&iter)) != NULL;) {
+        cds_lfht_next(cache->table, &iter);
+        if (cds_lfht_del(cache->table, node) == 0)
+            retire(cache, node);
+    }
+    otr_rcu_read_unlock();
+    urcu_memb_barrier(); /* all callbacks have run */
+    cds_lfht_destroy(cache->table, NULL);
+    free(cache);
+}

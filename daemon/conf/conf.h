@@ -1,0 +1,121 @@
+/*
+ * conf.h - the configuration of outriderd: one struct, filled from a file or from the defaults.
+ *
+ * The settings themselves (names, types, units, defaults, bounds) are one table in schema.c; what is said
+ * there is what the manual says. Every mistake in a file is collected with its line, so that one run of
+ * `outriderd -t` shows all of them.
+ *
+ * Units: seconds and counts. Ownership: everything lives in the arena of the struct.
+ */
+#ifndef OTR_DAEMON_CONF_H
+#define OTR_DAEMON_CONF_H
+
+#include "base/arena.h"
+#include "base/log.h"
+#include "daemon/listen/address.h"
+#include "dns/unbound.h"
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#define OTR_CONF_LIMIT (1024 * 1024) /* octets of a configuration file */
+#define OTR_MISTAKES_MAX 100         /* that are listed; the rest is counted */
+#define OTR_CONF_LIST_MAX 64         /* values of one list */
+#define OTR_MX_HOSTS_CEILING 200    /* most that limits.mx_hosts may be set to */
+
+typedef struct otr_list {
+    const char *const *values; /* NULL-terminated */
+    size_t count;
+} otr_list;
+
+/* One group of listening sockets that speak the same protocol. */
+typedef struct otr_listen_conf {
+    otr_list listen;
+    otr_listen_address *addresses; /* listen.count of them */
+    const char *group;             /* "" or the group that owns the sockets */
+    gid_t gid;                     /* of `group`; (gid_t)-1: leave as it is */
+    uint32_t mode;                 /* of Unix sockets */
+} otr_listen_conf;
+
+enum { OTR_DNS_FORWARD, OTR_DNS_RECURSIVE };
+enum { OTR_ON_UNKNOWN_PROCEED, OTR_ON_UNKNOWN_DEFER };
+enum { OTR_COMBINE_DANE_FIRST, OTR_COMBINE_BOTH };
+
+#define OTR_CONF_STUBS_MAX 32
+#define OTR_CONF_RULES_MAX 1 /* rules of anchors; more come with anchors per destination */
+
+typedef struct otr_conf {
+    otr_listen_conf socketmap;
+    otr_listen_conf line;
+    struct {
+        uint32_t mode; /* OTR_DNS_FORWARD ... */
+        otr_list forwarders;
+        const char *resolv_conf;
+        const char *root_hints;
+        const char *trust_anchor;
+        otr_list extra_anchors;
+        bool allow_localhost;
+        bool self_test;
+        uint32_t timeout;
+        otr_stub_zone stubs[OTR_CONF_STUBS_MAX + 1]; /* ends with a NULL name */
+        size_t stub_count;
+    } dns;
+    struct {
+        bool insecure_mx;
+    } dane;
+    struct {
+        uint32_t on_unknown; /* OTR_ON_UNKNOWN_PROCEED ... */
+        bool allow_private;
+        uint32_t recheck;
+        uint32_t refresh;
+        uint32_t retry;
+        uint32_t fetch_timeout;
+    } sts;
+    uint32_t combine; /* OTR_COMBINE_DANE_FIRST ... */
+    struct {
+        const char *roots;
+        const char *exim_dir;     /* "": no files for Exim */
+        const char *postfix_dir;  /* "": no files for Postfix */
+        const char *postfix_name; /* the same folder as smtp(8) names it */
+    } anchors;
+    struct {
+        const char *path;
+    } store;
+    struct {
+        uint32_t request, mx_hosts, tlsa_records, answer, waiting, idle, connections, cache;
+    } limits;
+    struct {
+        uint32_t front, resolver;
+    } threads;
+    const char *user;
+    const char *group;
+    uint32_t log; /* otr_log_level */
+
+    otr_arena *arena; /* owned */
+} otr_conf;
+
+typedef struct otr_mistake {
+    unsigned line; /* 0: not about a line */
+    char reason[300];
+} otr_mistake;
+
+typedef struct otr_mistakes {
+    size_t count; /* of all that were found; the first OTR_MISTAKES_MAX are kept, in the order of the lines */
+    otr_mistake list[OTR_MISTAKES_MAX];
+} otr_mistakes;
+
+/*
+ * Read and check a configuration. `mistakes` is always written. *conf is written on success only.
+ * Returns OUTRIDER_OK, OUTRIDER_E_CONFIG (mistakes tells), OUTRIDER_E_IO (the file cannot be read; mistakes
+ * tells) or OUTRIDER_E_NOMEM.
+ */
+outrider_err otr_conf_read(const char *path, otr_conf **conf, otr_mistakes *mistakes);
+
+/* The same for a text in memory (tests). */
+outrider_err otr_conf_parse(const char *text, size_t len, otr_conf **conf, otr_mistakes *mistakes);
+
+void otr_conf_free(otr_conf *conf);
+
+void otr_mistake_add(otr_mistakes *mistakes, unsigned line, const char *format, ...) OUTRIDER_PRINTF(3, 4);
+
+#endif

@@ -1,0 +1,95 @@
+/*
+ * schema.c - every setting of outrider.conf: section, name, type, default and bounds. The one place where a
+ * setting is born; outrider.conf(5) is compared with this table.
+ */
+#include "daemon/conf/schema.h"
+
+#include "daemon/conf/conf.h"
+
+#include <string.h>
+
+static const char *const no_values[] = { NULL };
+static const char *const socketmap_listen[] = { "unix:/run/outrider/postfix.sock", "inet:[127.0.0.1]:8461", NULL };
+static const char *const line_listen[] = { "unix:/run/outrider/exim.sock", NULL };
+static const char *const dns_modes[] = { "forward", "recursive", NULL };
+static const char *const unknown_words[] = { "proceed", "defer", NULL };
+static const char *const combine_words[] = { "dane-first", "both", NULL };
+static const char *const log_words[] = { "error", "warning", "notice", "info", "debug", NULL };
+
+#define AT(member) offsetof(otr_conf, member)
+#define NUMBER(section, name, member, least, most, preset) \
+    { section, name, OTR_SET_NUMBER, AT(member), least, most, NULL, preset, NULL }
+#define FLAG(section, name, member, preset) { section, name, OTR_SET_FLAG, AT(member), 0, 0, NULL, preset, NULL }
+#define CHOICE(section, name, member, words, preset) \
+    { section, name, OTR_SET_CHOICE, AT(member), 0, 0, words, preset, NULL }
+#define WORD(section, name, kind, member, preset) { section, name, kind, AT(member), 0, 0, NULL, preset, NULL }
+#define LIST(section, name, kind, member, presets) { section, name, kind, AT(member), 0, 0, NULL, NULL, presets }
+
+const otr_setting otr_settings[] = {
+    LIST("socketmap", "listen", OTR_SET_LISTEN, socketmap.listen, socketmap_listen),
+    WORD("socketmap", "group", OTR_SET_GROUP, socketmap.group, ""),
+    { "socketmap", "mode", OTR_SET_MODE, AT(socketmap.mode), 0, 0777, NULL, "0660", NULL },
+
+    LIST("line", "listen", OTR_SET_LISTEN, line.listen, line_listen),
+    WORD("line", "group", OTR_SET_GROUP, line.group, ""),
+    { "line", "mode", OTR_SET_MODE, AT(line.mode), 0, 0777, NULL, "0660", NULL },
+
+    CHOICE("dns", "mode", dns.mode, dns_modes, "forward"),
+    LIST("dns", "forwarders", OTR_SET_SERVERS, dns.forwarders, no_values),
+    { "dns", "resolv_conf", OTR_SET_PATH, AT(dns.resolv_conf), 1, 0, NULL, "/etc/resolv.conf", NULL },
+    { "dns", "root_hints", OTR_SET_PATH, AT(dns.root_hints), 1, 0, NULL, "/usr/share/dns/root.hints", NULL },
+    { "dns", "trust_anchor", OTR_SET_PATH, AT(dns.trust_anchor), 1, 0, NULL, "/usr/share/dns/root.key", NULL },
+    LIST("dns", "extra_anchors", OTR_SET_FILES, dns.extra_anchors, no_values),
+    FLAG("dns", "allow_localhost", dns.allow_localhost, "false"),
+    FLAG("dns", "self_test", dns.self_test, "true"),
+    NUMBER("dns", "timeout", dns.timeout, 1, 60, "12"),
+
+    FLAG("dane", "insecure_mx", dane.insecure_mx, "true"),
+
+    CHOICE("sts", "on_unknown", sts.on_unknown, unknown_words, "proceed"),
+    FLAG("sts", "allow_private", sts.allow_private, "false"),
+    NUMBER("sts", "recheck", sts.recheck, 1, 86400, "300"),
+    NUMBER("sts", "refresh", sts.refresh, 60, 2592000, "86400"),
+    NUMBER("sts", "retry", sts.retry, 1, 86400, "300"),
+    NUMBER("sts", "fetch_timeout", sts.fetch_timeout, 1, 60, "10"),
+
+    { "anchors", "roots", OTR_SET_PATH, AT(anchors.roots), 1, 0, NULL, "system", NULL },
+    WORD("anchors", "exim_dir", OTR_SET_PATH, anchors.exim_dir, ""),
+    WORD("anchors", "postfix_dir", OTR_SET_PATH, anchors.postfix_dir, ""),
+    WORD("anchors", "postfix_name", OTR_SET_TEXT, anchors.postfix_name, "outrider/ta"),
+
+    { "store", "path", OTR_SET_PATH, AT(store.path), 1, 0, NULL, "/var/lib/outrider/outrider.db", NULL },
+
+    NUMBER("limits", "request", limits.request, 320, 16384, "1024"),
+    NUMBER("limits", "mx_hosts", limits.mx_hosts, 1, OTR_MX_HOSTS_CEILING, "50"),
+    NUMBER("limits", "tlsa_records", limits.tlsa_records, 1, OTR_TLSA_MAX, "100"),
+    NUMBER("limits", "answer", limits.answer, 1, 90, "15"),
+    NUMBER("limits", "waiting", limits.waiting, 1, 1000000, "10000"),
+    NUMBER("limits", "idle", limits.idle, 1, 86400, "300"),
+    NUMBER("limits", "connections", limits.connections, 1, 100000, "2000"),
+    NUMBER("limits", "cache", limits.cache, 100, 10000000, "100000"),
+
+    NUMBER("threads", "front", threads.front, 1, 64, "1"),
+    NUMBER("threads", "resolver", threads.resolver, 1, 64, "1"),
+
+    CHOICE("", "combine", combine, combine_words, "dane-first"),
+    WORD("", "user", OTR_SET_USER, user, ""),
+    WORD("", "group", OTR_SET_GROUP, group, ""),
+    CHOICE("", "log", log, log_words, "notice"),
+};
+const size_t otr_setting_count = sizeof(otr_settings) / sizeof(otr_settings[0]);
+
+/* "stub" holds one setting per title; it has no place in otr_conf of its own and is gathered in read.c. */
+const otr_section otr_sections[] = {
+    { "", "socketmap", 0 }, { "", "line", 0 },    { "", "dns", 0 },   { "dns", "stub", 1 }, { "", "dane", 0 },
+    { "", "sts", 0 },       { "", "anchors", 1 }, { "", "store", 0 }, { "", "limits", 0 },  { "", "threads", 0 },
+};
+const size_t otr_section_count = sizeof(otr_sections) / sizeof(otr_sections[0]);
+
+const otr_setting *otr_setting_find(const char *section, const char *name)
+{
+    for (size_t i = 0; i < otr_setting_count; i++)
+        if (strcmp(otr_settings[i].section, section) == 0 && strcmp(otr_settings[i].name, name) == 0)
+            return &otr_settings[i];
+    return NULL;
+}

@@ -1,0 +1,46 @@
+/*
+ * domain.h - a policy domain in a resolver thread: its STS entry, and the care for it. Several places may share one
+ * (example.org, [example.org], example.org:587); the policy is that of the domain (RFC 8461 §3.4).
+ *
+ * An entry is answered from only when its policy is in the store (REMEMBER): one that was fetched and could not be
+ * stored waits in `unsaved`, and until it can be stored the questions that depend on it are not answered.
+ */
+#ifndef OTR_DAEMON_DOMAIN_H
+#define OTR_DAEMON_DOMAIN_H
+
+#include "daemon/flow/worker.h"
+
+struct otr_errand;
+TAILQ_HEAD(otr_errand_queue, otr_errand);
+
+struct otr_domain {
+    otr_worker *worker;              /* borrowed */
+    char name[OTR_DOMAIN_SIZE];
+    otr_sts_entry *entry;            /* owned reference; NULL until it was looked for in the store */
+    otr_sts_entry *unsaved;          /* owned reference; NULL: none */
+    otr_sts_refresh *refresh;        /* owned; NULL: none under way */
+    struct event *timer;             /* owned: the next look while the domain is in use */
+    struct otr_errand_queue waiting; /* errands that wait for the refresh */
+    struct otr_place_queue places;   /* borrowed; the domain goes with the last */
+};
+
+/* Find or make; the place is entered. NULL: out of memory. */
+otr_domain *otr_domain_join(otr_worker *worker, const char *name, otr_place *place);
+void otr_domain_leave(otr_domain *domain, otr_place *place);
+
+typedef enum otr_domain_state {
+    OTR_DOMAIN_READY,   /* `entry` is what there is to know now */
+    OTR_DOMAIN_LOOKING, /* a refresh is under way */
+    OTR_DOMAIN_FAILED,  /* the store fails; nothing may be answered */
+} otr_domain_state;
+
+/* Look at what is known and start what is due. */
+otr_domain_state otr_domain_look(otr_domain *domain);
+
+/* Whether an unexpired policy is on hand, so that there is no need to wait for a refresh. */
+bool otr_domain_has_policy(const otr_domain *domain);
+
+/* A place was asked for, or has a new answer: see to it that the next look happens in time. */
+void otr_domain_schedule(otr_domain *domain);
+
+#endif

@@ -1,0 +1,219 @@
+/*
+ * errand.c - from a question to an answer, in the order in which it happens:
+ *
+ *   start      DNS discovery, if no valid finding is on hand   ‖   a look at the policy domain
+ *   advance    when both have ended, or patience with the policy has (S11)
+ *   conclude   decide, publish, answer all who wait
+ */
+#include "daemon/flow/errand.h"
+
+#include "base/log.h"
+
+#include <event2/event.h>
+#include <stdlib.h>
+
+static void stop_waiting_for_policy(otr_errand *errand)
+{
+    if (!errand->is_waiting_for_policy)
+        return;
+    errand->is_waiting_for_policy = false;
+    TAILQ_REMOVE(&errand->place->domain->waiting, errand, in_domain);
+}
+
+static void release(otr_errand *errand)
+{
+    errand->place->errand = NULL;
+    if (errand->is_renewal)
+        errand->place->worker->renewals--;
+    stop_waiting_for_policy(errand);
+    otr_discover_cancel(errand->discover);
+    if (errand->patience != NULL)
+        event_free(errand->patience);
+    if (errand->bound != NULL)
+        event_free(errand->bound);
+    free(errand);
+}
+
+/* Everything is released before the tickets go: nothing of this errand is left when the next one starts. */
+static void finish(otr_errand *errand, otr_answer *answer)
+{
+    otr_ticket *tickets = errand->tickets, *next;
+
+    release(errand);
+    for (; tickets != NULL; tickets = next) {
+        next = tickets->next;
+        otr_ticket_return(tickets, answer);
+    }
+}
+
+void otr_errand_free(otr_errand *errand)
+{
+    otr_ticket *tickets, *next;
+
+    if (errand == NULL)
+        return;
+    tickets = errand->tickets;
+    release(errand);
+    for (; tickets != NULL; tickets = next) {
+        next = tickets->next;
+        otr_ticket_free(tickets);
+    }
+}
+
+/* The place keeps its finding; its answer has lapsed or is not to be had. */
+static void fail(otr_errand *errand, const char *reason)
+{
+    otr_place *place = errand->place;
+
+    OTR_LOG(OTR_LOG_WARNING, "errand.failed", { "destination", place->destination.key }, { "reason", reason });
+    otr_place_withdraw(place);
+    otr_worker_arm(place->timer, OTR_FAILURE_TTL); /* it is gone then, unless somebody asks again */
+    finish(errand, NULL);
+}
+
+static void conclude(otr_errand *errand)
+{
+    otr_place *place = errand->place;
+    otr_domain *domain = place->domain;
+    bool is_pending = false;
+    otr_answer *answer;
+
+    if (domain != NULL) {
+        if (domain->entry == NULL || (domain->unsaved != NULL && !otr_domain_has_policy(domain))) {
+            fail(errand, "the policy cannot be kept in the store");
+            return;
+        }
+        is_pending = domain->refresh != NULL && !otr_domain_has_policy(domain);
+    }
+    answer = otr_place_decide(place, is_pending, errand->tickets != NULL);
+    if (answer == NULL)
+        fail(errand, "out of memory");
+    else
+        finish(errand, answer);
+}
+
+static void advance(otr_errand *errand)
+{
+    if (errand->discover == NULL && !errand->is_waiting_for_policy)
+        conclude(errand);
+}
+
+static void on_discovered(void *arg, otr_mx_finding *finding)
+{
+    otr_errand *errand = arg;
+    otr_place *place = errand->place;
+
+    errand->discover = NULL;
+    if (finding == NULL) {
+        fail(errand, "out of memory");
+        return;
+    }
+    otr_mx_finding_unref(place->mx);
+    place->mx = finding;
+    advance(errand);
+}
+
+void otr_errand_policy_ready(otr_errand *errand)
+{
+    stop_waiting_for_policy(errand);
+    advance(errand);
+}
+
+static void on_patience(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    otr_errand_policy_ready(arg);
+}
+
+static void on_bound(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    fail(arg, "DNS takes too long");
+}
+
+static void arm_ms(struct event *timer, unsigned ms)
+{
+    struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
+
+    evtimer_add(timer, &tv);
+}
+
+/* False: no answer can be given (the reason is in the log, or memory is short). */
+static bool look_at_policy(otr_errand *errand)
+{
+    otr_domain *domain = errand->place->domain;
+    const otr_flow *flow = errand->place->worker->flow;
+
+    if (domain == NULL)
+        return true;
+    switch (otr_domain_look(domain)) {
+    case OTR_DOMAIN_READY:
+        return true;
+    case OTR_DOMAIN_LOOKING:
+        errand->is_waiting_for_policy = true;
+        TAILQ_INSERT_TAIL(&domain->waiting, errand, in_domain);
+        arm_ms(errand->patience, otr_domain_has_policy(domain) ? flow->recheck_ms : flow->first_look_ms);
+        return true;
+    case OTR_DOMAIN_FAILED:
+        break;
+    }
+    return false;
+}
+
+static bool discover(otr_errand *errand)
+{
+    otr_place *place = errand->place;
+    otr_worker *worker = place->worker;
+    const otr_flow *flow = worker->flow;
+
+    if (otr_place_has_finding(place))
+        return true;
+    if (place->destination.kind == OTR_TO_ADDRESS) {
+        otr_mx_finding_unref(place->mx);
+        place->mx = otr_mx_finding_of_address(&place->destination, otr_clock_now(flow->clock));
+        return place->mx != NULL;
+    }
+    errand->discover = otr_discover_start(worker->resolver, flow->clock, &flow->discover, &place->destination,
+                                          on_discovered, errand);
+    return errand->discover != NULL;
+}
+
+void otr_errand_join(otr_errand *errand, otr_ticket *ticket)
+{
+    ticket->next = errand->tickets;
+    errand->tickets = ticket;
+}
+
+void otr_errand_start(otr_place *place, otr_ticket *ticket)
+{
+    otr_worker *worker = place->worker;
+    otr_errand *errand = calloc(1, sizeof(*errand));
+
+    if (errand == NULL) {
+        if (ticket != NULL)
+            otr_ticket_return(ticket, NULL);
+        return;
+    }
+    errand->place = place;
+    place->errand = errand;
+    if (ticket != NULL)
+        otr_errand_join(errand, ticket);
+    else
+        worker->renewals++;
+    errand->is_renewal = ticket == NULL;
+    errand->patience = evtimer_new(worker->base, on_patience, errand);
+    errand->bound = evtimer_new(worker->base, on_bound, errand);
+    if (errand->patience == NULL || errand->bound == NULL) {
+        fail(errand, "out of memory");
+        return;
+    }
+    arm_ms(errand->bound, worker->flow->bound_ms);
+    if (!look_at_policy(errand))
+        fail(errand, "the policy of the domain cannot be read or kept");
+    else if (!discover(errand))
+        fail(errand, "out of memory");
+    else
+        advance(errand);
+}

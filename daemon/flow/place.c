@@ -1,0 +1,246 @@
+/*
+ * place.c - the table of destinations of one thread: publishing, lapse and eviction.
+ */
+#include "daemon/flow/place.h"
+
+#include "base/log.h"
+#include "daemon/flow/errand.h"
+
+#include <event2/event.h>
+#include <search.h>
+#include <stdlib.h>
+
+/* With a policy on hand a recheck under way leaves the answer standing so long: the policy applies meanwhile. */
+#define RECHECK_GRACE_S 30
+#define EVICTION_STEPS 16 /* places looked at for one that is not in use */
+
+static int by_key(const void *a, const void *b)
+{
+    return strcmp(((const otr_place *)a)->destination.key, ((const otr_place *)b)->destination.key);
+}
+
+static otr_time now_of(const otr_place *place)
+{
+    return otr_clock_now(place->worker->flow->clock);
+}
+
+bool otr_place_has_finding(const otr_place *place)
+{
+    return place->mx != NULL && now_of(place) < place->mx->valid_until;
+}
+
+void otr_place_withdraw(otr_place *place)
+{
+    if (place->answer == NULL)
+        return;
+    otr_cache_drop(place->worker->flow->cache, place->answer);
+    otr_answer_unref(place->answer);
+    place->answer = NULL;
+}
+
+static void free_place(otr_place *place)
+{
+    otr_worker *worker = place->worker;
+
+    otr_errand_free(place->errand);
+    place->errand = NULL;
+    otr_place_withdraw(place);
+    tdelete(place, &worker->places, by_key);
+    TAILQ_REMOVE(&worker->queue, place, in_queue);
+    worker->place_count--;
+    if (place->domain != NULL)
+        otr_domain_leave(place->domain, place);
+    otr_mx_finding_unref(place->mx);
+    if (place->timer != NULL)
+        event_free(place->timer);
+    free(place);
+}
+
+void otr_place_free_all(otr_worker *worker)
+{
+    while (!TAILQ_EMPTY(&worker->queue))
+        free_place(TAILQ_FIRST(&worker->queue));
+}
+
+/* When the answer of this place was last given to a client; 0: never. */
+static otr_time used_at(const otr_place *place)
+{
+    return place->answer != NULL ? atomic_load_explicit(&place->answer->used_at, memory_order_relaxed) : 0;
+}
+
+/*
+ * Second chance: the queue is passed over place by place; one that was used since the last pass goes to the end.
+ * Policies are not lost with a place, they are in the store (STS-APPLY-19).
+ */
+static void evict_one(otr_worker *worker)
+{
+    otr_place *place = NULL;
+
+    for (int step = 0; step < EVICTION_STEPS; step++) {
+        place = TAILQ_FIRST(&worker->queue);
+        if (place == NULL || (place->errand == NULL && used_at(place) <= place->spared_at))
+            break;
+        place->spared_at = used_at(place);
+        TAILQ_REMOVE(&worker->queue, place, in_queue);
+        TAILQ_INSERT_TAIL(&worker->queue, place, in_queue);
+        place = place->errand == NULL ? place : NULL;
+    }
+    if (place != NULL) /* else all of them are being asked about: the bound on waiting questions bounds them */
+        free_place(place);
+}
+
+/* Publishing --------------------------------------------------------------------------------------------------- */
+
+/*
+ * How long an answer may be given: as long as the verdict holds; but not long past the time at which the record is to
+ * be looked at again, so that a destination that is asked for after a long rest is looked at first. A failure is kept
+ * briefly, whatever the TTLs beside it say (RFC 9520).
+ */
+static otr_time lifetime(const otr_place *place, const otr_verdict *verdict, otr_time now)
+{
+    otr_time until = verdict->valid_until, next;
+
+    if (verdict->entry != NULL) {
+        next = otr_sts_entry_next(verdict->entry, &place->worker->flow->pace, now) + RECHECK_GRACE_S;
+        until = next < until ? next : until;
+    }
+    if (verdict->level == OTR_LEVEL_DEFER && until > now + OTR_FAILURE_TTL)
+        until = now + OTR_FAILURE_TTL;
+    return until;
+}
+
+static void log_verdict(otr_place *place, const otr_verdict *verdict)
+{
+    bool is_changed = place->has_level && place->level != verdict->level;
+    otr_log_level level = is_changed ? OTR_LOG_NOTICE : !place->has_level ? OTR_LOG_INFO : OTR_LOG_DEBUG;
+
+    OTR_LOG(level, place->has_level && !is_changed ? "verdict.renewed" : "verdict.changed",
+            { "destination", place->destination.key }, { "level", otr_level_names[verdict->level] },
+            { "before", is_changed ? otr_level_names[place->level] : NULL }, { "reason", verdict->reason });
+    place->has_level = true;
+    place->level = verdict->level;
+}
+
+static void publish(otr_place *place, otr_answer *answer, otr_time now)
+{
+    log_verdict(place, answer->verdict);
+    otr_cache_put(place->worker->flow->cache, answer); /* replaces the former one */
+    otr_answer_unref(place->answer);
+    place->answer = answer;
+    otr_worker_arm(place->timer, answer->valid_until - now);
+    if (place->domain != NULL)
+        otr_domain_schedule(place->domain);
+}
+
+otr_answer *otr_place_decide(otr_place *place, bool is_policy_pending, bool is_in_use)
+{
+    const otr_flow *flow = place->worker->flow;
+    otr_sts_entry *entry = place->domain != NULL ? place->domain->entry : NULL;
+    otr_time now = now_of(place);
+    otr_verdict *verdict = otr_decide(place->mx, entry, is_policy_pending, &flow->decide, flow->anchors, now);
+    otr_answer *answer = NULL;
+
+    if (verdict != NULL)
+        answer = otr_answer_new(verdict, &flow->views, now, lifetime(place, verdict, now));
+    if (answer == NULL) {
+        otr_verdict_unref(verdict);
+        OTR_LOG(OTR_LOG_ERROR, "verdict.failed", { "destination", place->destination.key }, { "error", "out of memory" });
+        return NULL;
+    }
+    if (is_in_use)
+        otr_answer_note_use(answer, now);
+    publish(place, answer, now);
+    return answer;
+}
+
+void otr_place_rebuild(otr_place *place)
+{
+    otr_time used = used_at(place);
+    otr_answer *answer;
+
+    if (place->domain != NULL && place->domain->unsaved != NULL && !otr_domain_has_policy(place->domain)) {
+        otr_place_withdraw(place); /* there is a policy that cannot be stored: nothing may be answered */
+        return;
+    }
+    if (place->answer == NULL || !otr_place_has_finding(place))
+        return;
+    answer = otr_place_decide(place, false, false);
+    if (answer != NULL)
+        otr_answer_note_use(answer, used);
+}
+
+/* Lapse ---------------------------------------------------------------------------------------------------------- */
+
+/*
+ * The answer lapses. One that was in use is renewed at once; asking a moment earlier would not help, as every
+ * resolver on the way answers with what is left of the same TTL. One that nobody used goes, and the place with it.
+ */
+static void on_lapse(evutil_socket_t fd, short what, void *arg)
+{
+    otr_place *place = arg;
+    otr_time now = now_of(place);
+
+    (void)fd;
+    (void)what;
+    if (place->errand != NULL)
+        return;
+    if (place->answer != NULL && now < place->answer->valid_until)
+        otr_worker_arm(place->timer, place->answer->valid_until - now);
+    else if (used_at(place) == 0 || place->level == OTR_LEVEL_DEFER)
+        free_place(place);
+    else if (place->worker->renewals >= OTR_RENEWALS_MAX)
+        otr_worker_arm(place->timer, 1);
+    else
+        otr_errand_start(place, NULL);
+}
+
+/* Coming ----------------------------------------------------------------------------------------------------------- */
+
+static otr_place *find_place(otr_worker *worker, const otr_destination *destination)
+{
+    otr_place wanted = { .destination = *destination };
+    otr_place **slot = tfind(&wanted, &worker->places, by_key);
+
+    return slot != NULL ? *slot : NULL;
+}
+
+otr_place *otr_place_get(otr_worker *worker, const otr_destination *destination)
+{
+    otr_place *place = find_place(worker, destination);
+
+    if (place != NULL)
+        return place;
+    if (worker->place_count >= worker->flow->places_max)
+        evict_one(worker);
+    place = calloc(1, sizeof(*place));
+    if (place == NULL)
+        return NULL;
+    place->worker = worker;
+    place->destination = *destination;
+    if (tsearch(place, &worker->places, by_key) == NULL) {
+        free(place);
+        return NULL;
+    }
+    TAILQ_INSERT_TAIL(&worker->queue, place, in_queue);
+    worker->place_count++;
+    place->timer = evtimer_new(worker->base, on_lapse, place);
+    if (destination->kind != OTR_TO_ADDRESS)
+        place->domain = otr_domain_join(worker, destination->domain, place);
+    if (place->timer == NULL || (place->domain == NULL && destination->kind != OTR_TO_ADDRESS)) {
+        free_place(place);
+        return NULL;
+    }
+    return place;
+}
+
+void otr_place_ask(otr_place *place, otr_ticket *ticket)
+{
+    if (place->errand != NULL) {
+        otr_errand_join(place->errand, ticket);
+    } else if (place->answer != NULL && now_of(place) < place->answer->valid_until) {
+        otr_answer_note_use(place->answer, now_of(place)); /* it was published while the ticket was on its way */
+        otr_ticket_return(ticket, place->answer);
+    } else {
+        otr_errand_start(place, ticket);
+    }
+}

@@ -1,0 +1,162 @@
+/*
+ * worker.c - the frame of a resolver thread: mail in, housekeeping, the end.
+ */
+#include "daemon/flow/worker.h"
+
+#include "base/diag.h"
+#include "base/log.h"
+#include "daemon/flow/place.h"
+
+#include <event2/event.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#define HOUSEKEEPING_S 60
+#define SWEEP_EVERY 60 /* rounds of housekeeping */
+#define RECHECK_MS 2000
+#define MARGIN_MS 2000 /* between the end of waiting for a policy and the client's deadline */
+
+void otr_flow_set_deadlines(otr_flow *flow, unsigned answer_s)
+{
+    unsigned answer_ms = answer_s * 1000;
+
+    flow->first_look_ms = answer_ms > 2 * MARGIN_MS ? answer_ms - MARGIN_MS : answer_ms / 2;
+    flow->recheck_ms = flow->first_look_ms < RECHECK_MS ? flow->first_look_ms : RECHECK_MS;
+    /* Clients have gone by then, but the next one is glad of an errand that is nearly done. */
+    flow->bound_ms = 4 * answer_ms;
+}
+
+void otr_worker_arm(struct event *timer, otr_time seconds)
+{
+    struct timeval tv = { .tv_sec = seconds > 0 ? seconds : 0, .tv_usec = seconds > 0 ? 0 : 1000 };
+
+    evtimer_add(timer, &tv);
+}
+
+static void take_ticket(void *arg, otr_mail *mail)
+{
+    otr_worker *worker = arg;
+    otr_ticket *ticket = caa_container_of(mail, otr_ticket, mail);
+    otr_place *place = otr_place_get(worker, &ticket->destination);
+
+    if (place == NULL)
+        otr_ticket_return(ticket, NULL);
+    else
+        otr_place_ask(place, ticket);
+}
+
+static void on_mail(evutil_socket_t fd, short what, void *arg)
+{
+    otr_worker *worker = arg;
+
+    (void)fd;
+    (void)what;
+    if (atomic_load(&worker->is_stopping))
+        event_base_loopbreak(worker->base);
+    else
+        otr_mailbox_take(&worker->box, take_ticket, worker);
+}
+
+/* The time is recorded so that a clock set back while we are down lengthens no policy's life (STS-APPLY-18). */
+static void on_housekeeping(evutil_socket_t fd, short what, void *arg)
+{
+    otr_worker *worker = arg;
+    otr_store *store = worker->flow->store;
+    otr_time now = otr_clock_now(worker->flow->clock);
+    outrider_diag diag;
+
+    (void)fd;
+    (void)what;
+    if (otr_store_note_time(store, now, &diag) != OUTRIDER_OK)
+        OTR_LOG(OTR_LOG_ERROR, "store.failed", { "doing", "recording the time" }, { "error", diag.message });
+    if (++worker->hours_due < SWEEP_EVERY)
+        return;
+    worker->hours_due = 0;
+    if (otr_store_sweep(store, now, &diag) != OUTRIDER_OK)
+        OTR_LOG(OTR_LOG_ERROR, "store.failed", { "doing", "removing lapsed entries" }, { "error", diag.message });
+}
+
+outrider_err otr_worker_keep_house(otr_worker *worker)
+{
+    struct timeval tv = { .tv_sec = HOUSEKEEPING_S };
+
+    worker->housekeeping = event_new(worker->base, -1, EV_PERSIST, on_housekeeping, worker);
+    if (worker->housekeeping == NULL || event_add(worker->housekeeping, &tv) != 0)
+        return OUTRIDER_E_NOMEM;
+    return OUTRIDER_OK;
+}
+
+static void fill_net(otr_worker *worker)
+{
+    const otr_flow *flow = worker->flow;
+
+    worker->net = (otr_sts_net){ .base = worker->base, .resolver = worker->resolver, .fetcher = worker->fetcher,
+                                 .clock = flow->clock, .anchors = flow->anchors, .pace = flow->pace,
+                                 .fetch_ms = flow->fetch_ms, .allow_private = flow->allow_private };
+    if (getrandom(&worker->net.jitter_seed, sizeof(worker->net.jitter_seed), 0) < 0)
+        worker->net.jitter_seed = (uint32_t)otr_clock_now(flow->clock);
+}
+
+outrider_err otr_worker_new(const otr_flow *flow, struct event_base *base, otr_resolver *resolver, otr_fetcher *fetcher,
+                            otr_worker **made, outrider_diag *diag)
+{
+    otr_worker *worker = calloc(1, sizeof(*worker));
+    outrider_err err;
+
+    if (worker == NULL)
+        return OUTRIDER_E_NOMEM;
+    worker->flow = flow;
+    worker->base = base;
+    TAILQ_INIT(&worker->queue);
+    atomic_init(&worker->is_stopping, false);
+    err = otr_mailbox_init(&worker->box, diag);
+    if (err != OUTRIDER_OK) {
+        free(worker);
+        return err;
+    }
+    worker->on_mail = event_new(base, worker->box.fd, EV_READ | EV_PERSIST, on_mail, worker);
+    if (worker->on_mail == NULL || event_add(worker->on_mail, NULL) != 0) {
+        otr_worker_free(worker);
+        return otr_fail(diag, OUTRIDER_E_NOMEM, "out of memory");
+    }
+    worker->resolver = resolver;
+    worker->fetcher = fetcher;
+    fill_net(worker);
+    *made = worker;
+    return OUTRIDER_OK;
+}
+
+static void drop_ticket(void *arg, otr_mail *mail)
+{
+    (void)arg;
+    otr_ticket_free(caa_container_of(mail, otr_ticket, mail));
+}
+
+void otr_worker_free(otr_worker *worker)
+{
+    if (worker == NULL)
+        return;
+    otr_place_free_all(worker);
+    otr_mailbox_take(&worker->box, drop_ticket, NULL);
+    if (worker->housekeeping != NULL)
+        event_free(worker->housekeeping);
+    if (worker->on_mail != NULL)
+        event_free(worker->on_mail);
+    otr_mailbox_clear(&worker->box);
+    if (worker->fetcher != NULL)
+        otr_fetcher_free(worker->fetcher);
+    if (worker->resolver != NULL)
+        otr_resolver_free(worker->resolver);
+    free(worker);
+}
+
+void otr_worker_post(otr_worker *worker, otr_ticket *ticket)
+{
+    otr_mailbox_post(&worker->box, &ticket->mail);
+}
+
+void otr_worker_stop(otr_worker *worker)
+{
+    atomic_store(&worker->is_stopping, true);
+    otr_mailbox_wake(&worker->box);
+}

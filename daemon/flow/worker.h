@@ -1,0 +1,85 @@
+/*
+ * worker.h - a resolver thread: it owns the misses and renewals of its share of all domains. Everything that it
+ * keeps is private to it, so nothing here is locked; what leaves it are answers, into the cache and to tickets.
+ *
+ *     ticket ──► place (one destination) ──► errand: DNS discovery ‖ policy of the domain ──► decide ──► answer
+ *
+ *   place    what is known of a destination: its MX finding and the answer made of it          (place.h)
+ *   domain   what is known of a policy domain: its STS entry, shared by the places below it    (domain.h)
+ *   errand   one way from a question to an answer; identical questions meet in it              (errand.h)
+ */
+#ifndef OTR_DAEMON_WORKER_H
+#define OTR_DAEMON_WORKER_H
+
+#include "daemon/cache.h"
+#include "daemon/flow/ticket.h"
+#include "store/store.h"
+#include "sts/refresh.h"
+#include "verdict/decide.h"
+#include "verdict/discover.h"
+
+#include <sys/queue.h>
+
+struct event;
+struct event_base;
+
+/* What all resolver threads share. Immutable; what it points to is safe for any thread. */
+typedef struct otr_flow {
+    otr_cache *cache;
+    otr_clock *clock;
+    otr_store *store;
+    const otr_anchors *anchors;
+    otr_anchor_views views;
+    otr_discover_settings discover;
+    otr_decide_settings decide;
+    otr_sts_pace pace;
+    unsigned fetch_ms;
+    bool allow_private;
+    unsigned first_look_ms; /* how long an errand waits for a policy when none is on hand (S11) */
+    unsigned recheck_ms;    /* the same when an unexpired policy is on hand: then it applies, whatever comes */
+    unsigned bound_ms;      /* of an errand as a whole */
+    size_t places_max;      /* destinations that one thread keeps */
+} otr_flow;
+
+/* The nested deadlines of DESIGN §5 from limits.answer in seconds. */
+void otr_flow_set_deadlines(otr_flow *flow, unsigned answer_s);
+
+#define OTR_RENEWALS_MAX 64 /* at once in one thread; the rest waits a second */
+
+typedef struct otr_place otr_place;
+typedef struct otr_domain otr_domain;
+TAILQ_HEAD(otr_place_queue, otr_place);
+
+typedef struct otr_worker {
+    const otr_flow *flow;         /* borrowed */
+    struct event_base *base;      /* borrowed */
+    otr_resolver *resolver;       /* owned */
+    otr_fetcher *fetcher;         /* owned */
+    otr_sts_net net;
+    otr_mailbox box;
+    struct event *on_mail;        /* owned */
+    struct event *housekeeping;   /* owned; NULL unless this thread keeps house */
+    unsigned hours_due;           /* minutes until the store is swept */
+    void *places;                 /* tree by key (tsearch) */
+    struct otr_place_queue queue; /* the same places, the next candidate for eviction first */
+    size_t place_count;
+    void *domains;                /* tree by name (tsearch) */
+    unsigned renewals;            /* errands under way that no client waits for */
+    _Atomic bool is_stopping;
+} otr_worker;
+
+/* resolver and fetcher work on `base` and belong to the worker on success. The mailbox is open from then on. */
+outrider_err otr_worker_new(const otr_flow *flow, struct event_base *base, otr_resolver *resolver, otr_fetcher *fetcher,
+                            otr_worker **worker, outrider_diag *diag);
+void otr_worker_free(otr_worker *worker); /* after its loop has ended */
+
+/* One worker of several keeps the store: records the time every minute, sweeps it every hour. */
+outrider_err otr_worker_keep_house(otr_worker *worker);
+
+void otr_worker_post(otr_worker *worker, otr_ticket *ticket); /* any thread */
+void otr_worker_stop(otr_worker *worker);                     /* any thread: its event loop ends */
+
+/* Arm or rearm a timer so many seconds from now. */
+void otr_worker_arm(struct event *timer, otr_time seconds);
+
+#endif

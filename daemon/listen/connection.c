@@ -1,0 +1,428 @@
+/*
+ * connection.c - the life of one connection.
+ */
+#include "daemon/listen/connection.h"
+
+#include "base/log.h"
+#include "daemon/listen/line.h"
+#include "daemon/listen/netstring.h"
+#include "daemon/listen/socketmap.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+/* The end of a request, and what to do next. */
+typedef enum next { GO_ON, STOP, CLOSE } next;
+
+int64_t otr_monotonic_ms(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
+    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static size_t capacity(const otr_connection *c)
+{
+    return c->front->shared->request_max + OTR_NETSTRING_FRAME;
+}
+
+static void set_deadline(otr_connection *c, int64_t ms)
+{
+    c->deadline_ms = otr_monotonic_ms() + ms;
+}
+
+static void watch_readable(otr_connection *c, bool wanted)
+{
+    if (c->is_reading == wanted)
+        return;
+    c->is_reading = wanted;
+    if (wanted)
+        event_add(&c->on_readable, NULL);
+    else
+        event_del(&c->on_readable);
+}
+
+static void watch_writable(otr_connection *c, bool wanted)
+{
+    if (c->is_writing == wanted)
+        return;
+    c->is_writing = wanted;
+    if (wanted)
+        event_add(&c->on_writable, NULL);
+    else
+        event_del(&c->on_writable);
+}
+
+/* Sending ----------------------------------------------------------------------------------------------------- */
+
+static void release_output(otr_connection *c)
+{
+    otr_answer_unref(c->out_answer);
+    free(c->out_text);
+    c->out_answer = NULL;
+    c->out_text = NULL;
+    c->out_len = 0;
+}
+
+/* GO_ON when all of it is out, STOP when the peer must take some first. */
+static next send_some(otr_connection *c, const char **at, size_t *len)
+{
+    while (*len > 0) {
+        ssize_t sent = send(c->fd, *at, *len, MSG_NOSIGNAL);
+
+        if (sent < 0)
+            return errno == EAGAIN || errno == EWOULDBLOCK ? STOP : errno == EINTR ? GO_ON : CLOSE;
+        *at += sent;
+        *len -= (size_t)sent;
+    }
+    return GO_ON;
+}
+
+/* What could not be sent now follows when the peer takes it; the owner of the bytes is kept until then. */
+static void start_flushing(otr_connection *c, const char *at, size_t len)
+{
+    c->step = OTR_FLUSHING;
+    c->out = at;
+    c->out_len = len;
+    set_deadline(c, OTR_FLUSH_MS);
+    watch_readable(c, false);
+    watch_writable(c, true);
+}
+
+static next send_static(otr_connection *c, const char *text)
+{
+    size_t len = strlen(text);
+    next then = send_some(c, &text, &len);
+
+    if (len > 0 && then != CLOSE) {
+        start_flushing(c, text, len);
+        return STOP;
+    }
+    return then == GO_ON && c->is_last ? CLOSE : then;
+}
+
+/* The answer is valid as long as the caller's read section or reference lasts. */
+static next send_ready(otr_connection *c, otr_answer *answer, otr_form form)
+{
+    const char *at = answer->reply[form].ptr;
+    size_t len = answer->reply[form].len;
+    next then = send_some(c, &at, &len);
+
+    if (len > 0 && then != CLOSE) {
+        c->out_answer = otr_answer_ref(answer);
+        start_flushing(c, at, len);
+        return STOP;
+    }
+    return then == GO_ON && c->is_last ? CLOSE : then;
+}
+
+/* For people and scripts: rendered when asked for. */
+static next send_rendered(otr_connection *c, const otr_answer *answer, otr_form form)
+{
+    const otr_anchor_views *views = c->front->shared->views;
+    otr_buf text = OTR_BUF_INIT;
+    const char *at;
+    size_t len;
+    next then;
+
+    if (form == OTR_FORM_JSON) {
+        otr_render_json(answer->verdict, views, &text);
+        otr_buf_putc(&text, '\n');
+    } else {
+        otr_render_text(answer->verdict, views, true, &text);
+    }
+    len = text.len;
+    at = c->out_text = otr_buf_steal(&text);
+    otr_buf_clear(&text);
+    if (at == NULL)
+        return CLOSE; /* out of memory: no answer is better than half of one */
+    then = send_some(c, &at, &len);
+    if (len > 0 && then != CLOSE) {
+        start_flushing(c, at, len);
+        return STOP;
+    }
+    release_output(c);
+    return then == GO_ON && c->is_last ? CLOSE : then;
+}
+
+static next send_answer(otr_connection *c, otr_answer *answer, otr_form form)
+{
+    return form < OTR_FORM_READY_COUNT ? send_ready(c, answer, form) : send_rendered(c, answer, form);
+}
+
+/* Something goes wrong on our side: the socketmap client is told, the other gets no answer; both defer. */
+static next send_trouble(otr_connection *c, const char *socketmap_reply)
+{
+    return c->protocol == OTR_SOCKETMAP ? send_static(c, socketmap_reply) : CLOSE;
+}
+
+/* Asking ------------------------------------------------------------------------------------------------------- */
+
+static next wait_for_verdict(otr_connection *c, const otr_destination *destination, otr_form form)
+{
+    otr_front_shared *shared = c->front->shared;
+    otr_ticket *ticket;
+
+    if (atomic_fetch_add(&shared->waiting, 1) >= shared->waiting_max) {
+        atomic_fetch_sub(&shared->waiting, 1);
+        if (otr_front_may_log(shared))
+            OTR_LOG(OTR_LOG_WARNING, "limit.waiting", { "effect", "the question is answered with a temporary failure" },
+                    { "do", "look for the reason why DNS or policy hosts are slow, or raise limits.waiting" });
+        return send_trouble(c, otr_socketmap_busy);
+    }
+    ticket = otr_ticket_new(destination, &c->front->box, c);
+    if (ticket == NULL) {
+        atomic_fetch_sub(&shared->waiting, 1);
+        return send_trouble(c, otr_socketmap_failed);
+    }
+    c->step = OTR_WAITING;
+    c->ticket = ticket;
+    c->form = form;
+    set_deadline(c, shared->answer_ms);
+    watch_readable(c, false);
+    c->front->outstanding++;
+    shared->ask(shared->ask_arg, ticket);
+    return STOP;
+}
+
+/* The warm path: one lookup, one send. */
+static next ask(otr_connection *c, const otr_destination *destination, otr_form form)
+{
+    otr_front_shared *shared = c->front->shared;
+    otr_time now = otr_clock_now(shared->clock);
+    otr_answer *answer;
+    next then = STOP;
+    bool is_warm;
+
+    otr_rcu_read_lock();
+    answer = otr_cache_find(shared->cache, destination->key, strlen(destination->key));
+    is_warm = answer != NULL && now < answer->valid_until;
+    if (is_warm) {
+        otr_answer_note_use(answer, now);
+        then = send_answer(c, answer, form);
+    }
+    otr_rcu_read_unlock();
+    return is_warm ? then : wait_for_verdict(c, destination, form);
+}
+
+/* Requests ------------------------------------------------------------------------------------------------------ */
+
+static void log_malformed(const otr_connection *c, const char *problem)
+{
+    OTR_LOG(OTR_LOG_DEBUG, "request.malformed", { "protocol", c->protocol == OTR_LINE ? "line" : "socketmap" },
+            { "problem", problem });
+}
+
+static void drop_input(otr_connection *c, size_t len)
+{
+    c->in_len -= len;
+    memmove(c->in, c->in + len, c->in_len);
+}
+
+/* One request from the buffer. STOP: not whole yet (or it waits now). */
+static next take_socketmap(otr_connection *c)
+{
+    otr_socketmap_choice choice;
+    otr_slice request;
+    size_t taken;
+    next then;
+
+    switch (otr_netstring_take(c->in, c->in_len, c->front->shared->request_max, &request, &taken)) {
+    case OTR_NETSTRING_PARTIAL:
+        return c->has_ended ? CLOSE : STOP;
+    case OTR_NETSTRING_BROKEN:
+        log_malformed(c, "no netstring, or a request that is too long");
+        return CLOSE;
+    case OTR_NETSTRING_WHOLE:
+        break;
+    }
+    otr_socketmap_choose(request, &choice);
+    then = choice.reply != NULL ? send_static(c, choice.reply) : ask(c, &choice.destination, choice.form);
+    drop_input(c, taken);
+    return then;
+}
+
+/* One line, ended by LF or by the end of the stream; whatever follows it is not looked at. */
+static next take_line(otr_connection *c)
+{
+    const char *end = memchr(c->in, '\n', c->in_len);
+    size_t len = end != NULL ? (size_t)(end - c->in) : c->in_len;
+    otr_line_choice choice;
+
+    if (end == NULL && !c->has_ended) {
+        if (c->in_len < c->front->shared->request_max)
+            return STOP;
+        log_malformed(c, "the request is too long");
+        return CLOSE;
+    }
+    if (len == 0 || len > c->front->shared->request_max)
+        return CLOSE;
+    otr_line_choose((otr_slice){ c->in, len }, &choice);
+    c->in_len = 0;
+    c->is_last = true;
+    switch (choice.act) {
+    case OTR_LINE_ASK:
+        return ask(c, &choice.destination, choice.form);
+    case OTR_LINE_REPLY:
+        return send_static(c, choice.reply);
+    case OTR_LINE_CLOSE:
+        if (choice.problem != NULL)
+            log_malformed(c, choice.problem);
+        break;
+    }
+    return CLOSE;
+}
+
+/* Answer what lies in the buffer, as far as it goes. The connection may be gone afterwards. */
+static void work(otr_connection *c)
+{
+    bool has_answered = false;
+    next then = GO_ON;
+
+    while (then == GO_ON && (c->in_len > 0 || c->has_ended)) {
+        then = c->in_len == 0 ? CLOSE : c->protocol == OTR_SOCKETMAP ? take_socketmap(c) : take_line(c);
+        has_answered = has_answered || then == GO_ON;
+    }
+    if (then == CLOSE) {
+        otr_connection_close(c);
+        return;
+    }
+    if (c->step != OTR_READING)
+        return;
+    watch_readable(c, true);
+    if (c->in_len == 0)
+        set_deadline(c, c->front->shared->idle_ms);
+    else if (has_answered)
+        set_deadline(c, OTR_REQUEST_MS); /* a new request has begun behind the answered ones */
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    otr_connection *c = arg;
+    bool is_new = c->in_len == 0;
+    ssize_t got = recv(fd, c->in + c->in_len, capacity(c) - c->in_len, 0);
+
+    (void)what;
+    if (got < 0) {
+        if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+            otr_connection_close(c);
+        return;
+    }
+    if (got == 0)
+        c->has_ended = true;
+    c->in_len += (size_t)got;
+    if (is_new)
+        set_deadline(c, OTR_REQUEST_MS);
+    work(c);
+}
+
+/* After an answer: the next request, if it has arrived already. */
+static void go_on(otr_connection *c, next then)
+{
+    if (then == CLOSE) {
+        otr_connection_close(c);
+    } else if (then == GO_ON) {
+        c->step = OTR_READING;
+        set_deadline(c, c->in_len > 0 ? OTR_REQUEST_MS : c->front->shared->idle_ms);
+        work(c);
+    }
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *arg)
+{
+    otr_connection *c = arg;
+    next then = send_some(c, &c->out, &c->out_len);
+
+    (void)fd;
+    (void)what;
+    if (then == STOP || (then == GO_ON && c->out_len > 0))
+        return;
+    watch_writable(c, false);
+    release_output(c);
+    go_on(c, then == GO_ON && c->is_last ? CLOSE : then);
+}
+
+void otr_connection_answer(otr_connection *c, otr_answer *answer)
+{
+    c->ticket = NULL;
+    c->step = OTR_READING;
+    if (answer == NULL)
+        go_on(c, send_trouble(c, otr_socketmap_failed));
+    else
+        go_on(c, send_answer(c, answer, c->form));
+}
+
+/* The ticket stays with its errand; when it comes back, nobody is named on it any more. */
+static void abandon_ticket(otr_connection *c)
+{
+    if (c->ticket != NULL)
+        c->ticket->connection = NULL;
+    c->ticket = NULL;
+}
+
+void otr_connection_expire(otr_connection *c)
+{
+    if (c->step != OTR_WAITING) {
+        otr_connection_close(c);
+        return;
+    }
+    abandon_ticket(c);
+    c->step = OTR_READING;
+    go_on(c, send_trouble(c, otr_socketmap_timeout));
+}
+
+void otr_connection_stop(otr_connection *c)
+{
+    if (c->step == OTR_WAITING) {
+        abandon_ticket(c);
+        c->step = OTR_READING;
+        c->is_last = true;
+        send_trouble(c, otr_socketmap_stopping); /* what its peer does not take at once is lost */
+    }
+    otr_connection_close(c);
+}
+
+/* Coming and going -------------------------------------------------------------------------------------------- */
+
+otr_connection *otr_connection_new(otr_front *front, int fd, otr_protocol protocol)
+{
+    otr_connection *c = malloc(sizeof(*c) + front->shared->request_max + OTR_NETSTRING_FRAME);
+
+    if (c == NULL) {
+        close(fd);
+        return NULL;
+    }
+    memset(c, 0, sizeof(*c));
+    c->front = front;
+    c->fd = fd;
+    c->protocol = protocol;
+    c->step = OTR_READING;
+    event_assign(&c->on_readable, front->base, fd, EV_READ | EV_PERSIST, on_readable, c);
+    event_assign(&c->on_writable, front->base, fd, EV_WRITE | EV_PERSIST, on_writable, c);
+    /* A client that says nothing at all is given no longer than one that begins a request. */
+    set_deadline(c, protocol == OTR_LINE ? OTR_REQUEST_MS : front->shared->idle_ms);
+    if (TAILQ_EMPTY(&front->connections)) {
+        struct timeval tv = { .tv_usec = OTR_TICK_MS * 1000 };
+
+        event_add(front->tick, &tv);
+    }
+    TAILQ_INSERT_TAIL(&front->connections, c, link);
+    watch_readable(c, true);
+    return c;
+}
+
+void otr_connection_close(otr_connection *c)
+{
+    abandon_ticket(c);
+    watch_readable(c, false);
+    watch_writable(c, false);
+    release_output(c);
+    close(c->fd);
+    TAILQ_REMOVE(&c->front->connections, c, link);
+    atomic_fetch_sub_explicit(&c->front->shared->connections, 1, memory_order_relaxed);
+    free(c);
+}

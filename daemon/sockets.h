@@ -1,0 +1,22 @@
+/*
+ * sockets.h - all listening sockets of the configuration: those that a service manager passed on (R21: they stay open
+ * while we restart), the others opened by ourselves.
+ */
+#ifndef OTR_DAEMON_SOCKETS_H
+#define OTR_DAEMON_SOCKETS_H
+
+#include "daemon/conf/conf.h"
+#include "daemon/front.h"
+
+typedef struct otr_sockets {
+    otr_listener *listeners; /* owned; the descriptors too */
+    size_t count;
+    const otr_listen_address **own; /* owned; by listener: the address if we opened it, else NULL */
+} otr_sockets;
+
+outrider_err otr_sockets_open(const otr_conf *conf, otr_sockets *sockets, outrider_diag *diag);
+
+/* Close them, and remove the files of those that are ours. */
+void otr_sockets_close(otr_sockets *sockets);
+
+#endif

@@ -1,0 +1,370 @@
+/*
+ * startup.c - building the daemon, step by step, and taking it down in the reverse order.
+ *
+ * Anchor files come before the sockets (an answer must not name a file that is not there), sockets before privileges
+ * are dropped (ports, folders of others), the store after that (its files must belong to the user that goes on).
+ */
+#include "daemon/startup.h"
+
+#include "base/diag.h"
+#include "base/log.h"
+#include "daemon/anchor_files.h"
+#include "daemon/flow/worker.h"
+#include "daemon/sockets.h"
+#include "daemon/system.h"
+#include "dns/unbound.h"
+
+#include <event2/event.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Descriptors beside the connections: libunbound's outgoing ports and TCP, policy fetches, files. */
+#define FILES_PER_RESOLVER 4608
+#define FILES_LEAST 512
+
+struct resolver_thread {
+    pthread_t thread;
+    bool is_running;
+    struct event_base *base; /* owned */
+    otr_worker *worker;      /* owned */
+    bool has_self_test;
+};
+
+struct front_thread {
+    pthread_t thread;
+    bool is_running;
+    otr_front *front; /* owned */
+};
+
+struct otr_daemon {
+    const otr_conf *conf;  /* borrowed */
+    otr_anchors *anchors;  /* owned */
+    otr_sockets sockets;
+    otr_store *store;      /* owned */
+    otr_clock clock;
+    otr_cache *cache;      /* owned */
+    otr_flow flow;
+    struct resolver_thread *resolvers; /* owned; conf->threads.resolver of them */
+    otr_front_shared shared;
+    struct front_thread *fronts;       /* owned; conf->threads.front of them */
+};
+
+static outrider_err load_anchors(const otr_conf *conf, otr_anchors **anchors, outrider_diag *diag)
+{
+    return otr_anchors_load(conf->anchors.roots, anchors, diag);
+}
+
+static outrider_err write_anchor_files(const otr_daemon *d, outrider_diag *diag)
+{
+    const otr_anchor_set *set = otr_anchors_for(d->anchors, "");
+    const char *folders[] = { d->conf->anchors.exim_dir, d->conf->anchors.postfix_dir };
+
+    for (size_t i = 0; i < 2; i++) {
+        outrider_err err = *folders[i] != '\0' ? otr_anchor_files_write(folders[i], set, diag) : OUTRIDER_OK;
+
+        if (err != OUTRIDER_OK)
+            return err;
+    }
+    return OUTRIDER_OK;
+}
+
+static outrider_err open_store(otr_daemon *d, outrider_diag *diag)
+{
+    otr_time last = 0;
+    outrider_err err = otr_store_open(d->conf->store.path, &d->store, diag);
+
+    if (err == OUTRIDER_OK)
+        err = otr_store_last_time(d->store, &last, diag);
+    if (err == OUTRIDER_OK)
+        otr_clock_init(&d->clock, last);
+    return err;
+}
+
+static void fill_flow(otr_daemon *d)
+{
+    const otr_conf *c = d->conf;
+    otr_flow *flow = &d->flow;
+
+    *flow = (otr_flow){
+        .cache = d->cache,
+        .clock = &d->clock,
+        .store = d->store,
+        .anchors = d->anchors,
+        .views = { .exim_dir = *c->anchors.exim_dir != '\0' ? c->anchors.exim_dir : NULL,
+                   .postfix_dir = *c->anchors.postfix_dir != '\0' ? c->anchors.postfix_name : NULL },
+        .discover = { .dane_on_insecure_mx = c->dane.insecure_mx, .mx_hosts_max = c->limits.mx_hosts,
+                      .tlsa_max = c->limits.tlsa_records },
+        .decide = { .is_dane_on_insecure_mx = c->dane.insecure_mx, .is_both = c->combine == OTR_COMBINE_BOTH,
+                    .defer_on_unknown_sts = c->sts.on_unknown == OTR_ON_UNKNOWN_DEFER },
+        .pace = { .recheck_floor = c->sts.recheck, .refresh_after = c->sts.refresh, .retry_first = c->sts.retry,
+                  .retry_most = c->sts.retry > 3600 ? c->sts.retry : 3600 },
+        .fetch_ms = c->sts.fetch_timeout * 1000,
+        .allow_private = c->sts.allow_private,
+        .places_max = c->limits.cache / c->threads.resolver + 1,
+    };
+    otr_flow_set_deadlines(flow, c->limits.answer);
+}
+
+/* Resolver threads --------------------------------------------------------------------------------------------- */
+
+static outrider_err make_resolver(const otr_conf *c, struct event_base *base, otr_resolver **resolver,
+                                  outrider_diag *diag)
+{
+    otr_unbound_options options = OTR_UNBOUND_OPTIONS_INIT;
+
+    options.is_recursive = c->dns.mode == OTR_DNS_RECURSIVE;
+    options.forwarders = c->dns.forwarders.count > 0 ? c->dns.forwarders.values : NULL;
+    options.resolv_conf = c->dns.resolv_conf;
+    options.root_hints = c->dns.root_hints;
+    options.trust_anchor = c->dns.trust_anchor;
+    options.extra_anchors = c->dns.extra_anchors.count > 0 ? c->dns.extra_anchors.values : NULL;
+    options.stubs = c->dns.stub_count > 0 ? c->dns.stubs : NULL;
+    options.allow_localhost = c->dns.allow_localhost;
+    options.timeout_ms = c->dns.timeout * 1000;
+    return otr_unbound_new(base, &options, resolver, diag);
+}
+
+static outrider_err make_worker(otr_daemon *d, struct resolver_thread *t, outrider_diag *diag)
+{
+    otr_fetcher_options fetching = OTR_FETCHER_OPTIONS_INIT;
+    otr_resolver *resolver = NULL;
+    otr_fetcher *fetcher = NULL;
+    outrider_err err;
+
+    fetching.timeout_ms = d->flow.fetch_ms;
+    t->base = event_base_new();
+    if (t->base == NULL)
+        return otr_fail(diag, OUTRIDER_E_NOMEM, "out of memory");
+    err = make_resolver(d->conf, t->base, &resolver, diag);
+    if (err == OUTRIDER_OK)
+        err = otr_curl_fetcher_new(t->base, &fetching, &fetcher, diag);
+    if (err == OUTRIDER_OK)
+        err = otr_worker_new(&d->flow, t->base, resolver, fetcher, &t->worker, diag);
+    if (err != OUTRIDER_OK) {
+        if (fetcher != NULL)
+            otr_fetcher_free(fetcher);
+        if (resolver != NULL)
+            otr_resolver_free(resolver);
+    }
+    return err;
+}
+
+static void on_self_test(void *arg, otr_selftest_result result, const char *words)
+{
+    (void)arg;
+    OTR_LOG(result == OTR_SELFTEST_OK ? OTR_LOG_INFO : OTR_LOG_ERROR, "dns.selftest",
+            { "result", otr_selftest_names[result] }, { "words", words });
+}
+
+static void *run_resolver(void *arg)
+{
+    struct resolver_thread *t = arg;
+
+    urcu_memb_register_thread();
+    if (t->has_self_test && otr_selftest_start(t->worker->resolver, on_self_test, NULL) != OUTRIDER_OK)
+        OTR_LOG(OTR_LOG_ERROR, "dns.selftest", { "result", "not started" }, { "words", "out of memory" });
+    event_base_dispatch(t->base);
+    urcu_memb_unregister_thread();
+    return NULL;
+}
+
+/* A domain belongs to one thread, and all its destinations with it: they share its policy. */
+static void ask(void *arg, otr_ticket *ticket)
+{
+    otr_daemon *d = arg;
+    const char *domain = ticket->destination.domain;
+    uint64_t hash = otr_cache_hash(d->cache, domain, strlen(domain));
+
+    otr_worker_post(d->resolvers[hash % d->conf->threads.resolver].worker, ticket);
+}
+
+static outrider_err make_workers(otr_daemon *d, outrider_diag *diag)
+{
+    d->resolvers = calloc(d->conf->threads.resolver, sizeof(*d->resolvers));
+    if (d->resolvers == NULL)
+        return otr_fail(diag, OUTRIDER_E_NOMEM, "out of memory");
+    for (uint32_t i = 0; i < d->conf->threads.resolver; i++) {
+        outrider_err err = make_worker(d, &d->resolvers[i], diag);
+
+        if (err != OUTRIDER_OK)
+            return err;
+    }
+    d->resolvers[0].has_self_test = d->conf->dns.self_test;
+    if (otr_worker_keep_house(d->resolvers[0].worker) != OUTRIDER_OK)
+        return otr_fail(diag, OUTRIDER_E_NOMEM, "out of memory");
+    return OUTRIDER_OK;
+}
+
+/* Front threads -------------------------------------------------------------------------------------------------- */
+
+static outrider_err make_fronts(otr_daemon *d, outrider_diag *diag)
+{
+    const otr_conf *c = d->conf;
+
+    d->shared.cache = d->cache;
+    d->shared.clock = &d->clock;
+    d->shared.views = &d->flow.views;
+    d->shared.listeners = d->sockets.listeners;
+    d->shared.listener_count = d->sockets.count;
+    d->shared.request_max = c->limits.request;
+    d->shared.answer_ms = c->limits.answer * 1000;
+    d->shared.idle_ms = c->limits.idle * 1000;
+    d->shared.connections_max = c->limits.connections;
+    d->shared.waiting_max = c->limits.waiting;
+    d->shared.ask = ask;
+    d->shared.ask_arg = d;
+    d->fronts = calloc(c->threads.front, sizeof(*d->fronts));
+    if (d->fronts == NULL)
+        return otr_fail(diag, OUTRIDER_E_NOMEM, "out of memory");
+    for (uint32_t i = 0; i < c->threads.front; i++) {
+        outrider_err err = otr_front_new(&d->shared, &d->fronts[i].front, diag);
+
+        if (err != OUTRIDER_OK)
+            return err;
+    }
+    return OUTRIDER_OK;
+}
+
+static void *run_front(void *arg)
+{
+    struct front_thread *t = arg;
+
+    otr_front_run(t->front);
+    return NULL;
+}
+
+static outrider_err start_threads(otr_daemon *d, outrider_diag *diag)
+{
+    int failed = 0;
+
+    for (uint32_t i = 0; i < d->conf->threads.resolver && failed == 0; i++) {
+        failed = pthread_create(&d->resolvers[i].thread, NULL, run_resolver, &d->resolvers[i]);
+        d->resolvers[i].is_running = failed == 0;
+    }
+    for (uint32_t i = 0; i < d->conf->threads.front && failed == 0; i++) {
+        failed = pthread_create(&d->fronts[i].thread, NULL, run_front, &d->fronts[i]);
+        d->fronts[i].is_running = failed == 0;
+    }
+    return failed == 0 ? OUTRIDER_OK : otr_fail(diag, OUTRIDER_E_IO, "cannot start a thread: %s", strerror(failed));
+}
+
+/* The whole -------------------------------------------------------------------------------------------------------- */
+
+static void raise_limits(const otr_conf *c)
+{
+    unsigned long least = c->limits.connections + FILES_LEAST;
+    unsigned long got = otr_raise_files_limit(c->limits.connections + c->threads.resolver * FILES_PER_RESOLVER);
+    char number[32];
+
+    if (got >= least)
+        return;
+    snprintf(number, sizeof(number), "%lu", got);
+    OTR_LOG(OTR_LOG_WARNING, "limit.files", { "files", number },
+            { "do", "raise the limit of open files (LimitNOFILE=), or lower limits.connections" });
+}
+
+static outrider_err build(otr_daemon *d, outrider_diag *diag)
+{
+    const otr_conf *c = d->conf;
+    outrider_err err = load_anchors(c, &d->anchors, diag);
+
+    raise_limits(c);
+    if (err == OUTRIDER_OK)
+        err = write_anchor_files(d, diag);
+    if (err == OUTRIDER_OK)
+        err = otr_prepare_folder(c->store.path, c->user, diag);
+    if (err == OUTRIDER_OK)
+        err = otr_sockets_open(c, &d->sockets, diag);
+    if (err == OUTRIDER_OK)
+        err = otr_drop_privileges(c->user, c->group, diag);
+    if (err == OUTRIDER_OK)
+        err = open_store(d, diag);
+    if (err != OUTRIDER_OK)
+        return err;
+    d->cache = otr_cache_new(c->limits.cache);
+    if (d->cache == NULL)
+        return otr_fail(diag, OUTRIDER_E_NOMEM, "out of memory");
+    fill_flow(d);
+    err = make_workers(d, diag);
+    if (err == OUTRIDER_OK)
+        err = make_fronts(d, diag);
+    return err == OUTRIDER_OK ? start_threads(d, diag) : err;
+}
+
+outrider_err otr_daemon_start(const otr_conf *conf, otr_daemon **daemon, outrider_diag *diag)
+{
+    otr_daemon *d = calloc(1, sizeof(*d));
+    outrider_err err;
+
+    if (d == NULL)
+        return otr_fail(diag, OUTRIDER_E_NOMEM, "out of memory");
+    d->conf = conf;
+    urcu_memb_register_thread();
+    err = build(d, diag);
+    if (err != OUTRIDER_OK) {
+        otr_daemon_stop(d);
+        return err;
+    }
+    *daemon = d;
+    return OUTRIDER_OK;
+}
+
+/* Fronts first: their clients are told to try again. Then nobody asks the resolver threads any more. */
+static void stop_threads(otr_daemon *d)
+{
+    for (uint32_t i = 0; d->fronts != NULL && i < d->conf->threads.front; i++)
+        if (d->fronts[i].is_running)
+            otr_front_stop(d->fronts[i].front);
+    for (uint32_t i = 0; d->fronts != NULL && i < d->conf->threads.front; i++)
+        if (d->fronts[i].is_running)
+            pthread_join(d->fronts[i].thread, NULL);
+    for (uint32_t i = 0; d->resolvers != NULL && i < d->conf->threads.resolver; i++)
+        if (d->resolvers[i].is_running)
+            otr_worker_stop(d->resolvers[i].worker);
+    for (uint32_t i = 0; d->resolvers != NULL && i < d->conf->threads.resolver; i++)
+        if (d->resolvers[i].is_running)
+            pthread_join(d->resolvers[i].thread, NULL);
+}
+
+void otr_daemon_stop(otr_daemon *d)
+{
+    if (d == NULL)
+        return;
+    stop_threads(d);
+    for (uint32_t i = 0; d->resolvers != NULL && i < d->conf->threads.resolver; i++) {
+        otr_worker_free(d->resolvers[i].worker);
+        if (d->resolvers[i].base != NULL)
+            event_base_free(d->resolvers[i].base);
+    }
+    for (uint32_t i = 0; d->fronts != NULL && i < d->conf->threads.front; i++)
+        otr_front_free(d->fronts[i].front);
+    free(d->resolvers);
+    free(d->fronts);
+    otr_cache_free(d->cache);
+    if (d->store != NULL)
+        otr_store_close(d->store);
+    otr_sockets_close(&d->sockets);
+    if (d->anchors != NULL)
+        otr_anchors_free(d->anchors);
+    urcu_memb_unregister_thread();
+    free(d);
+}
+
+outrider_err otr_daemon_check(const otr_conf *conf, outrider_diag *diag)
+{
+    struct event_base *base = event_base_new();
+    otr_anchors *anchors = NULL;
+    otr_resolver *resolver = NULL;
+    outrider_err err = load_anchors(conf, &anchors, diag);
+
+    if (err == OUTRIDER_OK)
+        err = base != NULL ? make_resolver(conf, base, &resolver, diag) : otr_fail(diag, OUTRIDER_E_NOMEM, "out of memory");
+    if (resolver != NULL)
+        otr_resolver_free(resolver);
+    if (anchors != NULL)
+        otr_anchors_free(anchors);
+    if (base != NULL)
+        event_base_free(base);
+    return err;
+}
