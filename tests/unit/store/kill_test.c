@@ -18,7 +18,7 @@
 
 #define ROUNDS 300
 #define DOMAINS 40       /* rewritten again and again, so that pages change and the log is checkpointed */
-#define LONGEST_US 30000 /* of a round */
+#define LONGEST_US 20000 /* of a round */
 #define NOW 1800000000
 
 static char folder[] = "/tmp/outrider-kill-XXXXXX";

@@ -6,6 +6,7 @@
 #include "support/cmocka_all.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <sqlite3.h>
@@ -298,6 +299,51 @@ static void the_file_is_for_its_owner_only(void **state)
     umask(old);
     assert_int_equal(stat(path, &info), 0);
     assert_int_equal(info.st_mode & 0777, 0600);
+}
+
+#define WRITERS 4
+#define WRITES 25
+
+static void *write_and_read(void *arg)
+{
+    otr_store *store = ((void **)arg)[0];
+    int number = (int)(intptr_t)((void **)arg)[1];
+    intptr_t errors = 0;
+
+    for (int i = 0; i < WRITES; i++) {
+        char domain[40];
+        otr_sts_entry *entry, *found = NULL;
+
+        snprintf(domain, sizeof(domain), "d%d-%d.example", number, i);
+        entry = make(domain, BODY("enforce", "86400"));
+        errors += otr_store_put(store, entry, NULL) != OUTRIDER_OK;
+        errors += otr_store_get(store, domain, &found, NULL) != OUTRIDER_OK || found == NULL ||
+                  strcmp(found->domain, domain) != 0;
+        otr_sts_entry_unref(found);
+        otr_sts_entry_unref(entry);
+    }
+    return (void *)errors;
+}
+
+static void threads_take_turns(void **state)
+{
+    otr_store *store = open_store();
+    void *args[WRITERS][2];
+    pthread_t threads[WRITERS];
+
+    (void)state;
+    for (intptr_t i = 0; i < WRITERS; i++) {
+        args[i][0] = store;
+        args[i][1] = (void *)i;
+        assert_int_equal(pthread_create(&threads[i], NULL, write_and_read, args[i]), 0);
+    }
+    for (size_t i = 0; i < WRITERS; i++) {
+        void *errors;
+
+        assert_int_equal(pthread_join(threads[i], &errors), 0);
+        assert_null(errors);
+    }
+    otr_store_close(store);
 }
 
 /* Refusals -------------------------------------------------------------------------------------------- */
@@ -630,6 +676,7 @@ int main(void)
         TEST(each_visits_what_has_not_expired_and_sweep_removes_the_rest),
         TEST(the_latest_time_is_remembered_and_never_set_back),
         TEST(a_row_that_was_tampered_with_is_not_trusted),
+        TEST(threads_take_turns),
         TEST(the_file_is_for_its_owner_only),
         TEST(a_file_that_is_no_database_is_left_alone),
         TEST(a_database_of_another_program_is_left_alone),
