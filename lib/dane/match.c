@@ -122,9 +122,9 @@ static bool set_terms(struct match *m)
     X509_VERIFY_PARAM_set_auth_level(terms, SECURITY_LEVEL);
     X509_VERIFY_PARAM_set_hostflags(terms, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     /*
-     * OpenSSL, and so Postfix and Exim, look at the dates of an anchor only if it is self-issued. With this flag
-     * it always does (DANE-05), so that nobody is told to rely on a CA certificate that has expired; the flag does
-     * not widen what is trusted, as the store is empty.
+     * OpenSSL, and so Postfix and Exim, look at the dates of an anchor only if it is self-issued. With this
+     * flag it always does (DANE-05), so that nobody is told to rely on a CA certificate that has expired; the
+     * flag does not widen what is trusted, as the store is empty.
      */
     X509_VERIFY_PARAM_set_flags(terms, X509_V_FLAG_PARTIAL_CHAIN);
     for (const char *const *name = q->names; name != NULL && *name != NULL; name++)
@@ -234,10 +234,11 @@ outrider_err otr_dane_match(const otr_dane_question *question, otr_dane_result *
     found.is_usable = otr_tlsa_select(question->records, question->record_count, m.counts) > 0;
     if (found.is_usable)
         err = match_usable(&m, &found, diag);
+    else if (question->record_count == 0)
+        snprintf(found.reason, sizeof(found.reason), "there is no TLSA record");
     else
-        snprintf(found.reason, sizeof(found.reason), "%s",
-                 question->record_count == 0 ? "there is no TLSA record"
-                                             : "no record is usable: TLS is required, the certificate is not checked");
+        snprintf(found.reason, sizeof(found.reason),
+                 "no record is usable: TLS is required, the certificate is not checked");
     if (err == OUTRIDER_OK)
         *result = found;
 out:

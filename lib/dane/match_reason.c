@@ -122,11 +122,10 @@ void otr_dane_explain_failure(const otr_dane_failure *f, char *reason, size_t si
         otr_buf_printf(&out, "the chain is longer than the certificate at depth %d allows", f->depth);
         break;
     case X509_V_ERR_EE_KEY_TOO_SMALL:
-        otr_buf_puts(&out, "the certificate's key is too weak (below 80 bits of security) or of an unknown kind");
+        otr_buf_puts(&out, "the certificate's key is of an unknown kind or too weak (below 80 bits)");
         break;
     case X509_V_ERR_CA_KEY_TOO_SMALL:
-        otr_buf_printf(&out, "the key of the certificate at depth %d is too weak (below 80 bits of security)",
-                       f->depth);
+        otr_buf_printf(&out, "the key of the certificate at depth %d is too weak (below 80 bits)", f->depth);
         break;
     case X509_V_ERR_CA_MD_TOO_WEAK:
         otr_buf_printf(&out, "the certificate at depth %d is signed with a weak digest", f->depth);
@@ -135,7 +134,8 @@ void otr_dane_explain_failure(const otr_dane_failure *f, char *reason, size_t si
         otr_buf_printf(&out, "the certificate at depth %d is not meant for TLS servers", f->depth);
         break;
     default:
-        otr_buf_printf(&out, "the certificate at depth %d: %s", f->depth, X509_verify_cert_error_string(f->error));
+        otr_buf_printf(&out, "the certificate at depth %d: %s", f->depth,
+                       X509_verify_cert_error_string(f->error));
     }
     snprintf(reason, size, "%s", otr_buf_text(&out));
     otr_buf_clear(&out);

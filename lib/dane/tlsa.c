@@ -47,9 +47,11 @@ void otr_tlsa_print(const otr_tlsa *record, otr_buf *out)
 {
     /* Parameters that are not there cannot be shown: RFC 3597 has a form for any RDATA. */
     if (record->is_short)
-        otr_buf_printf(out, "\\# %zu%s", record->len, record->len > 0 ? " " : "");
+        otr_buf_printf(out, "\\# %zu", record->len);
     else
-        otr_buf_printf(out, "%u %u %u ", record->usage, record->selector, record->mtype);
+        otr_buf_printf(out, "%u %u %u", record->usage, record->selector, record->mtype);
+    if (record->len > 0)
+        otr_buf_putc(out, ' ');
     for (size_t i = 0; i < record->len; i++) {
         char digits[3];
 
