@@ -111,7 +111,9 @@ class Server:
         self.connections = 0
         self.context = legacy_context(ssl.PROTOCOL_TLS_SERVER) if maximum else ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         if maximum:
-            self.context.maximum_version = maximum
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)
+                self.context.maximum_version = maximum
         self.context.load_cert_chain(certificate)
         self.context.sni_callback = lambda sock, name, context: self.names.append(name)
         self.socket = socket.create_server(("127.0.0.1", 0))
@@ -270,15 +272,27 @@ def test_a_root_that_is_not_among_the_anchors(pki, serve, tmp_path):
     assert probe(other, server.port)["failure"] == ""
 
 
-def test_tls_before_1_2(pki, good, serve):
-    """STS-FETCH-07"""
+LAX_OPENSSL = """openssl_conf = init
+[init]
+ssl_conf = ssl
+[ssl]
+system_default = lax
+[lax]
+MinProtocol = TLSv1
+CipherString = ALL:@SECLEVEL=0
+"""
+
+
+def test_tls_before_1_2(pki, good, serve, tmp_path):
+    """STS-FETCH-07: also where the system's settings would permit it."""
     server = serve(good, response(), maximum=ssl.TLSVersion.TLSv1_1)
     client = legacy_context(ssl.PROTOCOL_TLS_CLIENT)
     client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
     with socket.create_connection(("127.0.0.1", server.port)) as plain, client.wrap_socket(plain) as tls:
         assert tls.version() == "TLSv1.1", "the server does speak it, to those who want it"
     server.connections = 0
-    result = probe(pki, server.port)
+    (tmp_path / "openssl.cnf").write_text(LAX_OPENSSL)
+    result = probe(pki, server.port, env={"OPENSSL_CONF": str(tmp_path / "openssl.cnf")})
     assert result["failure"] == "sts-policy-fetch-error"
     assert server.connections == 1, "no second try with anything weaker"
     assert server.requests == []
