@@ -21,7 +21,7 @@ SCRATCH = ("/var/spool", "/var/log")  # written by mail servers: empty and priva
 NETWORKS = ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")  # the lab's whole internet
 NAMESPACES = 0x00020000 | 0x04000000 | 0x08000000 | 0x20000000 | 0x40000000  # CLONE_NEWNS, NEWUTS, NEWIPC, NEWPID, NEWNET
 PR_SET_PDEATHSIG = 1
-USERS = ("Debian-exim", "postfix", "outrider", "labuser")
+USERS = ("Debian-exim", "postfix", "outrider")
 GROUPS = (*USERS, "postdrop")
 
 

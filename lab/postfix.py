@@ -83,8 +83,18 @@ class Postfix:
     def __exit__(self, *_):
         self.stop()
 
-    def send(self, recipients, on_result=lambda delivery: None):
-        """One message to each; returns {recipient: Delivery} when all have been tried, or time is up."""
+    def forget(self):
+        """What earlier failures left: the queue, and the destinations that the queue manager would not try for a while."""
+        _run("postsuper", "-d", "ALL")
+        _run("postfix", "reload")
+
+    def send(self, recipients, on_result=lambda delivery: None, fresh=True):
+        """One message to each; returns {recipient: Delivery} when all have been tried, or time is up.
+
+        fresh: forget first what earlier failures left.
+        """
+        if fresh:
+            self.forget()
         begin = os.path.getsize(LOG) if os.path.exists(LOG) else 0
         waiting, results = {ascii_domain(recipient): recipient for recipient in recipients}, {}
         for recipient in recipients:
