@@ -190,6 +190,7 @@ static void read_sts_row(otr_sts_entry *e, const char *row)
 
     e->checked_at = number == 11 ? 0 : NOW;
     e->recheck_at = NOW + 300;
+    strcpy(e->record_status, "secure");
     switch (number) {
     case 1:
     case 2:
