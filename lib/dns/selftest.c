@@ -101,10 +101,10 @@ static void say_bogus(struct otr_selftest *t, const otr_dns_answer *answer)
     bool is_time = is_about_time(answer->reason);
     otr_buf words = OTR_BUF_INIT;
 
-    otr_buf_puts(&words, is_time ? "The DNSSEC signatures that the DNS servers pass on are not valid at the time that "
-                                   "this machine's clock shows. "
-                                 : "The DNS servers do not pass on the DNSSEC signatures that validation needs, or not as "
-                                   "they were made. ");
+    otr_buf_puts(&words, is_time ? "The DNSSEC signatures that the DNS servers pass on are not valid at the time "
+                                   "that this machine's clock shows. "
+                                 : "The DNS servers do not pass on the DNSSEC signatures that validation needs, or "
+                                   "not as they were made. ");
     otr_buf_printf(&words, "%s (\"%s\" %s: %s.) ", cost(t), answer->qname, otr_rr_type_name(answer->qtype),
                    answer->reason);
     otr_buf_puts(&words, is_time ? "Set the clock, or ask servers that do not serve outdated data."

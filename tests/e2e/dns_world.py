@@ -3,6 +3,7 @@ dns_world - a private DNS tree for tests of the resolver: zones signed with dnss
 a high port of loopback, and a real unbound in front of it as the forwarder. Proxies may stand in between and
 mangle what passes. Everything lives in one temporary folder and needs no privilege.
 """
+import os
 import shutil
 import socket
 import subprocess
@@ -18,7 +19,9 @@ import dns.rdatatype
 PROGRAMS = ("knotd", "unbound", "dnssec-signzone", "dnssec-keygen", "dnssec-dsfromkey")
 SEARCH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
-KNOT_ADDRESS = "127.53.0.1"  # on port 53 too, where that is allowed: for recursion from root hints
+# Addresses of this run alone, so that two runs at once do not meet on port 53.
+LOOPBACK = f"127.{100 + os.getpid() % 100}.{1 + os.getpid() // 100 % 250}"
+KNOT_ADDRESS = f"{LOOPBACK}.1"  # on port 53 too, where that is allowed: for recursion from root hints
 
 HEAD = """$TTL 3600
 @ SOA ns.test. hostmaster.test. 1 3600 600 86400 300
@@ -187,13 +190,15 @@ class World:
         (self.folder / "knot").mkdir()
         lines = [
             "server:", f"    rundir: {self.folder}/knot", f"    listen: 127.0.0.1@{self.knot_port}",
-            *([f"    listen: {KNOT_ADDRESS}@53"] if self.has_port_53 else []), "    udp-workers: 1", "    tcp-workers: 1", "    background-workers: 1",
+            *([f"    listen: {KNOT_ADDRESS}@53"] if self.has_port_53 else []),
+            "    udp-workers: 1", "    tcp-workers: 1", "    background-workers: 1",
             "control:", f"    listen: {self.folder}/knot/knot.sock",
             "database:", f"    storage: {self.folder}/knot",
             "log:", "  - target: stderr", "    any: warning",
             "zone:"]
         for zone, path in self.zones.items():
-            lines += [f"  - domain: {zone}", f"    file: {path}", "    zonefile-load: whole", "    journal-content: none"]
+            lines += [f"  - domain: {zone}", f"    file: {path}",
+                      "    zonefile-load: whole", "    journal-content: none"]
         conf.write_text("\n".join(lines) + "\n")
         self.spawn("knot", program("knotd"), "-c", conf)
         wait_for_dns(self.knot_port)
@@ -207,7 +212,8 @@ class World:
     def start_forwarder(self):
         conf = self.folder / "unbound.conf"
         lines = [
-            "server:", "    interface: 127.0.0.1", f"    port: {self.forwarder_port}", '    username: ""', '    chroot: ""',
+            "server:", "    interface: 127.0.0.1", f"    port: {self.forwarder_port}",
+            '    username: ""', '    chroot: ""',
             f'    directory: "{self.folder}"', f'    pidfile: "{self.folder}/unbound.pid"', "    do-daemonize: no",
             "    use-syslog: no", '    logfile: ""', "    do-not-query-localhost: no", "    num-threads: 1",
             '    module-config: "iterator"',  # it passes on what it gets: validating is our side's work
@@ -278,7 +284,8 @@ class Proxy:
 
     def answer(self, data, peer):
         question = dns.message.from_wire(data)
-        self.questions.append((question.question[0].name.to_text(), dns.rdatatype.to_text(question.question[0].rdtype)))
+        asked = question.question[0]
+        self.questions.append((asked.name.to_text(), dns.rdatatype.to_text(asked.rdtype)))
         try:
             reply, _ = dns.query.udp_with_fallback(question, "127.0.0.1", port=self.upstream_port, timeout=3)
         except Exception:

@@ -5,7 +5,6 @@ Row ids are those of the conformance checklist (area F).
 """
 import os
 import re
-import shutil
 import subprocess
 from collections import Counter, namedtuple
 from pathlib import Path
@@ -32,7 +31,7 @@ pytestmark = [
     pytest.mark.skipif(bool(dns_world.missing_programs()),
                        reason="not installed: " + ", ".join(dns_world.missing_programs())),
 ]
-needs_port_53 = pytest.mark.skipif(not dns_world.can_bind_53("127.53.0.9"), reason="port 53 may not be bound here")
+needs_port_53 = pytest.mark.skipif(not dns_world.can_bind_53(f"{dns_world.LOOPBACK}.9"), reason="port 53 may not be bound here")
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +168,8 @@ def test_island_with_its_own_anchor(world):
 
 def test_no_anchor_for_the_root(world):
     """DNS-05: what no anchor covers is insecure, and that is no error."""
-    lines = run_ask(*routes(world)["forwarder"], "--anchor", world.island_anchor, "secure.test", "MX", "www.island.test", "A")
+    lines = run_ask(*routes(world)["forwarder"], "--anchor", world.island_anchor, "secure.test", "MX",
+                    "www.island.test", "A")
     assert [a.status for a in answers(lines)] == ["insecure", "secure"]
 
 
@@ -190,7 +190,8 @@ def test_names_that_dns_cannot_hold(world):
 
 # -- the interface's promises: one callback, from the loop, never after cancel --
 
-MIX = ["secure.test", "MX", "nx.secure.test", "A", "bad.bogus.test", "A", "big.secure.test", "TXT", "x.silent.test", "A"]
+MIX = ["secure.test", "MX", "nx.secure.test", "A", "bad.bogus.test", "A", "big.secure.test", "TXT",
+       "x.silent.test", "A"]
 
 
 def test_cached_answers_do_not_recurse(world):
@@ -217,8 +218,8 @@ def test_cancel(world):
 @pytest.mark.parametrize("after", [1, 7, 30])
 def test_free_inside_a_callback(world, after):
     """Callbacks that cancel others and free the resolver with a self-test under way: nobody is called afterwards."""
-    lines = run_ask(*routes(world)["forwarder"], "--anchor", world.root_anchor, "--free-after", after, "--timeout", 1000,
-                    *MIX)
+    lines = run_ask(*routes(world)["forwarder"], "--anchor", world.root_anchor, "--free-after", after,
+                    "--timeout", 1000, *MIX)
     assert lines[-1] == "freed" and len(answers(lines)) == after, lines
 
 
@@ -294,8 +295,8 @@ def test_nothing_is_answered_past_its_ttl(world):
         return answer
 
     with Proxy(world.forwarder_port, go_away) as proxy:
-        got = ask_via(world, proxy.port, "secure.test", "MX", "brief.secure.test", "A", "sleep", 2200, "brief.secure.test", "A",
-                      options=["--timeout", 2500])
+        got = ask_via(world, proxy.port, "secure.test", "MX", "brief.secure.test", "A", "sleep", 2200,
+                      "brief.secure.test", "A", options=["--timeout", 2500])
     assert [(a.status, a.content) for a in got[1:]] == [("secure", "data"), ("tempfail", "unknown")]
     assert got[1].ttl <= 1
 
@@ -310,7 +311,8 @@ def test_recovery_after_an_outage(world):
         return answer if len(asked) > 6 else None
 
     with Proxy(world.forwarder_port, outage) as proxy:
-        got = ask_via(world, proxy.port, *["www.island.test", "A", "sleep", 300] * 12, options=["--timeout", 3000], timeout=90)
+        got = ask_via(world, proxy.port, *["www.island.test", "A", "sleep", 300] * 12,
+                      options=["--timeout", 3000], timeout=90)
     assert got[0].status == "tempfail" and got[-1].status == "insecure"
 
 
@@ -362,12 +364,12 @@ def test_selftest_no_anchor(world):
 
 # -- resolv.conf --
 
-FIRST, SECOND, GONE = "127.53.1.1", "127.53.1.2", "127.53.1.3"
+FIRST, SECOND, GONE = (f"{dns_world.LOOPBACK}.{i}" for i in (11, 12, 13))
 
 
 @pytest.fixture
 def two_servers(world):
-    """Two proxies on port 53; the second one sees to it that it is recognised: it answers for nx.secure.test too."""
+    """Two proxies on port 53; which one was asked is told by its list of questions."""
     with Proxy(world.forwarder_port, address=FIRST, port=53) as first:
         with Proxy(world.forwarder_port, address=SECOND, port=53) as second:
             yield first, second
@@ -430,7 +432,8 @@ def test_resolv_conf_is_followed(world, two_servers, tmp_path, how):
         conf.write_text(f"nameserver {SECOND}\n")
     lines = probe.finish()
     assert [(a.name, a.status, a.content) for a in answers(lines)] == [
-        ("secure.test", "secure", "data"), ("insecure.test", "insecure", "data"), ("nx.secure.test", "secure", "nxdomain")]
+        ("secure.test", "secure", "data"), ("insecure.test", "insecure", "data"),
+        ("nx.secure.test", "secure", "nxdomain")]
     assert notes(lines) == [f"dns.servers {SECOND}"]
     assert ("secure.test.", "MX") in first.questions and ("secure.test.", "MX") not in second.questions
     assert ("insecure.test.", "MX") in second.questions and ("insecure.test.", "MX") not in first.questions
@@ -510,7 +513,8 @@ def test_bad_settings(world, tmp_path):
         ([*fine, "--resolv-conf", tmp_path], re.escape(str(tmp_path)) + ": Invalid argument"),
     ]
     for options, words in rows:
-        done = subprocess.run([str(ASK), *map(str, options), "localhost", "A"], capture_output=True, text=True, timeout=30)
+        done = subprocess.run([str(ASK), *map(str, options), "localhost", "A"], capture_output=True, text=True,
+                              timeout=30)
         assert done.returncode == 78 and re.search(words, done.stderr), f"{options}: {done.returncode} {done.stderr}"
 
 

@@ -236,10 +236,12 @@ static const struct {
 } rows[] = {
     { "an address", "mx.example", OTR_RR_A, RESPONSE, { A("mx.example", 60, "192.0.2.1") },
       "secure data 60 mx.example 0: 192.0.2.1" },
-    { "an address of IPv6", "mx.example", OTR_RR_AAAA, RESPONSE, { { ANSWER, "@12", OTR_RR_AAAA, 60, "2001:db8::1" } },
+    { "an address of IPv6", "mx.example", OTR_RR_AAAA, RESPONSE,
+      { { ANSWER, "@12", OTR_RR_AAAA, 60, "2001:db8::1" } },
       "secure data 60 mx.example 0: 2001:db8::1" },
     { "owner names compressed, and in another case", "mx.example", OTR_RR_A, RESPONSE,
-      { A("@12", 60, "192.0.2.1"), A("MX@15", 60, "192.0.2.2") }, "secure data 60 mx.example 0: 192.0.2.1 192.0.2.2" },
+      { A("@12", 60, "192.0.2.1"), A("MX@15", 60, "192.0.2.2") },
+        "secure data 60 mx.example 0: 192.0.2.1 192.0.2.2" },
     { "the least TTL counts", "mx.example", OTR_RR_A, RESPONSE,
       { A("@12", 60, "192.0.2.1"), A("@12", 30, "192.0.2.2"), A("@12", 90, "192.0.2.3") },
       "secure data 30 mx.example 0: 192.0.2.1 192.0.2.2 192.0.2.3" },
@@ -260,7 +262,8 @@ static const struct {
     { "null MX (DNS-13)", "example", OTR_RR_MX, RESPONSE, { { ANSWER, "@12", OTR_RR_MX, 60, "0 ." } },
       "secure data 60 example 0: 0:.!" },
     { "an exchange with odd octets is escaped and no host", "example", OTR_RR_MX, RESPONSE,
-      { { ANSWER, "@12", OTR_RR_MX, 60, "10 a\"b\\c \n\377.example" }, { ANSWER, "@12", OTR_RR_MX, 60, "10 _x.example" } },
+      { { ANSWER, "@12", OTR_RR_MX, 60, "10 a\"b\\c \n\377.example" },
+        { ANSWER, "@12", OTR_RR_MX, 60, "10 _x.example" } },
       "secure data 60 example 0: 10:a\\034b\\092c\\032\\010\\255.example! 10:_x.example!" },
     { "strings of a TXT record are joined (STS-DNS-03)", "example", OTR_RR_TXT, RESPONSE,
       { { ANSWER, "@12", OTR_RR_TXT, 60, "v=ST|Sv1|; id=1|;" }, { ANSWER, "@12", OTR_RR_TXT, 60, "|" } },
@@ -271,7 +274,8 @@ static const struct {
       "secure data 60 _25._tcp.mx.example 0: <030101ab> <03> <>" },
     { "the root", ".", OTR_RR_SOA, RESPONSE, { { ANSWER, ".", OTR_RR_SOA, 60, "5" } }, "secure data 60 . 0: +" },
 
-    { "an alias (DNS-11)", "example", OTR_RR_A, RESPONSE, { CNAME("@12", 50, "a.test"), A("a.test", 60, "192.0.2.1") },
+    { "an alias (DNS-11)", "example", OTR_RR_A, RESPONSE,
+      { CNAME("@12", 50, "a.test"), A("a.test", 60, "192.0.2.1") },
       "secure data 50 a.test 1: 192.0.2.1" },
     { "links in any order (DNS-22)", "example", OTR_RR_A, RESPONSE,
       { A("c.test", 60, "192.0.2.1"), CNAME("b.test", 40, "c.test"), CNAME("a.test", 50, "b.test"),
@@ -289,12 +293,14 @@ static const struct {
       "secure data 40 a.test 1: 192.0.2.1" },
     { "two different links at one name", "example", OTR_RR_A, RESPONSE,
       { CNAME("@12", 50, "a.test"), CNAME("@12", 50, "b.test"), A("a.test", 60, "192.0.2.1") }, FAILED("example") },
-    { "an alias to itself (STS-DNS-02)", "example", OTR_RR_A, RESPONSE, { CNAME("@12", 50, "example") }, FAILED("example") },
+    { "an alias to itself (STS-DNS-02)", "example", OTR_RR_A, RESPONSE, { CNAME("@12", 50, "example") },
+      FAILED("example") },
     { "a loop of two (STS-DNS-02)", "example", OTR_RR_A, RESPONSE,
       { CNAME("@12", 50, "a.test"), CNAME("a.test", 50, "example") }, FAILED("example") },
     { "an alias to nothing", "example", OTR_RR_A, NXDOMAIN, { CNAME("@12", 200, "a.test"), SOA(300, "250") },
       "secure nxdomain 200 a.test 1:" },
-    { "an alias to a name without the type", "example", OTR_RR_A, RESPONSE, { CNAME("@12", 500, "a.test"), SOA(300, "250") },
+    { "an alias to a name without the type", "example", OTR_RR_A, RESPONSE,
+      { CNAME("@12", 500, "a.test"), SOA(300, "250") },
       "secure nodata 250 a.test 1:" },
     { "data and an alias at one name: the data", "example", OTR_RR_A, RESPONSE,
       { CNAME("@12", 50, "a.test"), A("@12", 60, "192.0.2.1") }, "secure data 60 example 0: 192.0.2.1" },
@@ -303,15 +309,18 @@ static const struct {
       "secure nxdomain 300 x.example 0:" },
     { "or for the TTL of the SOA if less (DNS-32)", "x.example", OTR_RR_A, NXDOMAIN, { SOA(120, "300") },
       "secure nxdomain 120 x.example 0:" },
-    { "NODATA likewise (DNS-32)", "x.example", OTR_RR_A, RESPONSE, { SOA(3600, "300") }, "secure nodata 300 x.example 0:" },
+    { "NODATA likewise (DNS-32)", "x.example", OTR_RR_A, RESPONSE, { SOA(3600, "300") },
+      "secure nodata 300 x.example 0:" },
     { "at most three hours (DNS-32)", "x.example", OTR_RR_A, NXDOMAIN, { SOA(86400, "86400") },
       "secure nxdomain 10800 x.example 0:" },
-    { "without an SOA not at all (DNS-32)", "x.example", OTR_RR_A, NXDOMAIN, { { 0 } }, "secure nxdomain 0 x.example 0:" },
+    { "without an SOA not at all (DNS-32)", "x.example", OTR_RR_A, NXDOMAIN, { { 0 } },
+      "secure nxdomain 0 x.example 0:" },
     { "a MINIMUM with the top bit set is 0", "x.example", OTR_RR_A, NXDOMAIN, { SOA(3600, "2147483649") },
       "secure nxdomain 0 x.example 0:" },
     { "an SOA in the answer section is none for a denial", "x.example", OTR_RR_A, RESPONSE,
       { { ANSWER, "@12", OTR_RR_SOA, 60, "60" } }, "secure nodata 0 x.example 0:" },
-    { "NXDOMAIN with data contradicts itself", "x.example", OTR_RR_A, NXDOMAIN, { A("@12", 60, "192.0.2.1"), SOA(60, "60") },
+    { "NXDOMAIN with data contradicts itself", "x.example", OTR_RR_A, NXDOMAIN,
+      { A("@12", 60, "192.0.2.1"), SOA(60, "60") },
       FAILED("x.example") },
 
     { "SERVFAIL (DNS-04)", "example", OTR_RR_A, 0x8182, { A("@12", 60, "192.0.2.1") }, FAILED("example") },
@@ -327,9 +336,12 @@ static const struct {
     { "a pointer forward", "example", OTR_RR_A, RESPONSE, { A("@200", 60, "192.0.2.1") }, FAILED("example") },
     { "a pointer into the labels before it", "example", OTR_RR_A, RESPONSE, { A("a.b@25", 60, "192.0.2.1") },
       FAILED("example") },
-    { "a pointer beyond the packet", "example", OTR_RR_A, RESPONSE, { A("@16383", 60, "192.0.2.1") }, FAILED("example") },
-    { "a target with a pointer to itself", "example", OTR_RR_A, RESPONSE, { CNAME("@12", 60, "a@37") }, FAILED("example") },
-    { "an address of too many octets", "mx.example", OTR_RR_A, RESPONSE, { { ANSWER, "@12", OTR_RR_A, 60, "192.0.2" } },
+    { "a pointer beyond the packet", "example", OTR_RR_A, RESPONSE, { A("@16383", 60, "192.0.2.1") },
+      FAILED("example") },
+    { "a target with a pointer to itself", "example", OTR_RR_A, RESPONSE, { CNAME("@12", 60, "a@37") },
+      FAILED("example") },
+    { "an address of too many octets", "mx.example", OTR_RR_A, RESPONSE,
+      { { ANSWER, "@12", OTR_RR_A, 60, "192.0.2" } },
       FAILED("mx.example") },
 };
 
@@ -541,7 +553,8 @@ static void expect_many(uint16_t type, unsigned count, size_t want, bool want_cu
     build_many(type, count);
     a = parse_as("example", type, OTR_DNS_SECURE, packet.len);
     if (a->rr_count != want || a->is_truncated_by_us != want_cut)
-        fail_msg("%u %s records: got %zu%s", count, otr_rr_type_name(type), a->rr_count, a->is_truncated_by_us ? " cut" : "");
+        fail_msg("%u %s records: got %zu%s", count, otr_rr_type_name(type), a->rr_count,
+                 a->is_truncated_by_us ? " cut" : "");
     otr_dns_answer_free(a);
 }
 
@@ -583,7 +596,8 @@ static void test_limit_on_txt(void **state)
     assert_false(a->is_truncated_by_us);
     otr_dns_answer_free(a);
     build_long_txt(OTR_TXT_MAX + 1);
-    expect("a record too long is left out", "example", OTR_RR_TXT, packet.len, "secure data 60 example 0: short/5 cut");
+    expect("a record too long is left out", "example", OTR_RR_TXT, packet.len,
+      "secure data 60 example 0: short/5 cut");
 }
 
 static void test_txt_with_nul(void **state)
@@ -621,13 +635,21 @@ static void test_name_of_255_octets(void **state)
     expect("256 octets", "example", OTR_RR_CNAME, packet.len, FAILED("example"));
 }
 
+/* Labels of the kinds 01 and 10, with as many octets behind them as their length would be. */
 static void test_reserved_label_types(void **state)
 {
     (void)state;
-    for (unsigned kind = 0x40; kind <= 0x80; kind += 0x40) {
+    for (unsigned kind = 0x41; kind <= 0x81; kind += 0x40) {
         begin("example", OTR_RR_A, RESPONSE);
-        put_record(&(struct record){ ANSWER, "a", OTR_RR_A, 60, "192.0.2.1" });
-        packet.bytes[25] = (uint8_t)(kind | 1);
+        set16(ANSWER, 1);
+        put8(kind);
+        for (unsigned i = 0; i < kind; i++)
+            put8('a');
+        put8(0);
+        put16(OTR_RR_A);
+        put16(1);
+        put32(60);
+        put16(0);
         expect("a label of a reserved kind", "example", OTR_RR_A, packet.len, FAILED("example"));
     }
 }

@@ -24,9 +24,11 @@ static const struct {
     { "a tab, and white space at the end", "nameserver\t192.0.2.1 \t\n", "192.0.2.1", 0 },
     { "a comment behind it", "nameserver 192.0.2.1 # home\nnameserver 192.0.2.2;x\n", "192.0.2.1 192.0.2.2", 0 },
     { "comments and other directives",
-      "# nameserver 192.0.2.9\n; nameserver 192.0.2.8\nsearch example.org\noptions edns0 trust-ad\nnameserver 192.0.2.1\n",
+      "# nameserver 192.0.2.9\n; nameserver 192.0.2.8\nsearch example.org\noptions edns0 trust-ad\n"
+      "nameserver 192.0.2.1\n",
       "192.0.2.1", 0 },
-    { "the first three count", "nameserver 192.0.2.1\nnameserver 192.0.2.2\nnameserver 192.0.2.3\nnameserver 192.0.2.4\n",
+    { "the first three count",
+      "nameserver 192.0.2.1\nnameserver 192.0.2.2\nnameserver 192.0.2.3\nnameserver 192.0.2.4\n",
       "192.0.2.1 192.0.2.2 192.0.2.3", 0 },
     { "a short form of IPv4 is spelt out", "nameserver 127.1\n", "127.0.0.1", 0 },
     { "lines of a DOS editor", "nameserver 192.0.2.1\r\nnameserver 192.0.2.2\r\n", "192.0.2.1 192.0.2.2", 0 },

@@ -138,7 +138,8 @@ static const struct {
       OTR_SELFTEST_STRIPPED, "mail to signed domains will wait" },
     { "no DS record comes through",
       { ROOT_FINE, DENIAL_FINE, { "org", OTR_RR_DS, OTR_DNS_BOGUS, OTR_DNS_UNKNOWN, "x" },
-        { "com", OTR_RR_DS, OTR_DNS_BOGUS, OTR_DNS_UNKNOWN, "x" }, { "net", OTR_RR_DS, OTR_DNS_BOGUS, OTR_DNS_UNKNOWN, "x" } },
+        { "com", OTR_RR_DS, OTR_DNS_BOGUS, OTR_DNS_UNKNOWN, "x" },
+        { "net", OTR_RR_DS, OTR_DNS_BOGUS, OTR_DNS_UNKNOWN, "x" } },
       OTR_SELFTEST_STRIPPED, "mail to signed domains will wait" },
 };
 
