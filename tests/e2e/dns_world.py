@@ -3,6 +3,7 @@ dns_world - a private DNS tree for tests of the resolver: zones signed with dnss
 a high port of loopback, and a real unbound in front of it as the forwarder. Proxies may stand in between and
 mangle what passes. Everything lives in one temporary folder and needs no privilege.
 """
+import os
 import shutil
 import socket
 import subprocess
@@ -18,7 +19,9 @@ import dns.rdatatype
 PROGRAMS = ("knotd", "unbound", "dnssec-signzone", "dnssec-keygen", "dnssec-dsfromkey")
 SEARCH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
-KNOT_ADDRESS = "127.53.0.1"  # on port 53 too, where that is allowed: for recursion from root hints
+# Addresses of this run alone, so that two runs at once do not meet on port 53.
+LOOPBACK = f"127.{100 + os.getpid() % 100}.{1 + os.getpid() // 100 % 250}"
+KNOT_ADDRESS = f"{LOOPBACK}.1"  # on port 53 too, where that is allowed: for recursion from root hints
 
 HEAD = """$TTL 3600
 @ SOA ns.test. hostmaster.test. 1 3600 600 86400 300

@@ -31,7 +31,7 @@ pytestmark = [
     pytest.mark.skipif(bool(dns_world.missing_programs()),
                        reason="not installed: " + ", ".join(dns_world.missing_programs())),
 ]
-needs_port_53 = pytest.mark.skipif(not dns_world.can_bind_53("127.53.0.9"), reason="port 53 may not be bound here")
+needs_port_53 = pytest.mark.skipif(not dns_world.can_bind_53(f"{dns_world.LOOPBACK}.9"), reason="port 53 may not be bound here")
 
 
 @pytest.fixture(scope="module")
@@ -364,7 +364,7 @@ def test_selftest_no_anchor(world):
 
 # -- resolv.conf --
 
-FIRST, SECOND, GONE = "127.53.1.1", "127.53.1.2", "127.53.1.3"
+FIRST, SECOND, GONE = (f"{dns_world.LOOPBACK}.{i}" for i in (11, 12, 13))
 
 
 @pytest.fixture

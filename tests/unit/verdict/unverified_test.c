@@ -16,8 +16,10 @@
 
 static const otr_anchor_views views = { .exim_dir = "/run/outrider/ta", .postfix_dir = "outrider/ta" };
 static const char *const rules[] = { "default", NULL };
-static const otr_anchor_set own_roots = { .rules = rules, .file = "/etc/roots.pem", .count = 2, .sha256 = "c0ffee" };
-static const otr_anchor_set system_roots = { .rules = rules, .file = OTR_SYSTEM_ROOTS, .is_system = true, .count = 140, .sha256 = "5a5e" };
+static const otr_anchor_set own_roots = { .rules = rules, .file = "/etc/roots.pem", .count = 2,
+    .sha256 = "c0ffee" };
+static const otr_anchor_set system_roots = { .rules = rules, .file = OTR_SYSTEM_ROOTS, .is_system = true,
+    .count = 140, .sha256 = "5a5e" };
 
 /* --- drawing -------------------------------------------------------------------------------------------------- */
 
@@ -33,7 +35,8 @@ static unsigned draw(unsigned below)
 
 /* Names that overlap on purpose: ends of aliases that are hosts themselves, names that a pattern admits or not. */
 static const char *const names[] = {
-    "a.example.org", "b.example.org", "c.d.example.org", "mx_1.example.org", "example.org", "r.example.net", "evil.example", "axexample.org",
+    "a.example.org", "b.example.org", "c.d.example.org", "mx_1.example.org", "example.org", "r.example.net",
+    "evil.example", "axexample.org",
 };
 
 static void draw_hosts(otr_buf *out)
@@ -55,14 +58,16 @@ static void draw_hosts(otr_buf *out)
         else if (draw(20) == 0)
             address = "A4!";
         otr_buf_printf(out, " %s", address);
-        if (strcmp(address, "A1") == 0 || strcmp(address, "A2") == 0 || (strcmp(address, "A3") == 0 && draw(5) > 0))
+        if (strcmp(address, "A1") == 0 || strcmp(address, "A2") == 0 || (strcmp(address, "A3") == 0 &&
+            draw(5) > 0))
             otr_buf_printf(out, " %s", PICK(tlsa));
     }
 }
 
 static void draw_mx(otr_buf *out)
 {
-    static const char *const rows[] = { "M2", "M2", "M2", "M2", "M3", "M3", "M3", "M3", "M3", "M6", "M13", "M4", "M4i", "M7", "M8", "M9" };
+    static const char *const rows[] = { "M2", "M2", "M2", "M2", "M3", "M3", "M3", "M3", "M3", "M6", "M13",
+        "M4", "M4i", "M7", "M8", "M9" };
     const char *row = PICK(rows);
 
     otr_buf_puts(out, row);
@@ -81,7 +86,8 @@ static void draw_sts(otr_buf *out)
     static const char *const without[] = { "", "S1", "S3", "S7", "S9", "S11", "S7x enforce *.example.org" };
     static const char *const with[] = { "S2", "S4", "S5", "S6", "S8", "S8w", "S10" };
     static const char *const modes[] = { "enforce", "enforce", "enforce", "testing", "none" };
-    static const char *const patterns[] = { "*.example.org", "*.example.org", "a.example.org", "b.example.org", "r.example.net", "example.org", "*.example.net" };
+    static const char *const patterns[] = { "*.example.org", "*.example.org", "a.example.org", "b.example.org",
+        "r.example.net", "example.org", "*.example.net" };
 
     if (draw(3) == 0) {
         otr_buf_puts(out, PICK(without));
@@ -141,7 +147,8 @@ static void check_match(const otr_verdict *v, const char *reply)
         for (size_t i = 0; i < v->mx->host_count; i++) {
             const otr_host_verdict *h = &v->hosts[i];
 
-            is_found |= strlen(h->finding->host) == len && strncmp(h->finding->host, at, len) == 0 && otr_host_is_usable(h) &&
+            is_found |= strlen(h->finding->host) == len && strncmp(h->finding->host, at, len) == 0 &&
+                otr_host_is_usable(h) &&
                         otr_sts_policy_admits(v->sts.policy, h->finding->host);
         }
         CLAIM(is_found, reply);
@@ -161,12 +168,14 @@ static void check_postfix(const otr_verdict *v, const char *reply)
     if (strcmp(reply, "NOTFOUND ") == 0 || strcmp(reply, "OK may") == 0) {
         CLAIM(!is_enforced(v), reply);
         for (size_t i = 0; i < v->mx->host_count; i++)
-            CLAIM(v->hosts[i].requirement == OTR_OPPORTUNISTIC || v->hosts[i].finding->addresses == OTR_HOST_NO_ADDRESS, reply);
+            CLAIM(v->hosts[i].requirement == OTR_OPPORTUNISTIC ||
+                v->hosts[i].finding->addresses == OTR_HOST_NO_ADDRESS, reply);
     /* "encrypt": TLS with anyone. */
     } else if (strcmp(reply, "OK encrypt") == 0) {
         CLAIM(!is_enforced(v), reply);
         for (size_t i = 0; i < v->mx->host_count; i++)
-            CLAIM(v->hosts[i].requirement == OTR_REQUIRE_TLS || v->hosts[i].finding->addresses == OTR_HOST_NO_ADDRESS, reply);
+            CLAIM(v->hosts[i].requirement == OTR_REQUIRE_TLS ||
+                v->hosts[i].finding->addresses == OTR_HOST_NO_ADDRESS, reply);
     /* "dane": Postfix looks at each host's TLSA records itself, and knows nothing of policies. */
     } else if (strcmp(reply, "OK dane") == 0) {
         CLAIM(!is_enforced(v), reply);
@@ -198,7 +207,9 @@ static void check_tlsrpt(const otr_verdict *v, const char *reply, const char *pl
     CLAIM(strncmp(reply, plain, len) == 0, reply);
     if (reply[len] != '\0')
         CLAIM((is_secure_reply(plain) || strcmp(plain, "OK may") == 0) &&
-              strncmp(reply + len, " policy_type=sts policy_domain=example.org { policy_string = version: STSv1 }", 77) == 0, reply);
+              strncmp(reply + len,
+                  " policy_type=sts policy_domain=example.org { policy_string = version: STSv1 }", 77) == 0,
+                  reply);
 }
 
 /* sendmail knows no DANE: but an enforced policy binds it wherever there is one. */
@@ -265,7 +276,8 @@ static void check_line(const otr_verdict *v, const char *line)
 
     CLAIM(strncmp(line, "v=1 pol=", 8) == 0 && len > 15 && strcmp(line + len - 7, " end=1\n") == 0, line);
     for (size_t i = 0; i < len - 1; i++) {
-        CLAIM(line[i] >= ' ' && line[i] < 0x7f && line[i] != '{' && line[i] != '}' && (line[i] != '$' || line[i + 1] == ':'), line);
+        CLAIM(line[i] >= ' ' && line[i] < 0x7f && line[i] != '{' && line[i] != '}' && (line[i] != '$' ||
+            line[i + 1] == ':'), line);
         CLAIM(line[i] != '=' || (line[i + 1] != ' ' && line[i + 1] != '\n'), line);          /* no empty value unquoted */
         CLAIM(line[i] != ' ' || (line[i + 1] != ' ' && strchr(line + i, '=') != NULL), line); /* key=value, one blank */
         CLAIM(line[i] != '\\' || line[i + 1] == '.', line);
@@ -285,8 +297,10 @@ static bool is_end_of_another(const otr_verdict *v, const otr_host_verdict *h)
 static void check_exim(const otr_verdict *v, const char *line)
 {
     char values[5][4000];
-    const char *skip = extract(line, "skip", "", values[0], sizeof(values[0])), *dane = extract(line, "dane", "*", values[1], sizeof(values[1]));
-    const char *tls = extract(line, "tls", "*", values[2], sizeof(values[2])), *verify = extract(line, "verify", "*", values[3], sizeof(values[3]));
+    const char *skip = extract(line, "skip", "", values[0], sizeof(values[0])), *dane = extract(line, "dane",
+        "*", values[1], sizeof(values[1]));
+    const char *tls = extract(line, "tls", "*", values[2], sizeof(values[2])), *verify = extract(line,
+        "verify", "*", values[3], sizeof(values[3]));
     const char *ta = extract(line, "ta", "system", values[4], sizeof(values[4]));
     bool is_none_pem = strcmp(ta, "/run/outrider/ta/none.pem") == 0;
 
@@ -294,7 +308,8 @@ static void check_exim(const otr_verdict *v, const char *line)
         return; /* Exim defers */
     check_line(v, line);
     CLAIM(v->level != OTR_LEVEL_DEFER, line);
-    CLAIM(is_none_pem || strcmp(ta, v->anchors->is_system ? "system" : "/run/outrider/ta/c0ffee.pem") == 0 || strcmp(ta, "system") == 0, line);
+    CLAIM(is_none_pem || strcmp(ta, v->anchors->is_system ? "system" : "/run/outrider/ta/c0ffee.pem") == 0 ||
+        strcmp(ta, "system") == 0, line);
     for (size_t i = 0; i < v->mx->host_count; i++) {
         const otr_host_verdict *h = &v->hosts[i];
         const char *host = h->finding->host, *end = h->finding->canonical;
@@ -319,7 +334,8 @@ static void check_exim(const otr_verdict *v, const char *line)
             CLAIM(is_verify && is_in_list(dane, host) && (is_none_pem || is_enforced(v)), line);
         /* One build of Exim defers on unusable records, another crashes. (The end of a DANE host's alias is on the list
          * all the same: for Exim it is that host.) */
-        if (h->finding->dane == OTR_DANE_UNUSABLE && v->mx->security != OTR_MX_INSECURE && !is_end_of_another(v, h))
+        if (h->finding->dane == OTR_DANE_UNUSABLE && v->mx->security != OTR_MX_INSECURE &&
+            !is_end_of_another(v, h))
             CLAIM(!is_in_list(dane, host), line);
     }
     if (is_enforced(v)) {
@@ -333,8 +349,10 @@ static void check_exim(const otr_verdict *v, const char *line)
                 bool is_host = false; /* of its own right */
 
                 for (size_t k = 0; k < v->mx->host_count; k++)
-                    is_host |= otr_host_is_usable(&v->hosts[k]) && (strcmp(v->hosts[k].finding->host, f->canonical) == 0 ||
-                               (v->hosts[k].finding->addresses == OTR_HOST_SECURE && strcmp(v->hosts[k].finding->canonical, f->canonical) == 0));
+                    is_host |= otr_host_is_usable(&v->hosts[k]) && (strcmp(v->hosts[k].finding->host,
+                        f->canonical) == 0 ||
+                               (v->hosts[k].finding->addresses == OTR_HOST_SECURE &&
+                                   strcmp(v->hosts[k].finding->canonical, f->canonical) == 0));
                 CLAIM(is_host || is_in_list(skip, f->canonical), line);
             }
         }
@@ -350,16 +368,20 @@ static void nothing_is_let_through_unverified(void **state)
     (void)state;
     seed = 20260101;
     for (int round = 0; round < ROUNDS; round++) {
-        otr_buf mx = OTR_BUF_INIT, sts = OTR_BUF_INIT, what = OTR_BUF_INIT, out = OTR_BUF_INIT, plain = OTR_BUF_INIT;
-        otr_decide_settings settings = { .is_dane_on_insecure_mx = draw(3) > 0, .is_both = draw(3) == 0, .defer_on_unknown_sts = draw(4) == 0 };
+        otr_buf mx = OTR_BUF_INIT, sts = OTR_BUF_INIT, what = OTR_BUF_INIT, out = OTR_BUF_INIT,
+            plain = OTR_BUF_INIT;
+        otr_decide_settings settings = { .is_dane_on_insecure_mx = draw(3) > 0, .is_both = draw(3) == 0,
+            .defer_on_unknown_sts = draw(4) == 0 };
         otr_verdict *v;
 
         draw_mx(&mx);
         draw_sts(&sts);
-        otr_buf_printf(&what, "%s x %s%s%s", otr_buf_text(&mx), otr_buf_text(&sts), settings.is_both ? ", both" : "",
+        otr_buf_printf(&what, "%s x %s%s%s", otr_buf_text(&mx), otr_buf_text(&sts),
+            settings.is_both ? ", both" : "",
                        settings.is_dane_on_insecure_mx ? "" : ", not elected");
         setting = otr_buf_text(&what);
-        v = scene_verdict(draw(9) == 0 ? "[example.org]" : "example.org", otr_buf_text(&mx), otr_buf_text(&sts), &settings);
+        v = scene_verdict(draw(9) == 0 ? "[example.org]" : "example.org", otr_buf_text(&mx),
+            otr_buf_text(&sts), &settings);
         v->anchors = draw(2) == 0 ? &own_roots : &system_roots;
 
         otr_render_postfix(v, &views, &plain);
