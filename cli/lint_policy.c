@@ -70,7 +70,8 @@ static json_t *match_json(const checked *c)
     for (size_t i = 0; i < c->lint->mx_count; i++) {
         const char *host = c->lint->mx[i];
         json_t *key = otr_lint_json_text(host, strlen(host));
-        bool failed = key == NULL || json_object_set_new(match, json_string_value(key), json_boolean(c->admitted[i])) != 0;
+        bool failed = key == NULL || json_object_set_new(match, json_string_value(key),
+                                                         json_boolean(c->admitted[i])) != 0;
 
         json_decref(key);
         if (failed) {

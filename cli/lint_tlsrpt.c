@@ -15,7 +15,8 @@ static const char usage[] =
     "Exit status: 0 there is one valid record, 65 there is not, 64 wrong usage.\n";
 
 /* Discarded records and skipped URIs do no harm, but somebody may have meant them. */
-static void warn_unused(const otr_slice *txts, size_t count, const otr_tlsrpt_record *record, otr_lint_findings *findings)
+static void warn_unused(const otr_slice *txts, size_t count, const otr_tlsrpt_record *record,
+                        otr_lint_findings *findings)
 {
     outrider_diag diag;
 

@@ -33,6 +33,7 @@ static void render(const otr_verdict *verdict, const otr_anchor_views *views, ot
             otr_render_exim(verdict, views, &one);
             break;
         case OTR_FORM_JSON:
+        case OTR_FORM_TEXT:
         case OTR_FORM_EXPLAIN:
             break;
         }

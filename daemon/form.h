@@ -11,8 +11,9 @@ typedef enum otr_form {
     OTR_FORM_SENDMAIL,       /* socketmap sts */
     OTR_FORM_EXIM,           /* line: v1 policy */
     OTR_FORM_READY_COUNT,    /* forms up to here are rendered in advance */
-    OTR_FORM_JSON = OTR_FORM_READY_COUNT, /* line: v1 query */
-    OTR_FORM_EXPLAIN,        /* line: v1 query ... explain=1 */
+    OTR_FORM_JSON = OTR_FORM_READY_COUNT, /* line: v1 query, with form=json or without */
+    OTR_FORM_TEXT,           /* line: v1 query ... form=text */
+    OTR_FORM_EXPLAIN,        /* line: v1 query ... form=explain */
 } otr_form;
 
 #endif

@@ -9,6 +9,7 @@
 #include "base/diag.h"
 #include "base/log.h"
 #include "daemon/anchor_files.h"
+#include "daemon/conf/options.h"
 #include "daemon/flow/worker.h"
 #include "daemon/sockets.h"
 #include "daemon/system.h"
@@ -91,14 +92,10 @@ static void fill_flow(otr_daemon *d)
         .clock = &d->clock,
         .store = d->store,
         .anchors = d->anchors,
-        .views = { .exim_dir = *c->anchors.exim_dir != '\0' ? c->anchors.exim_dir : NULL,
-                   .postfix_dir = *c->anchors.postfix_dir != '\0' ? c->anchors.postfix_name : NULL },
-        .discover = { .dane_on_insecure_mx = c->dane.insecure_mx, .mx_hosts_max = c->limits.mx_hosts,
-                      .tlsa_max = c->limits.tlsa_records },
-        .decide = { .is_dane_on_insecure_mx = c->dane.insecure_mx, .is_both = c->combine == OTR_COMBINE_BOTH,
-                    .defer_on_unknown_sts = c->sts.on_unknown == OTR_ON_UNKNOWN_DEFER },
-        .pace = { .recheck_floor = c->sts.recheck, .refresh_after = c->sts.refresh, .retry_first = c->sts.retry,
-                  .retry_most = c->sts.retry > 3600 ? c->sts.retry : 3600 },
+        .views = otr_conf_views(c),
+        .discover = otr_conf_discover(c),
+        .decide = otr_conf_decide(c),
+        .pace = otr_conf_pace(c),
         .fetch_ms = c->sts.fetch_timeout * 1000,
         .allow_private = c->sts.allow_private,
         .places_max = c->limits.cache / c->threads.resolver + 1,
@@ -111,17 +108,8 @@ static void fill_flow(otr_daemon *d)
 static outrider_err make_resolver(const otr_conf *c, struct event_base *base, otr_resolver **resolver,
                                   outrider_diag *diag)
 {
-    otr_unbound_options options = OTR_UNBOUND_OPTIONS_INIT;
+    otr_unbound_options options = otr_conf_unbound(c);
 
-    options.is_recursive = c->dns.mode == OTR_DNS_RECURSIVE;
-    options.forwarders = c->dns.forwarders.count > 0 ? c->dns.forwarders.values : NULL;
-    options.resolv_conf = c->dns.resolv_conf;
-    options.root_hints = c->dns.root_hints;
-    options.trust_anchor = c->dns.trust_anchor;
-    options.extra_anchors = c->dns.extra_anchors.count > 0 ? c->dns.extra_anchors.values : NULL;
-    options.stubs = c->dns.stub_count > 0 ? c->dns.stubs : NULL;
-    options.allow_localhost = c->dns.allow_localhost;
-    options.timeout_ms = c->dns.timeout * 1000;
     return otr_unbound_new(base, &options, resolver, diag);
 }
 

@@ -133,7 +133,7 @@ static next send_rendered(otr_connection *c, const otr_answer *answer, otr_form 
         otr_render_json(answer->verdict, views, &text);
         otr_buf_putc(&text, '\n');
     } else {
-        otr_render_text(answer->verdict, views, true, &text);
+        otr_render_text(answer->verdict, views, form == OTR_FORM_EXPLAIN, &text);
     }
     len = text.len;
     at = c->out_text = otr_buf_steal(&text);

@@ -58,9 +58,14 @@ static void choose_query(otr_cursor *c, otr_line_choice *choice)
         refuse(choice, "expected \"v1 query domain=DOMAIN\"");
         return;
     }
-    choice->form = otr_take_literal(c, " explain=1") ? OTR_FORM_EXPLAIN : OTR_FORM_JSON;
+    if (otr_take_literal(c, " form=text"))
+        choice->form = OTR_FORM_TEXT;
+    else if (otr_take_literal(c, " form=explain"))
+        choice->form = OTR_FORM_EXPLAIN;
+    else if (otr_take_literal(c, " form=json") || otr_cursor_at_end(c))
+        choice->form = OTR_FORM_JSON;
     if (!otr_cursor_at_end(c))
-        refuse(choice, "expected nothing but \"explain=1\" after the domain");
+        refuse(choice, "expected form=json, form=text or form=explain after the domain");
     else if (otr_destination_parse(domain.ptr, domain.len, &choice->destination, NULL) != OUTRIDER_OK)
         refuse(choice, "no destination");
     else

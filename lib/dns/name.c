@@ -110,7 +110,10 @@ static outrider_err idn_failed(const otr_cursor *c, otr_slice label, int status,
     return otr_syntax(c, label.ptr, diag, "not an internationalised label: %s", idn2_strerror(status));
 }
 
-/* Whether ace decodes to a U-label that IDNA2008 permits and that encodes to ace again. */
+/*
+ * Whether ace decodes to a U-label that IDNA2008 permits and that encodes to ace again. libidn2 compares too, by
+ * default and as of this version; a name is what keys are made of, so it is not left to a default.
+ */
 static outrider_err check_ace_label(const otr_cursor *c, otr_slice label, const char *ace, outrider_diag *diag)
 {
     char *decoded = NULL;

@@ -4,6 +4,7 @@
 #include "verdict/destination.h"
 #include "base/cursor.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 
 /* The service names a next hop may carry instead of a number; a table of our own, because the host's
@@ -60,21 +61,45 @@ static bool is_not_colon(char c)
     return c != ':';
 }
 
+/* The tag of RFC 5321 §4.1.3, in any case. */
+static bool has_ipv6_tag(otr_slice s)
+{
+    static const char tag[] = "ipv6:";
+
+    for (size_t i = 0; i < sizeof(tag) - 1; i++) {
+        if (i >= s.len || otr_to_lower(s.ptr[i]) != tag[i])
+            return false;
+    }
+    return true;
+}
+
+/* "IPv6:" address / IPv4 address / IPv6 address, RFC 5321 §4.1.3 and Postfix: printed back in one spelling. */
+static bool read_address(otr_slice host, char text[OTR_DOMAIN_SIZE])
+{
+    bool is_tagged = has_ipv6_tag(host);
+    otr_slice s = is_tagged ? (otr_slice){ .ptr = host.ptr + 5, .len = host.len - 5 } : host;
+    unsigned char address[sizeof(struct in6_addr)];
+    char copy[INET6_ADDRSTRLEN];
+
+    if (s.len >= sizeof(copy) || memchr(s.ptr, '\0', s.len) != NULL)
+        return false;
+    memcpy(copy, s.ptr, s.len);
+    copy[s.len] = '\0';
+    if (!is_tagged && inet_pton(AF_INET, copy, address) == 1)
+        return inet_ntop(AF_INET, address, text, OTR_DOMAIN_SIZE) != NULL;
+    return inet_pton(AF_INET6, copy, address) == 1 && inet_ntop(AF_INET6, address, text, OTR_DOMAIN_SIZE) != NULL;
+}
+
 static outrider_err read_host(const otr_cursor *c, otr_slice host, otr_destination *d, outrider_diag *diag)
 {
     outrider_err err;
 
-    if (otr_is_address_text(host.ptr, host.len)) {
-        if (d->kind != OTR_TO_HOST)
-            return otr_syntax(c, host.ptr, diag, "an address as next hop stands in brackets");
+    if (d->kind == OTR_TO_HOST && read_address(host, d->domain)) {
         d->kind = OTR_TO_ADDRESS;
-        if (host.len >= sizeof(d->domain))
-            return otr_syntax(c, host.ptr, diag, "address too long");
-        for (size_t i = 0; i < host.len; i++)
-            d->domain[i] = otr_to_lower(host.ptr[i]);
-        d->domain[host.len] = '\0';
         return OUTRIDER_OK;
     }
+    if (d->kind == OTR_TO_DOMAIN && otr_is_address_text(host.ptr, host.len))
+        return otr_syntax(c, host.ptr, diag, "an address as next hop stands in brackets");
     err = otr_domain_normalize(host.ptr, host.len, d->domain, diag);
     if (err != OUTRIDER_OK) {
         if (diag != NULL && diag->column > 0)

@@ -21,7 +21,7 @@ typedef enum otr_destination_kind { OTR_TO_DOMAIN, OTR_TO_HOST, OTR_TO_ADDRESS }
 
 typedef struct otr_destination {
     otr_destination_kind kind;
-    char domain[OTR_DOMAIN_SIZE]; /* normal form; for an address literal its text without brackets */
+    char domain[OTR_DOMAIN_SIZE]; /* normal form; for an address literal the address as inet_ntop(3) prints it */
     uint16_t port;
     char key[OTR_DESTINATION_SIZE]; /* the one spelling of this destination: cache key; port only if not 25 */
 } otr_destination;

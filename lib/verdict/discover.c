@@ -134,13 +134,21 @@ static void take_hosts(otr_discover *d, const otr_dns_answer *a)
     qsort(d->hosts, d->host_count, sizeof(*d->hosts), by_preference);
 
     size_t total = d->host_count;
+    bool is_cut = false;
+
     d->host_count = 0;
-    for (size_t i = 0; i < total && d->host_count < most; i++) {
-        if (!has_host(d, d->hosts[i].host))
-            d->hosts[d->host_count++] = d->hosts[i];
+    for (size_t i = 0; i < total; i++) {
+        if (has_host(d, d->hosts[i].host))
+            continue;
+        is_cut = d->host_count == most;
+        if (is_cut)
+            break;
+        d->hosts[d->host_count++] = d->hosts[i];
     }
-    if (d->host_count == most && total > most)
+    if (is_cut)
         otr_discover_note(d, otr_arena_printf(d->arena, "more than %zu MX hosts: the last are left out", most));
+    if (a->is_truncated_by_us)
+        otr_discover_note(d, otr_arena_printf(d->arena, "more than %zu MX records: the rest was not looked at", a->rr_count));
 }
 
 static void take_only_host(otr_discover *d)

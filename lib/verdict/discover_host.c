@@ -217,14 +217,15 @@ bool otr_host_errand_start(otr_host_errand *h)
 
 /* --- TLSA ----------------------------------------------------------------------------------------------- */
 
-/* All records of the RRset; returns whether one of them is usable. */
-static bool take_tlsa(otr_host_errand *h, const otr_dns_answer *answer)
+/* The records of the RRset, up to the limit; returns whether one of them is usable. */
+static bool take_tlsa(otr_host_errand *h, const otr_dns_answer *answer, bool *is_cut)
 {
     otr_arena *arena = h->discover->arena;
     size_t count = answer->rr_count < h->discover->settings.tlsa_max ? answer->rr_count : h->discover->settings.tlsa_max;
     otr_tlsa *records = otr_arena_alloc(arena, count, sizeof(*records));
     bool is_usable = false;
 
+    *is_cut = count < answer->rr_count || answer->is_truncated_by_us;
     if (records == NULL)
         return false;
     for (size_t i = 0; i < count; i++) {
@@ -233,43 +234,64 @@ static bool take_tlsa(otr_host_errand *h, const otr_dns_answer *answer)
         records[i] = otr_tlsa_from_rdata(otr_arena_bytes(arena, answer->rrs[i].tlsa.rdata, len), len);
         is_usable = is_usable || otr_tlsa_check(&records[i]) == OTR_TLSA_USABLE;
     }
-    if (count < answer->rr_count)
+    if (*is_cut)
         otr_discover_note(h->discover, otr_arena_printf(arena, "more than %zu TLSA records: the rest is left out", count));
     h->tlsa = records;
     h->tlsa_count = count;
     return is_usable;
 }
 
+static void fail_tlsa(otr_host_errand *h, const char *reason)
+{
+    h->tlsa_row = "T3";
+    end(h, OTR_DANE_TEMPFAIL, reason);
+}
+
+/* T1 or T2. Of more records than are kept one may be usable: that is no T2 (NO-DOWNGRADE). */
+static void use_tlsa(otr_host_errand *h, const otr_dns_answer *answer)
+{
+    otr_arena *arena = h->discover->arena;
+    const char *base_domain = h->candidates[h->candidate];
+    bool is_cut, is_usable = take_tlsa(h, answer, &is_cut);
+
+    if (is_cut && !is_usable) {
+        h->tlsa = NULL;
+        h->tlsa_count = 0;
+        fail_tlsa(h, "too many TLSA records, and none of those that were kept is usable");
+        return;
+    }
+    h->base_domain = base_domain;
+    h->tlsa_row = is_usable ? "T1" : "T2";
+    end(h, is_usable ? OTR_DANE_USABLE : OTR_DANE_UNUSABLE,
+        is_usable ? otr_arena_printf(arena, "secure TLSA records at %s", base_domain)
+                  : otr_arena_printf(arena, "secure TLSA records at %s, none of them usable", base_domain));
+}
+
+/* T4, T5: on to the next candidate; after the last there is no DANE. */
+static void pass_candidate(otr_host_errand *h, bool is_data)
+{
+    h->tlsa_row = is_data ? "T5" : "T4";
+    if (++h->candidate < h->candidate_count)
+        ask_tlsa(h);
+    else
+        end(h, is_data ? OTR_DANE_INSECURE : OTR_DANE_NONE,
+            is_data ? "its TLSA records are not signed: they count for nothing" : "no TLSA records");
+}
+
 /* Rows T1 to T5: the first candidate with secure records, or with an error, ends the step (DNS-26, DNS-28). */
 static void on_tlsa(void *arg, const otr_dns_answer *answer)
 {
     otr_host_errand *h = arg;
-    otr_arena *arena = h->discover->arena;
 
     h->query = NULL;
     otr_discover_witness(h->discover, answer);
     if (answer->content == OTR_DNS_UNKNOWN) {
-        h->tlsa_row = "T3";
         h->is_bogus = answer->status == OTR_DNS_BOGUS;
-        end(h, OTR_DANE_TEMPFAIL,
-            otr_arena_printf(arena, "TLSA lookup %s: %s", h->is_bogus ? "is bogus" : "failed", answer->reason));
+        fail_tlsa(h, otr_arena_printf(h->discover->arena, "TLSA lookup %s: %s", h->is_bogus ? "is bogus" : "failed", answer->reason));
     } else if (answer->content == OTR_DNS_DATA && answer->status == OTR_DNS_SECURE) {
-        bool is_usable = take_tlsa(h, answer);
-
-        h->base_domain = h->candidates[h->candidate];
-        h->tlsa_row = is_usable ? "T1" : "T2";
-        end(h, is_usable ? OTR_DANE_USABLE : OTR_DANE_UNUSABLE,
-            is_usable ? otr_arena_printf(arena, "secure TLSA records at %s", h->base_domain)
-                      : otr_arena_printf(arena, "secure TLSA records at %s, none of them usable", h->base_domain));
+        use_tlsa(h, answer);
     } else {
-        bool is_data = answer->content == OTR_DNS_DATA;
-
-        h->tlsa_row = is_data ? "T5" : "T4";
-        if (++h->candidate < h->candidate_count)
-            ask_tlsa(h);
-        else
-            end(h, is_data ? OTR_DANE_INSECURE : OTR_DANE_NONE,
-                is_data ? "its TLSA records are not signed: they count for nothing" : "no TLSA records");
+        pass_candidate(h, answer->content == OTR_DNS_DATA);
     }
 }
 
@@ -278,9 +300,8 @@ static void ask_tlsa(otr_host_errand *h)
     const char *name = otr_arena_printf(h->discover->arena, "_%u._tcp.%s", h->discover->destination.port,
                                         h->candidates[h->candidate]);
 
-    if (strlen(name) > OTR_DOMAIN_MAX) {
-        h->tlsa_row = "T4";
-        end(h, OTR_DANE_NONE, "no TLSA records: a name that long cannot exist");
+    if (strlen(name) > OTR_DOMAIN_MAX) { /* a name that long cannot exist; the next candidate may */
+        pass_candidate(h, false);
         return;
     }
     h->query = otr_dns_ask(h->discover->resolver, name, OTR_RR_TLSA, on_tlsa, h);

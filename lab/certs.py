@@ -1,0 +1,129 @@
+"""Certificates of every kind, and TLSA records from them.
+
+A certificate is asked for in words: an issuer, then what is wrong with it.
+
+    lab        issued by the lab's CA, the only one that stands in the lab's system bundle
+    other      issued by a CA that nobody trusts
+    private    issued by a CA that only DANE-TA records can vouch for; sent with its root
+    self       self-signed
+    ...
+    expired    valid until a week ago
+    foreign    for a name that has nothing to do with the destination
+    domain     for the mail domain instead of the host
+    cn-only    the name stands in the subject only
+    rootless   the chain is sent without its root
+
+"private expired" is a chain of the private CA whose leaf has expired.
+"""
+
+import dataclasses
+import datetime
+import hashlib
+import os
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+ISSUERS = ("lab", "other", "private", "self")
+FLAWS = ("expired", "foreign", "domain", "cn-only", "rootless")
+FOREIGN_NAME = "somebody-else.example"
+DAY = datetime.timedelta(days=1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Chain:
+    """What a server presents: leaf first. pem holds key and chain, as servers like it."""
+
+    certificates: tuple
+    pem: str
+
+    @property
+    def leaf(self):
+        return self.certificates[0]
+
+
+class Certificates:
+    """The lab's PKI. Keys are made afresh each time; nothing here is worth keeping."""
+
+    def __init__(self, folder):
+        self._folder = folder
+        os.makedirs(folder, exist_ok=True)
+        self._authorities = {name: self._new_authority(name) for name in ISSUERS if name != "self"}
+        self.bundle = os.path.join(folder, "lab-ca.pem")  # the lab's "system" roots
+        with open(self.bundle, "wb") as file:
+            file.write(_pem(self._authorities["lab"][1]))
+
+    def _new_authority(self, name):
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = _subject(f"Outrider lab, {name} CA")
+        certificate = _sign(subject, key.public_key(), subject, key, -30 * DAY, 365 * DAY, (
+            (x509.BasicConstraints(ca=True, path_length=None), True),
+            (x509.KeyUsage(False, False, False, False, False, True, True, False, False), True),
+            (x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)))
+        return key, certificate
+
+    def authority(self, name):
+        """The certificate of a CA."""
+        return self._authorities[name][1]
+
+    def issue(self, kind, host, domain=""):
+        """A fresh chain of this kind for a host (of a mail domain)."""
+        issuer, *flaws = kind.split()
+        if issuer not in ISSUERS or not set(flaws) <= set(FLAWS):
+            raise ValueError(f"no such kind of certificate: {kind}")
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = FOREIGN_NAME if "foreign" in flaws else domain if "domain" in flaws else host
+        subject = _subject(name[:64])  # the limit of a common name
+        signer, root = (key, None) if issuer == "self" else self._authorities[issuer]
+        end = -7 * DAY if "expired" in flaws else 90 * DAY
+        extensions = [(x509.BasicConstraints(ca=False, path_length=None), True)]
+        if "cn-only" not in flaws:
+            extensions.append((x509.SubjectAlternativeName([x509.DNSName(name)]), False))
+        leaf = _sign(subject, key.public_key(), root.subject if root else subject, signer, -20 * DAY, end, extensions)
+        sends_root = issuer == "private" and "rootless" not in flaws
+        return self._store(key, (leaf, root) if sends_root else (leaf,), f"{host}-{kind}".replace(" ", "-"))
+
+    def _store(self, key, certificates, name):
+        path = os.path.join(self._folder, f"{name}.pem")
+        with open(path, "wb") as file:
+            file.write(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+                                         serialization.NoEncryption()))
+            for certificate in certificates:
+                file.write(_pem(certificate))
+        return Chain(tuple(certificates), path)
+
+    def tlsa(self, record, chain):
+        """Rdata of a TLSA record that a scenario asks for: "3 1 1", "2 0 1 wrong", "3 1 1 short"."""
+        usage, selector, mtype, *fault = record.split()
+        # 0 and 2 speak of a CA, 1 and 3 of the server's own certificate (RFC 6698 §2.1.1).
+        certificate = chain.certificates[-1] if usage in "02" and len(chain.certificates) > 1 else \
+            self.authority("private") if usage in "02" else chain.leaf
+        data = certificate.public_bytes(serialization.Encoding.DER) if selector == "0" else \
+            certificate.public_key().public_bytes(serialization.Encoding.DER,
+                                                  serialization.PublicFormat.SubjectPublicKeyInfo)
+        if mtype != "0":
+            data = (hashlib.sha512 if mtype == "2" else hashlib.sha256)(data).digest()
+        if fault == ["wrong"]:
+            data = hashlib.sha256(b"another key").digest()
+        elif fault == ["short"]:
+            data = data[:16]
+        return f"{usage} {selector} {mtype} {data.hex()}"
+
+
+def _subject(name):
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+
+
+def _pem(certificate):
+    return certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def _sign(subject, public_key, issuer, signer, begin, end, extensions):
+    now = datetime.datetime.utcnow()
+    builder = (x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(public_key)
+               .serial_number(x509.random_serial_number()).not_valid_before(now + begin).not_valid_after(now + end))
+    for extension, is_critical in extensions:
+        builder = builder.add_extension(extension, is_critical)
+    return builder.sign(signer, hashes.SHA256())

@@ -1,0 +1,103 @@
+"""Fixtures of the system tests.
+
+    build     the folder with the programs under test
+    run       outrider ARGUMENTS..., for tests of the command line that need no lab
+    lab       the lab's World: opened once; tests that use it run as root inside tools/run-in-lab, elsewhere they
+              are skipped by name. Change servers with monkeypatch (monkeypatch.setattr(lab.mx[NAME], "server", ...)) and
+              DNS with lab.records(), lab.forged() and lab.outage(): all of them put back what was there.
+    outrider  a factory: outrider(sts={"recheck": 1}) starts a daemon with that configuration in a folder of its own and
+              stops it when the test ends; one that ends badly, or whose log has a sanitizer's complaint, fails the test
+    exim, postfix   the mail servers; they ask the daemon made with outrider(for_mtas=True)
+"""
+
+import itertools
+import os
+import subprocess
+import sys
+
+import pytest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, ROOT)
+
+from lab import namespace, packages  # noqa: E402
+from lab.exim import Exim  # noqa: E402
+from lab.outrider import Outrider  # noqa: E402
+from lab.postfix import Postfix  # noqa: E402
+from lab.world import World  # noqa: E402
+
+COMPLAINTS = ("Sanitizer", "runtime error:")  # of sanitizer builds, on standard error
+folders = itertools.count(1)
+
+
+def pytest_collection_modifyitems(items):
+    if namespace.is_inside():
+        return
+    skip = pytest.mark.skip(reason="needs the lab: run `make test` as root")
+    for item in items:
+        if "lab" in getattr(item, "fixturenames", ()):
+            item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def build():
+    return os.environ.get("OUTRIDER_BUILD", os.path.join(ROOT, "build"))
+
+
+@pytest.fixture(scope="session")
+def run(build):
+    """run("lint", "policy", "-", input=...) returns the finished process, its output as text."""
+    def run(*arguments, **options):
+        options = {"capture_output": True, "text": True, "timeout": 60, **options}
+        return subprocess.run([os.path.join(build, "outrider"), *arguments], **options)
+    return run
+
+
+@pytest.fixture(scope="session")
+def lab():
+    with World() as world:
+        yield world
+
+
+def start_outrider(build, lab, **settings):
+    """Not a fixture, so that module- and session-wide daemons can be made as well."""
+    folder = os.path.join(namespace.HOME, f"outrider-{next(folders)}")
+    return Outrider(build, lab, folder, **settings)
+
+
+def stop_outrider(daemon):
+    """Stop it and look whether it was well."""
+    if daemon.process is None:
+        return
+    status = daemon.process.status()
+    was_killed = status == -9  # by the test itself
+    if status is None:
+        status = daemon.stop()
+    assert was_killed or status == 0, f"outriderd ended with status {status}:\n{daemon.log()}"
+    for complaint in COMPLAINTS:
+        assert complaint not in daemon.log(), daemon.log()
+
+
+@pytest.fixture
+def outrider(build, lab):
+    started = []
+
+    def make(start=True, **settings):
+        daemon = start_outrider(build, lab, **settings)
+        started.append(daemon)
+        return daemon.start() if start else daemon
+
+    yield make
+    for daemon in reversed(started):
+        stop_outrider(daemon)
+
+
+@pytest.fixture(scope="session")
+def exim(lab):
+    return Exim()
+
+
+@pytest.fixture(scope="session")
+def postfix(lab, build):
+    with Postfix(packages.unpacked(build)) as server:
+        yield server
