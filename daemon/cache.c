@@ -53,10 +53,11 @@ static void count_released(otr_cache *cache)
 static void release_later(struct rcu_head *head)
 {
     otr_answer *answer = caa_container_of(head, otr_answer, rcu);
-    otr_cache *cache = answer->cache;
+    otr_cache *cache;
 
     otr_rcu_after_grace();
     otr_rcu_seen(answer);
+    cache = answer->cache;
     otr_answer_unref(answer);
     count_released(cache);
 }
