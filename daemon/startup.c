@@ -105,11 +105,21 @@ static void fill_flow(otr_daemon *d)
 
 /* Resolver threads --------------------------------------------------------------------------------------------- */
 
+/* What became of resolv.conf while it is followed. */
+static void on_servers(void *arg, const char *event, const char *words)
+{
+    bool is_changed = strcmp(event, "dns.servers") == 0;
+
+    (void)arg;
+    OTR_LOG(is_changed ? OTR_LOG_NOTICE : OTR_LOG_ERROR, event, { is_changed ? "servers" : "error", words });
+}
+
 static outrider_err make_resolver(const otr_conf *c, struct event_base *base, otr_resolver **resolver,
                                   outrider_diag *diag)
 {
     otr_unbound_options options = otr_conf_unbound(c);
 
+    options.note = on_servers;
     return otr_unbound_new(base, &options, resolver, diag);
 }
 

@@ -72,6 +72,7 @@ class Scenario:
     zone: str = SIGNED
     tld: str = "example"
     mx: str = "normal"        # "null"; "implicit": address and no MX; "bogus": altered after signing
+    ttl: int = 300            # seconds, of every record in the zone
 
     @property
     def domain(self):

@@ -69,12 +69,22 @@ class Authority:
         self._folder, self._config = folder, os.path.join(folder, "knot.conf")
         with open(self._config, "w") as config:
             config.write(KNOT.format(folder=folder, server=SERVER))
+        self._name(files)
+        self.process = Process("knot", ["knotd", "-c", self._config], folder)
+
+    def _name(self, files):
+        with open(self._config, "a") as config:
             for name, path in files.items():
                 config.write(f"  - domain: {name}\n    file: {path}\n")
-        self.process = Process("knot", ["knotd", "-c", self._config], folder)
 
     def wait(self):
         self.process.wait_until(lambda: _answers(SERVER, ".", "SOA"))
+
+    def add(self, files):
+        """Serve more zones."""
+        self._name(files)
+        subprocess.run(["knotc", "-c", self._config, "-b", "reload"], check=True, capture_output=True)
+        self.process.wait_until(lambda: all(_answers(SERVER, name, "SOA") for name in files))
 
     def reload(self, zone):
         """Serve the file of this zone anew."""

@@ -58,9 +58,10 @@ class SigningKey:
 class Zone:
     """One zone: records by owner and type, how it is signed, and what is altered afterwards."""
 
-    def __init__(self, name, kind):
+    def __init__(self, name, kind, ttl=TTL):
         self.name = name  # absolute: "dane-ee.example." or "."
         self.kind = kind
+        self.ttl = ttl
         self.records = {}   # (owner, type) -> list of rdata
         self.altered = {}   # (owner, type) -> rdata put in place of a signed one, so that its signature is wrong
         self.serial = 1
@@ -77,11 +78,12 @@ class Zone:
     def text(self, key):
         """The zone as a file, unsigned. The apex is the caller's except for SOA, NS and DNSKEY."""
         server = f"ns.{self.name.lstrip('.')}" if self.name != "." else "ns."
-        lines = [f"{self.name} {TTL} IN SOA {server} hostmaster.example. {self.serial} 3600 600 86400 {TTL}",
-                 f"{self.name} {TTL} IN NS {server}", f"{server} {TTL} IN A {SERVER}"]
+        ttl = self.ttl
+        lines = [f"{self.name} {ttl} IN SOA {server} hostmaster.example. {self.serial} 3600 600 86400 {ttl}",
+                 f"{self.name} {ttl} IN NS {server}", f"{server} {ttl} IN A {SERVER}"]
         if self.kind != UNSIGNED:
-            lines.append(f"{self.name} {TTL} IN DNSKEY {key.dnskey}")
-        lines += [f"{owner} {TTL} IN {rtype} {rdata}"
+            lines.append(f"{self.name} {ttl} IN DNSKEY {key.dnskey}")
+        lines += [f"{owner} {ttl} IN {rtype} {rdata}"
                   for (owner, rtype), rdatas in self.records.items() for rdata in rdatas]
         return "\n".join(lines) + "\n"
 
@@ -142,16 +144,16 @@ class ZoneTree:
         for name, kind in {**TLDS, **PROVIDERS}.items():
             self.create(name, kind)
 
-    def _new(self, name, kind):
-        self.zones[absolute(name)] = zone = Zone(absolute(name), kind)
+    def _new(self, name, kind, ttl=TTL):
+        self.zones[absolute(name)] = zone = Zone(absolute(name), kind, ttl)
         return zone
 
-    def create(self, name, kind):
+    def create(self, name, kind, ttl=TTL):
         """A zone and its delegation from the closest zone above it. A lame one is delegated and served nowhere."""
         parent = self.zone_of(name)
         address = LAME_SERVER if kind == LAME else SERVER
         parent.delegate(name, address, None if kind == UNSIGNED else self.key.ds(absolute(name)))
-        return None if kind == LAME else self._new(name, kind)
+        return None if kind == LAME else self._new(name, kind, ttl)
 
     def zone_of(self, name):
         """The zone that a name belongs to."""
@@ -171,11 +173,12 @@ class ZoneTree:
         """Everything below this name is somebody else's, who refuses to answer: SERVFAIL at a resolver."""
         self.zone_of(name).delegate(name, LAME_SERVER)
 
-    def write(self):
-        """Write all zones; returns {name: path}."""
+    def write(self, names=None):
+        """Write all zones, or those named; returns {name: path}."""
+        names = list(self.zones if names is None else names)
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-            paths = pool.map(lambda zone: zone.write(self._folder, self.key), self.zones.values())
-            return dict(zip(self.zones, paths))
+            paths = pool.map(lambda name: self.zones[name].write(self._folder, self.key), names)
+            return dict(zip(names, paths))
 
     def rewrite(self, zone):
         """Write one zone again after a change, under a new serial."""
@@ -200,7 +203,7 @@ def plant(tree, scenario, addresses, chains, certs):
     """
     if scenario.zone == ABSENT:
         return
-    if tree.create(scenario.domain, scenario.zone) is None:
+    if tree.create(scenario.domain, scenario.zone, scenario.ttl) is None:
         return
     if scenario.mx == "null":
         tree.add(scenario.domain, "MX", "0 .")
