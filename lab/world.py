@@ -9,6 +9,7 @@
 import contextlib
 import ipaddress
 import os
+import threading
 
 from lab import certs, mxhost, namespace, nameservers, policyhost, scenarios, zones
 from lab.process import Failed
@@ -25,6 +26,7 @@ class World:
         if len(self.scenarios) != len(rows):
             raise ValueError("two scenarios have the same name")
         self.folder = folder
+        self._changing = threading.RLock()  # tests may change the world from several threads
         os.makedirs(folder)
         self.certs = certs.Certificates(os.path.join(folder, "certs"))
         self.mx, self.policies = {}, {}  # name -> MxHost, PolicyHost
@@ -42,6 +44,10 @@ class World:
 
     def add(self, *rows):
         """More destinations, while everything runs: for tests that need some of their own."""
+        with self._changing:
+            self._add(rows)
+
+    def _add(self, rows):
         before = {name: len(zone.records) for name, zone in self.zones.zones.items()}
         for row in rows:
             if row.name in self.scenarios:
@@ -109,10 +115,11 @@ class World:
     def set_records(self, owner, rtype, rdatas):
         """Replace an RRset (none: remove it), sign, serve, and make the resolver forget. Returns what was there."""
         zone, key = self.zones.zone_of(owner), (zones.absolute(owner), rtype)
-        before = zone.records.pop(key, [])
-        if rdatas:
-            zone.records[key] = list(rdatas)
-        self.publish(zone)
+        with self._changing:
+            before = zone.records.pop(key, [])
+            if rdatas:
+                zone.records[key] = list(rdatas)
+            self.publish(zone)
         return before
 
     @contextlib.contextmanager
@@ -149,6 +156,7 @@ class World:
 
     def publish(self, zone):
         """Sign and serve a zone that was changed."""
-        self.zones.rewrite(zone)
-        self.authority.reload(zone.name)
-        self.resolver.forget()
+        with self._changing:
+            self.zones.rewrite(zone)
+            self.authority.reload(zone.name)
+            self.resolver.forget()

@@ -7,20 +7,25 @@
 #include <stdio.h>
 #include <time.h>
 
+#define SECOND INT64_C(1000000000) /* in nanoseconds */
+#define FLOOR_MAX (INT64_MAX / SECOND / 2) /* the year 2116; what comes from a file may be anything */
+
+/* Nanoseconds: two clocks tick over at different moments, and a lead in whole seconds would gain one by that. */
 static int64_t read_clock(clockid_t id)
 {
     struct timespec ts;
 
     clock_gettime(id, &ts);
-    return ts.tv_sec;
+    return ts.tv_sec * SECOND + ts.tv_nsec;
 }
 
 void otr_clock_init(otr_clock *clock, otr_time floor)
 {
-    int64_t boot = read_clock(CLOCK_BOOTTIME);
     int64_t wall = read_clock(CLOCK_REALTIME);
+    int64_t boot = read_clock(CLOCK_BOOTTIME);
 
-    atomic_init(&clock->lead, (wall > floor ? wall : floor) - boot);
+    floor = floor < 0 ? 0 : floor > FLOOR_MAX ? FLOOR_MAX : floor;
+    atomic_init(&clock->lead, (wall > floor * SECOND ? wall : floor * SECOND) - boot);
     atomic_init(&clock->fixed, 0);
 }
 
@@ -31,15 +36,16 @@ otr_time otr_clock_now(otr_clock *clock)
 
     if (fixed != 0)
         return fixed;
-    boot = read_clock(CLOCK_BOOTTIME);
+    /* In this order: a pause between the two makes the lead look smaller, which changes nothing. */
     wall = read_clock(CLOCK_REALTIME);
+    boot = read_clock(CLOCK_BOOTTIME);
     lead = atomic_load_explicit(&clock->lead, memory_order_relaxed);
     /* The lead only grows: a wall clock set forward is believed, one set back is not. */
     while (wall - boot > lead &&
            !atomic_compare_exchange_weak_explicit(&clock->lead, &lead, wall - boot, memory_order_relaxed,
                                                   memory_order_relaxed))
         ;
-    return boot + (wall - boot > lead ? wall - boot : lead);
+    return (boot + (wall - boot > lead ? wall - boot : lead)) / SECOND;
 }
 
 void otr_clock_set(otr_clock *clock, otr_time now)

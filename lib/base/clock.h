@@ -17,7 +17,7 @@
 typedef int64_t otr_time;
 
 typedef struct otr_clock {
-    _Atomic int64_t lead;  /* how far ahead of the boot-time clock we are */
+    _Atomic int64_t lead;  /* ns that we are ahead of the boot-time clock */
     _Atomic int64_t fixed; /* a time that a test has set; 0: none */
 } otr_clock;
 

@@ -7,8 +7,16 @@
               DNS with lab.records(), lab.forged() and lab.outage(): all of them put back what was there.
     outrider  a factory: outrider(sts={"recheck": 1}) starts a daemon with that configuration in a folder of its own and
               stops it when the test ends; one that ends badly, or whose log has a sanitizer's complaint, fails the test
+    outriders the same for the length of a module: for tests that are marked so:
+    forwarders      forwarders(change=...) puts a forwarder between a daemon and the lab's resolver (lab/forwarder.py)
     exim, postfix   the mail servers; they ask the daemon made with outrider(for_mtas=True)
+
+Tests marked `at_once` mostly wait. Those of a module run together, each in a thread, when the first of them is due; so
+they take fixtures of module or session scope only, and leave alone what others may be using.
 """
+
+import concurrent.futures
+import contextlib
 
 import itertools
 import os
@@ -22,12 +30,38 @@ sys.path.insert(0, ROOT)
 
 from lab import namespace, packages  # noqa: E402
 from lab.exim import Exim  # noqa: E402
+from lab.forwarder import Forwarder  # noqa: E402
 from lab.outrider import Outrider  # noqa: E402
 from lab.postfix import Postfix  # noqa: E402
 from lab.world import World  # noqa: E402
 
 COMPLAINTS = ("Sanitizer", "runtime error:")  # of sanitizer builds, on standard error
 folders = itertools.count(1)
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "at_once: run together with the others of its module that are marked so")
+
+
+def arguments(item):
+    """What a test function is called with; fixtures of a wider scope than one function only."""
+    params = item.callspec.params if hasattr(item, "callspec") else {}
+    return {name: params[name] if name in params else item._request.getfixturevalue(name)
+            for name in item._fixtureinfo.argnames}
+
+
+def pytest_pyfunc_call(pyfuncitem):
+    if pyfuncitem.get_closest_marker("at_once") is None:
+        return None
+    running = pyfuncitem.session.__dict__.setdefault("at_once", {})
+    if pyfuncitem not in running:
+        together = [item for item in pyfuncitem.session.items
+                    if item.path == pyfuncitem.path and item.get_closest_marker("at_once")]
+        calls = [(item, arguments(item)) for item in together]
+        with concurrent.futures.ThreadPoolExecutor(len(calls)) as pool:
+            running.update({item: pool.submit(item.obj, **values) for item, values in calls})
+    running[pyfuncitem].result()
+    return True
 
 
 def pytest_collection_modifyitems(items):
@@ -78,8 +112,8 @@ def stop_outrider(daemon):
         assert complaint not in daemon.log(), daemon.log()
 
 
-@pytest.fixture
-def outrider(build, lab):
+def make_outriders(build, lab):
+    """A factory of daemons, and their end."""
     started = []
 
     def make(start=True, **settings):
@@ -90,6 +124,22 @@ def outrider(build, lab):
     yield make
     for daemon in reversed(started):
         stop_outrider(daemon)
+
+
+@pytest.fixture
+def outrider(build, lab):
+    yield from make_outriders(build, lab)
+
+
+@pytest.fixture(scope="module")
+def outriders(build, lab):
+    yield from make_outriders(build, lab)
+
+
+@pytest.fixture(scope="module")
+def forwarders(lab):
+    with contextlib.ExitStack() as started:
+        yield lambda **settings: started.enter_context(Forwarder(**settings))
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,31 @@ static void never_shows_less_than_its_floor(void **state)
     assert_in_range(otr_clock_now(&clock), time(NULL) - 1, time(NULL) + 5);
 }
 
+static time_t wall_clock(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now); /* time() may lag by a tick */
+    return now.tv_sec;
+}
+
+/* Over a whole second, as the clocks that it is made of tick over at different moments. */
+static void agrees_with_the_wall_clock(void **state)
+{
+    const struct timespec pause = { .tv_nsec = 7000000 };
+    otr_clock clock;
+
+    (void)state;
+    otr_clock_init(&clock, 0);
+    for (int i = 0; i < 150; i++) {
+        time_t before = wall_clock();
+        otr_time now = otr_clock_now(&clock);
+
+        assert_in_range(now, before, wall_clock());
+        nanosleep(&pause, NULL);
+    }
+}
+
 static void stands_where_a_test_sets_it(void **state)
 {
     otr_clock clock;
@@ -41,6 +66,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(never_shows_less_than_its_floor),
+        cmocka_unit_test(agrees_with_the_wall_clock),
         cmocka_unit_test(stands_where_a_test_sets_it),
         cmocka_unit_test(prints_rfc_3339_and_spans),
     };
