@@ -84,7 +84,7 @@ class Postfix:
         self.stop()
 
     def forget(self):
-        """What earlier failures left: the queue, and the destinations that the queue manager would not try for a while."""
+        """What earlier failures left: the queue, and destinations that the queue manager would not try for a while."""
         _run("postsuper", "-d", "ALL")
         _run("postfix", "reload")
 

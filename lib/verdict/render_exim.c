@@ -136,6 +136,10 @@ static void put_pattern(otr_buf *out, const char *pattern)
  */
 static bool is_vouched_for(const otr_verdict *v, const otr_host_finding *f)
 {
+    for (size_t i = 0; i < v->mx->host_count; i++) { /* it may be an MX host besides, one that must not be used */
+        if (!otr_host_is_usable(&v->hosts[i]) && strcmp(v->hosts[i].finding->host, f->canonical) == 0)
+            return false;
+    }
     return f->addresses == OTR_HOST_SECURE || otr_sts_policy_admits(v->sts.policy, f->canonical);
 }
 

@@ -32,12 +32,31 @@ static bool is_authenticated_by_sts(const otr_host_verdict *h)
     return otr_host_is_usable(h) && h->sts == OTR_STS_ADMITTED;
 }
 
+/*
+ * A host that the policy admits and that must not be used because its TLSA records could not be looked up
+ * (COMBO-02). Postfix cannot leave out one MX host at this level: the names in match= are compared with the
+ * certificate, which may well bear those of several hosts.
+ */
+static bool has_failed_host(const otr_verdict *v)
+{
+    for (size_t i = 0; i < v->mx->host_count; i++) {
+        const otr_host_verdict *h = &v->hosts[i];
+
+        if (h->finding->addresses != OTR_HOST_NO_ADDRESS && h->finding->addresses != OTR_HOST_TEMPFAIL &&
+            h->requirement == OTR_SKIP && h->sts == OTR_STS_ADMITTED)
+            return true;
+    }
+    return false;
+}
+
 static void put_secure(otr_buf *out, const otr_verdict *v, const otr_anchor_views *views)
 {
     otr_buf names = OTR_BUF_INIT;
 
     if (put_match(&names, v, is_authenticated_by_sts) == 0) {
         put_temp(out, v, v->reason);
+    } else if (has_failed_host(v)) {
+        put_temp(out, v, "the TLSA lookup of an MX host failed, and no level leaves out that host alone");
     } else {
         otr_buf_printf(out, "OK secure %s servername=hostname", otr_buf_text(&names));
         if (!v->anchors->is_system && views->postfix_dir != NULL)

@@ -25,7 +25,8 @@ serial = iter(range(1, 1_000_000))  # a recipient of its own for each message, t
 
 
 def nobody_took(lab, domain):
-    return not any(session.messages for name, host in lab.mx.items() if name.endswith(domain) for session in host.sessions)
+    hosts = [host for name, host in lab.mx.items() if name.endswith(domain)]
+    return not any(session.messages for host in hosts for session in host.sessions)
 
 
 @pytest.fixture

@@ -131,10 +131,18 @@ static size_t times_asked(const char *question)
     return n;
 }
 
+/* In the daemon a ticket goes to the thread of its domain; here there is one. */
+static void route(void *arg, otr_ticket *ticket)
+{
+    (void)arg;
+    otr_worker_post(worker, ticket);
+}
+
 static int set_up(void **state)
 {
     (void)state;
     fixture_init(&f);
+    f.flow.ask = route;
     base = event_base_new();
     worker = fixture_worker(&f, base);
     assert_int_equal(otr_mailbox_init(&replies, NULL), OUTRIDER_OK);
@@ -376,6 +384,30 @@ static void a_domain_that_nobody_uses_is_left_alone(void **state)
     assert_int_equal(otr_scripted_count(worker->resolver), 0);
 }
 
+/* STS-APPLY-13: a policy is fetched again before it expires, whether anybody asks for it or not. */
+static void a_stored_policy_is_refreshed_though_nobody_asks(void **state)
+{
+    otr_sts_entry *entry = NULL;
+
+    (void)state;
+    script_mail();
+    script_policy("a", BODY("enforce", "86400"));
+    ask_and_await("example.org");
+    restart();
+    assert_int_equal(otr_worker_keep_house(worker), OUTRIDER_OK);
+    script_mail();
+    script_policy("a", BODY("enforce", "86400"));
+    fire(worker->housekeeping);
+    assert_int_equal(otr_scripted_fetcher_count(worker->fetcher), 0);
+
+    otr_clock_set(&f.clock, NOW + 86400 / 2);
+    fire(worker->housekeeping);
+    assert_int_equal(otr_scripted_fetcher_count(worker->fetcher), 1);
+    assert_int_equal(otr_store_get(f.store, "example.org", &entry, NULL), OUTRIDER_OK);
+    assert_int_equal(entry->expires_at, NOW + 86400 / 2 + 86400);
+    otr_sts_entry_unref(entry);
+}
+
 /* An answer in use is renewed when it lapses; the renewed one, which nobody used, goes with its place. */
 static void an_answer_in_use_is_renewed_and_another_lapses(void **state)
 {
@@ -501,6 +533,7 @@ int main(void)
         TEST(a_changed_policy_changes_the_answer_in_the_background),
         TEST(a_failed_refresh_changes_nothing),
         TEST(a_domain_that_nobody_uses_is_left_alone),
+        TEST(a_stored_policy_is_refreshed_though_nobody_asks),
         TEST(an_answer_in_use_is_renewed_and_another_lapses),
         TEST(a_failure_is_not_kept),
         TEST(a_first_policy_that_is_being_fetched_is_not_absent),

@@ -179,19 +179,59 @@ static void a_later_put_replaces_an_earlier_one(void **state)
     otr_store_close(store);
 }
 
-static void list_domain(void *arg, const otr_sts_entry *entry)
+static void list_domain(void *arg, const char *domain)
 {
-    strcat(arg, entry->domain);
+    strcat(arg, domain);
     strcat(arg, " ");
 }
 
-static void each_visits_what_has_not_expired_and_sweep_removes_the_rest(void **state)
+/* STS-APPLY-13: what is to be fetched again, whether anybody asks for it or not. */
+static void each_due_visits_what_is_to_be_refreshed(void **state)
+{
+    static const struct {
+        const char *sentence;
+        int64_t at; /* after the fetch */
+        uint32_t refresh_after;
+        unsigned most;
+        const char *due;
+    } rows[] = {
+        { "nothing is due so soon", 49, 86400, 9, "" },
+        { "half of max_age has passed", 50, 86400, 9, "a.example " },
+        { "the usual time has passed, which is less", 30, 30, 9, "a.example b.example " },
+        { "not more than asked for", 30, 30, 1, "a.example " },
+        { "what was held back may be tried again", 60, 30, 9, "a.example b.example held.example " },
+        { "what has expired is no longer refreshed", 100, 30, 9, "b.example held.example " },
+    };
+    otr_store *store = open_store();
+    otr_sts_entry *entries[] = { make("a.example", BODY("enforce", "100")), make("b.example", BODY("testing", "200")),
+                                 make("held.example", BODY("enforce", "200")), make("none.example", BODY("none", "100")),
+                                 make("failed.example", NULL) };
+
+    (void)state;
+    entries[2]->failures = entries[4]->failures = 1;
+    entries[2]->retry_at = NOW + 60;
+    for (size_t i = 0; i < 5; i++)
+        put(store, entries[i]);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char seen[100] = "";
+
+        assert_int_equal(otr_store_each_due(store, NOW + rows[i].at, rows[i].refresh_after, rows[i].most, list_domain,
+                                            seen, NULL),
+                         OUTRIDER_OK);
+        if (strcmp(seen, rows[i].due) != 0)
+            fail_msg("%s: got \"%s\", want \"%s\"", rows[i].sentence, seen, rows[i].due);
+    }
+    for (size_t i = 0; i < 5; i++)
+        otr_sts_entry_unref(entries[i]);
+    otr_store_close(store);
+}
+
+static void sweep_removes_what_has_lapsed(void **state)
 {
     otr_store *store = open_store();
     otr_sts_entry *entries[] = { make("a.example", BODY("enforce", "100")), make("b.example", BODY("testing", "200")),
                                  make("c.example", BODY("enforce", "100")), make("d.example", NULL) };
     otr_sts_entry *found;
-    char seen[100] = "";
 
     (void)state;
     entries[2]->failures = entries[3]->failures = 1;
@@ -199,11 +239,6 @@ static void each_visits_what_has_not_expired_and_sweep_removes_the_rest(void **s
     entries[3]->retry_at = NOW + 90;
     for (size_t i = 0; i < 4; i++)
         put(store, entries[i]);
-    assert_int_equal(otr_store_each(store, NOW + 99, list_domain, seen, NULL), OUTRIDER_OK);
-    assert_string_equal(seen, "a.example b.example c.example ");
-    seen[0] = '\0';
-    assert_int_equal(otr_store_each(store, NOW + 100, list_domain, seen, NULL), OUTRIDER_OK);
-    assert_string_equal(seen, "b.example ");
     assert_int_equal(otr_store_sweep(store, NOW + 100, NULL), OUTRIDER_OK);
     assert_null(get(store, "a.example"));
     assert_null(get(store, "d.example"));
@@ -275,14 +310,15 @@ static void a_row_that_was_tampered_with_is_not_trusted(void **state)
         assert_int_equal(sqlite3_exec(db, rows[i].sql, NULL, NULL, NULL), SQLITE_OK);
         sqlite3_close(db);
         put(store, good);
-        if (otr_store_each(store, NOW, list_domain, seen, &diag) != OUTRIDER_E_SYNTAX ||
-            strstr(diag.message, rows[i].why) == NULL)
-            fail_msg("%s: got \"%s\", want \"%s\"", rows[i].sql, diag.message, rows[i].why);
-        assert_string_equal(seen, "good.example ");
-        if (strstr(rows[i].sql, "domain") == NULL) {
+        if (strstr(rows[i].sql, "domain") != NULL) {
+            assert_int_equal(otr_store_each_due(store, NOW + 1, 1, 9, list_domain, seen, &diag), OUTRIDER_E_SYNTAX);
+            assert_string_equal(seen, "good.example ");
+        } else {
             assert_int_equal(otr_store_get(store, "bad.example", &found, &diag), OUTRIDER_E_SYNTAX);
             assert_null(found);
         }
+        if (strstr(diag.message, rows[i].why) == NULL)
+            fail_msg("%s: got \"%s\", want \"%s\"", rows[i].sql, diag.message, rows[i].why);
         otr_sts_entry_unref(bad);
         otr_sts_entry_unref(good);
         otr_store_close(store);
@@ -673,7 +709,8 @@ int main(void)
         TEST(a_failed_attempt_survives_a_restart),
         TEST(what_is_not_to_be_kept_is_not),
         TEST(a_later_put_replaces_an_earlier_one),
-        TEST(each_visits_what_has_not_expired_and_sweep_removes_the_rest),
+        TEST(each_due_visits_what_is_to_be_refreshed),
+        TEST(sweep_removes_what_has_lapsed),
         TEST(the_latest_time_is_remembered_and_never_set_back),
         TEST(a_row_that_was_tampered_with_is_not_trusted),
         TEST(threads_take_turns),

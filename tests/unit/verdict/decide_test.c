@@ -59,11 +59,13 @@ static const struct {
 #define SKIP OTR_SKIP
     { "auth, MX secure", "M2: mx.example.org A1 T1", { DANE, DANE, DANE, DANE, BOTH } },
     { "auth, MX secure, by an alias", "M2: mx.example.org>r.example.net A2 T1", { DANE, DANE, DANE, DANE, BOTH } },
-    { "auth, MX secure, alias into an unsigned zone", "M2: mx.example.org>r.example.net A3 T1", { DANE, DANE, DANE, DANE, BOTH } },
+    { "auth, MX secure, alias into an unsigned zone", "M2: mx.example.org>r.example.net A3 T1",
+      { DANE, DANE, DANE, DANE, BOTH } },
     { "auth, implicit", "M6: mx.example.org A1 T1", { DANE, DANE, DANE, DANE, BOTH } },
     { "auth, a host", "M13: mx.example.org A1 T1", { DANE, DANE, DANE, DANE, BOTH } },
     { "half", "M3: mx.example.org A1 T1", { BOTH, DANE, DANE, DANE, BOTH } },
-    { "half, alias into an unsigned zone", "M3: mx.example.org>r.example.net A3 T1", { BOTH, DANE, DANE, DANE, BOTH } },
+    { "half, alias into an unsigned zone", "M3: mx.example.org>r.example.net A3 T1",
+      { BOTH, DANE, DANE, DANE, BOTH } },
     { "enc, MX secure", "M2: mx.example.org A1 T2", { STS, TLS, TLS, TLS, STS } },
     { "enc, implicit", "M6: mx.example.org A1 T2", { STS, TLS, TLS, TLS, STS } },
     { "enc, MX insecure, elected", "M3: mx.example.org A1 T2", { STS, TLS, TLS, TLS, STS } },
@@ -71,7 +73,8 @@ static const struct {
     { "fail by bogus", "M2: mx.example.org A1 T3b", { SKIP, SKIP, SKIP, SKIP, SKIP } },
     { "fail, implicit", "M6: mx.example.org A1 T3", { SKIP, SKIP, SKIP, SKIP, SKIP } },
     { "fail, MX insecure, elected", "M3: mx.example.org A1 T3", { SKIP, SKIP, SKIP, SKIP, SKIP } },
-    { "fail: the alias could not be judged", "M2: mx.example.org>r.example.net A3", { SKIP, SKIP, SKIP, SKIP, SKIP } },
+    { "fail: the alias could not be judged", "M2: mx.example.org>r.example.net A3",
+      { SKIP, SKIP, SKIP, SKIP, SKIP } },
     { "none: denied", "M2: mx.example.org A1 T4", { STS, OPP, OPP, OPP, STS } },
     { "none: insecure records", "M2: mx.example.org A1 T5", { STS, OPP, OPP, OPP, STS } },
     { "none: insecure address", "M2: mx.example.org A7", { STS, OPP, OPP, OPP, STS } },
@@ -89,12 +92,14 @@ static void step_5_requires_of_a_host(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(matrix); i++) {
         for (size_t k = 0; k < COUNT(columns); k++) {
-            otr_verdict *v = scene_verdict("mx.example.org", matrix[i].mx, columns[k], k == ENFORCE_BOTH ? &both : &defaults);
+            otr_verdict *v = scene_verdict("mx.example.org", matrix[i].mx, columns[k],
+                k == ENFORCE_BOTH ? &both : &defaults);
             const otr_host_verdict *h = &v->hosts[0];
             bool has_patterns = k == ENFORCE || k == TESTING || k == ENFORCE_BOTH;
 
             if (h->requirement != matrix[i].want[k])
-                fail_msg("%s x %s%s: got %s, want %s", matrix[i].finding, columns[k], k == ENFORCE_BOTH ? " (both)" : "",
+                fail_msg("%s x %s%s: got %s, want %s", matrix[i].finding, columns[k],
+                    k == ENFORCE_BOTH ? " (both)" : "",
                          otr_requirement_names[h->requirement], otr_requirement_names[matrix[i].want[k]]);
             assert_int_equal(h->sts, has_patterns ? OTR_STS_ADMITTED : OTR_STS_NO_PATTERNS);
             assert_int_equal(h->is_sts_watched, k == TESTING);
@@ -153,10 +158,12 @@ static void an_unlisted_host_is_skipped_only_where_sts_is_required(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++) {
         otr_decide_settings both = with_both();
-        otr_verdict *v = scene_verdict("example.org", rows[i].mx, rows[i].sts, rows[i].is_both ? &both : &defaults);
+        otr_verdict *v = scene_verdict("example.org", rows[i].mx, rows[i].sts,
+            rows[i].is_both ? &both : &defaults);
 
         if (otr_host_is_usable(&v->hosts[0]) != rows[i].is_usable)
-            fail_msg("%s x %s%s: usable is not %d", rows[i].mx, rows[i].sts, rows[i].is_both ? " (both)" : "", rows[i].is_usable);
+            fail_msg("%s x %s%s: usable is not %d", rows[i].mx, rows[i].sts, rows[i].is_both ? " (both)" : "",
+                rows[i].is_usable);
         otr_verdict_unref(v);
     }
 }
@@ -170,37 +177,60 @@ static const struct {
     const char *undeliverable;
 } levels[] = {
     { "DANE on every host", "M2: a.example.org A1 T1; b.example.org A1 T1", "S1", OTR_LEVEL_DANE_ONLY, "" },
-    { "DANE on every host that can be used: one has no address", "M2: a.example.org A1 T1; b.example.org A4", "S1", OTR_LEVEL_DANE_ONLY, "" },
-    { "DANE on every host that can be used: one lookup failed", "M2: a.example.org A1 T1; b.example.org A1 T3", "S1", OTR_LEVEL_DANE_ONLY, "" },
+    { "DANE on every host that can be used: one has no address", "M2: a.example.org A1 T1; b.example.org A4",
+      "S1", OTR_LEVEL_DANE_ONLY, "" },
+    { "DANE on every host that can be used: one lookup failed", "M2: a.example.org A1 T1; b.example.org A1 T3",
+      "S1", OTR_LEVEL_DANE_ONLY, "" },
     { "DANE on the implicit MX", "M6: example.org A1 T1", "S1", OTR_LEVEL_DANE_ONLY, "" },
     { "DANE on some hosts", "M2: a.example.org A1 T1; b.example.org A1 T4", "S1", OTR_LEVEL_DANE, "" },
     { "DANE beside unusable records", "M2: a.example.org A1 T1; b.example.org A1 T2", "S1", OTR_LEVEL_DANE, "" },
-    { "DANE behind an insecure MX is never dane-only", "M3: a.example.org A1 T1; b.example.org A1 T1", "S1", OTR_LEVEL_DANE, "" },
-    { "unusable records on every host", "M2: a.example.org A1 T2; b.example.org A1 T2", "S1", OTR_LEVEL_ENCRYPT, "" },
-    { "unusable records beside none: no one level for both but dane", "M2: a.example.org A1 T2; b.example.org A1 T4", "S1", OTR_LEVEL_DANE, "" },
-    { "unusable records beside a failed lookup", "M2: a.example.org A1 T2; b.example.org A1 T3", "S1", OTR_LEVEL_DANE, "" },
-    { "no TLSA beside a failed lookup: that host must not be used", "M2: a.example.org A1 T4; b.example.org A1 T3", "S1", OTR_LEVEL_DANE, "" },
-    { "no TLSA beside a failed address lookup (V71)", "M2: a.example.org A5; b.example.org A7", "S1", OTR_LEVEL_DANE, "" },
+    { "DANE behind an insecure MX is never dane-only", "M3: a.example.org A1 T1; b.example.org A1 T1", "S1",
+      OTR_LEVEL_DANE, "" },
+    { "unusable records on every host", "M2: a.example.org A1 T2; b.example.org A1 T2", "S1",
+      OTR_LEVEL_ENCRYPT, "" },
+    { "unusable records beside none: no one level for both but dane",
+      "M2: a.example.org A1 T2; b.example.org A1 T4", "S1", OTR_LEVEL_DANE, "" },
+    { "unusable records beside a failed lookup", "M2: a.example.org A1 T2; b.example.org A1 T3", "S1",
+      OTR_LEVEL_DANE, "" },
+    { "no TLSA beside a failed lookup: that host must not be used",
+      "M2: a.example.org A1 T4; b.example.org A1 T3", "S1", OTR_LEVEL_DANE, "" },
+    { "no TLSA beside a failed address lookup (V71)", "M2: a.example.org A5; b.example.org A7", "S1",
+      OTR_LEVEL_DANE, "" },
     { "no TLSA beside a host without address", "M2: a.example.org A4; b.example.org A7", "S1", OTR_LEVEL_MAY, "" },
     { "nothing", "M2: a.example.org A1 T4; b.example.org A7", "S1", OTR_LEVEL_MAY, "" },
-    { "testing changes no level: DANE", "M2: a.example.org A1 T1", "S5 testing a.example.org", OTR_LEVEL_DANE_ONLY, "" },
-    { "testing changes no level: unusable", "M2: a.example.org A1 T2", "S5 testing a.example.org", OTR_LEVEL_ENCRYPT, "" },
+    { "testing changes no level: DANE", "M2: a.example.org A1 T1", "S5 testing a.example.org",
+      OTR_LEVEL_DANE_ONLY, "" },
+    { "testing changes no level: unusable", "M2: a.example.org A1 T2", "S5 testing a.example.org",
+      OTR_LEVEL_ENCRYPT, "" },
     { "testing changes no level: nothing", "M3: a.example.org A7", "S5 testing b.example.org", OTR_LEVEL_MAY, "" },
     { "all lookups failed", "M2: a.example.org A5; b.example.org A1 T3", "S1", OTR_LEVEL_DEFER, "" },
-    { "lookups failed or no address: not definite", "M2: a.example.org A4; b.example.org A5", "S1", OTR_LEVEL_DEFER, "" },
-    { "no host has an address", "M2: a.example.org A4; b.example.org A4", "S1", OTR_LEVEL_MAY, "5.4.4 no MX host has an address" },
-    { "no host is a name (M11)", "M2: 192.0.2.1 A4!; 192.0.2.2 A4!", "S1", OTR_LEVEL_MAY, "5.4.4 no MX host has an address" },
-    { "enforce, no host has an address", "M2: a.example.org A4", "S5 enforce a.example.org", OTR_LEVEL_SECURE, "5.4.4 no MX host has an address" },
+    { "lookups failed or no address: not definite", "M2: a.example.org A4; b.example.org A5", "S1",
+      OTR_LEVEL_DEFER, "" },
+    { "no host has an address", "M2: a.example.org A4; b.example.org A4", "S1", OTR_LEVEL_MAY,
+      "5.4.4 no MX host has an address" },
+    { "no host is a name (M11)", "M2: 192.0.2.1 A4!; 192.0.2.2 A4!", "S1", OTR_LEVEL_MAY,
+      "5.4.4 no MX host has an address" },
+    { "enforce, no host has an address", "M2: a.example.org A4", "S5 enforce a.example.org", OTR_LEVEL_SECURE,
+      "5.4.4 no MX host has an address" },
     { "enforce, all lookups failed", "M3: a.example.org A5", "S5 enforce a.example.org", OTR_LEVEL_DEFER, "" },
-    { "enforce", "M3: a.example.org A7; b.example.org A7", "S5 enforce a.example.org b.example.org", OTR_LEVEL_SECURE, "" },
-    { "enforce, one host not listed", "M3: a.example.org A7; b.example.org A7", "S5 enforce b.example.org", OTR_LEVEL_SECURE, "" },
-    { "enforce, no host listed", "M3: a.example.org A7; b.example.org A7", "S5 enforce c.example.org", OTR_LEVEL_SECURE, "" },
-    { "enforce, one lookup failed", "M3: a.example.org A7; b.example.org A5", "S5 enforce *.example.org", OTR_LEVEL_SECURE, "" },
-    { "enforce and unusable records", "M2: a.example.org A1 T2", "S5 enforce a.example.org", OTR_LEVEL_SECURE, "" },
-    { "enforce and DANE on every host", "M2: a.example.org A1 T1; b.example.org A1 T1", "S5 enforce a.example.org", OTR_LEVEL_DANE_ONLY, "" },
-    { "enforce and DANE on some (V67)", "M2: a.example.org A1 T1; b.example.org A1 T4", "S5 enforce *.example.org", OTR_LEVEL_DANE_ONLY, "" },
-    { "enforce and DANE, the others not listed", "M2: a.example.org A1 T1; b.example.org A1 T4", "S5 enforce a.example.org", OTR_LEVEL_DANE_ONLY, "" },
-    { "enforce and DANE behind an insecure MX: never without STS", "M3: a.example.org A1 T1", "S5 enforce a.example.org", OTR_LEVEL_SECURE, "" },
+    { "enforce", "M3: a.example.org A7; b.example.org A7", "S5 enforce a.example.org b.example.org",
+      OTR_LEVEL_SECURE, "" },
+    { "enforce, one host not listed", "M3: a.example.org A7; b.example.org A7", "S5 enforce b.example.org",
+      OTR_LEVEL_SECURE, "" },
+    { "enforce, no host listed", "M3: a.example.org A7; b.example.org A7", "S5 enforce c.example.org",
+      OTR_LEVEL_SECURE, "" },
+    { "enforce, one lookup failed", "M3: a.example.org A7; b.example.org A5", "S5 enforce *.example.org",
+      OTR_LEVEL_SECURE, "" },
+    { "enforce and unusable records", "M2: a.example.org A1 T2", "S5 enforce a.example.org", OTR_LEVEL_SECURE,
+      "" },
+    { "enforce and DANE on every host", "M2: a.example.org A1 T1; b.example.org A1 T1",
+      "S5 enforce a.example.org", OTR_LEVEL_DANE_ONLY, "" },
+    { "enforce and DANE on some (V67)", "M2: a.example.org A1 T1; b.example.org A1 T4",
+      "S5 enforce *.example.org", OTR_LEVEL_DANE_ONLY, "" },
+    { "enforce and DANE, the others not listed", "M2: a.example.org A1 T1; b.example.org A1 T4",
+      "S5 enforce a.example.org", OTR_LEVEL_DANE_ONLY, "" },
+    { "enforce and DANE behind an insecure MX: never without STS", "M3: a.example.org A1 T1",
+      "S5 enforce a.example.org", OTR_LEVEL_SECURE, "" },
     { "mode none is no policy", "M3: a.example.org A7", "S5 none", OTR_LEVEL_MAY, "" },
     { "M4 under enforce", "M4", "S5 enforce a.example.org", OTR_LEVEL_SECURE, "5.1.10 null MX" },
     { "M4", "M4", "S1", OTR_LEVEL_MAY, "5.1.10 null MX" },
@@ -216,8 +246,10 @@ static void one_level_says_it_to_mail_servers(void **state)
         otr_verdict *v = scene_verdict("example.org", levels[i].mx, levels[i].sts, &defaults);
 
         if (v->level != levels[i].want || strcmp(v->undeliverable, levels[i].undeliverable) != 0)
-            fail_msg("%s: %s x %s\n  got  %s \"%s\"\n  want %s \"%s\"", levels[i].sentence, levels[i].mx, levels[i].sts,
-                     otr_level_names[v->level], v->undeliverable, otr_level_names[levels[i].want], levels[i].undeliverable);
+            fail_msg("%s: %s x %s\n  got  %s \"%s\"\n  want %s \"%s\"", levels[i].sentence, levels[i].mx,
+                levels[i].sts,
+                     otr_level_names[v->level], v->undeliverable, otr_level_names[levels[i].want],
+                         levels[i].undeliverable);
         otr_verdict_unref(v);
     }
 }
@@ -244,7 +276,8 @@ static void defers_on_an_unknown_policy_if_told_so(void **state)
         otr_verdict *defers = scene_verdict("example.org", rows[i].mx, rows[i].sts, &defer);
 
         if (proceeds->level != rows[i].proceed || defers->level != rows[i].defer)
-            fail_msg("%s x %s: got %s and %s", rows[i].mx, rows[i].sts, otr_level_names[proceeds->level], otr_level_names[defers->level]);
+            fail_msg("%s x %s: got %s and %s", rows[i].mx, rows[i].sts, otr_level_names[proceeds->level],
+                otr_level_names[defers->level]);
         otr_verdict_unref(proceeds);
         otr_verdict_unref(defers);
     }
@@ -275,7 +308,8 @@ static void lives_no_longer_than_what_it_rests_on(void **state)
             entry->expires_at = NOW + rows[i].policy_life;
         v = otr_decide(mx, entry, scene_is_pending(rows[i].sts), &defaults, scene_anchors(), NOW);
         if (v->valid_until != NOW + rows[i].want)
-            fail_msg("%s: got %ld s, want %ld s", rows[i].sentence, (long)(v->valid_until - NOW), (long)rows[i].want);
+            fail_msg("%s: got %ld s, want %ld s", rows[i].sentence, (long)(v->valid_until - NOW),
+                (long)rows[i].want);
         assert_int_equal(v->made_at, NOW);
         otr_verdict_unref(v);
         otr_mx_finding_unref(mx);
@@ -286,7 +320,8 @@ static void lives_no_longer_than_what_it_rests_on(void **state)
 /* The verdict holds references of its own: its makers may go first. */
 static void holds_what_it_rests_on(void **state)
 {
-    otr_verdict *v = scene_verdict("example.org", "M2: mx.example.org A1 T1", "S5 enforce mx.example.org", &defaults);
+    otr_verdict *v = scene_verdict("example.org", "M2: mx.example.org A1 T1", "S5 enforce mx.example.org",
+        &defaults);
 
     (void)state;
     assert_ptr_equal(otr_verdict_ref(v), v);
@@ -301,9 +336,12 @@ static void holds_what_it_rests_on(void **state)
 /* --- invariants --------------------------------------------------------------------------------------------- */
 
 static const char *const all_sts[] = {
-    "", "S1", "S2 enforce mx.example.org", "S2 testing mx.example.org", "S3", "S4 enforce mx.example.org", "S5 enforce mx.example.org",
-    "S5 enforce other.example.org", "S5 testing other.example.org", "S5 none", "S6 enforce mx.example.org", "S7", "S7x enforce mx.example.org",
-    "S7w", "S8 enforce mx.example.org", "S8w testing mx.example.org", "S9", "S9x enforce mx.example.org", "S10 enforce mx.example.org", "S11",
+    "", "S1", "S2 enforce mx.example.org", "S2 testing mx.example.org", "S3", "S4 enforce mx.example.org",
+    "S5 enforce mx.example.org",
+    "S5 enforce other.example.org", "S5 testing other.example.org", "S5 none", "S6 enforce mx.example.org",
+    "S7", "S7x enforce mx.example.org",
+    "S7w", "S8 enforce mx.example.org", "S8w testing mx.example.org", "S9", "S9x enforce mx.example.org",
+    "S10 enforce mx.example.org", "S11",
 };
 
 /* DANE-FIRST: whatever the policy, usable records behind a secure MX decide; behind an insecure one they only add. */
@@ -345,7 +383,8 @@ static void no_downgrade(void **state)
 {
     static const char *const broken[] = {
         "M2: mx.example.org A1 T3", "M2: mx.example.org A1 T3b", "M2: mx.example.org A5", "M2: mx.example.org A8",
-        "M2: mx.example.org>r.example.net A3", "M6: mx.example.org A1 T3", "M3: mx.example.org A1 T3", "M3: mx.example.org A5",
+        "M2: mx.example.org>r.example.net A3", "M6: mx.example.org A1 T3", "M3: mx.example.org A1 T3",
+        "M3: mx.example.org A5",
         "M8", "M9",
     };
 
@@ -353,7 +392,8 @@ static void no_downgrade(void **state)
     for (size_t i = 0; i < COUNT(broken); i++) {
         for (size_t k = 0; k < COUNT(all_sts); k++) {
             for (unsigned bits = 0; bits < 4; bits++) {
-                otr_decide_settings settings = { .is_dane_on_insecure_mx = true, .is_both = (bits & 1) != 0, .defer_on_unknown_sts = (bits & 2) != 0 };
+                otr_decide_settings settings = { .is_dane_on_insecure_mx = true, .is_both = (bits & 1) != 0,
+                    .defer_on_unknown_sts = (bits & 2) != 0 };
                 otr_verdict *v = scene_verdict("example.org", broken[i], all_sts[k], &settings);
 
                 for (size_t n = 0; n < v->mx->host_count; n++)
@@ -380,7 +420,8 @@ static void no_downgrade_beside_a_good_host(void **state)
         char text[100];
         otr_verdict *v;
 
-        snprintf(text, sizeof(text), "%s: mx1.example.org %s; mx2.example.org %s", mx[m], broken[i % COUNT(broken)],
+        snprintf(text, sizeof(text), "%s: mx1.example.org %s; mx2.example.org %s", mx[m],
+            broken[i % COUNT(broken)],
                  good[i / COUNT(broken) % COUNT(good)]);
         v = scene_verdict("example.org", text, sts[s], &defaults);
         assert_int_equal(v->hosts[0].requirement, OTR_SKIP);
@@ -394,7 +435,8 @@ static void no_downgrade_beside_a_good_host(void **state)
 static void remember(void **state)
 {
     static const char *const cached[] = {
-        "S2 enforce mx.example.org", "S4 enforce mx.example.org", "S5 enforce mx.example.org", "S6 enforce mx.example.org",
+        "S2 enforce mx.example.org", "S4 enforce mx.example.org", "S5 enforce mx.example.org",
+        "S6 enforce mx.example.org",
         "S8 enforce mx.example.org", "S8w enforce mx.example.org", "S10 enforce mx.example.org",
     };
 
@@ -409,7 +451,8 @@ static void remember(void **state)
 
             if (v->hosts[0].requirement != (is_expired ? OTR_OPPORTUNISTIC : OTR_REQUIRE_STS) ||
                 v->level != (is_expired ? OTR_LEVEL_MAY : OTR_LEVEL_SECURE))
-                fail_msg("%s, %ld s before its end: got %s", cached[i], (long)(entry->expires_at - at), otr_level_names[v->level]);
+                fail_msg("%s, %ld s before its end: got %s", cached[i], (long)(entry->expires_at - at),
+                    otr_level_names[v->level]);
             if (!is_expired)
                 assert_true(v->valid_until <= entry->expires_at);
             otr_verdict_unref(v);

@@ -15,13 +15,16 @@ static const otr_anchor_views views = { .exim_dir = "/run/outrider/ta", .postfix
 static const otr_anchor_views no_views = { .exim_dir = NULL, .postfix_dir = NULL };
 
 static const char *const rules[] = { "default", NULL };
-static const otr_anchor_set own_roots = { .rules = rules, .file = "/etc/outrider/roots.pem", .count = 2, .sha256 = "c0ffee" };
-static const otr_anchor_set system_roots = { .rules = rules, .file = OTR_SYSTEM_ROOTS, .is_system = true, .count = 140, .sha256 = "5a5e" };
+static const otr_anchor_set own_roots = { .rules = rules, .file = "/etc/outrider/roots.pem", .count = 2,
+    .sha256 = "c0ffee" };
+static const otr_anchor_set system_roots = { .rules = rules, .file = OTR_SYSTEM_ROOTS, .is_system = true,
+    .count = 140, .sha256 = "5a5e" };
 
 static const otr_decide_settings defaults = OTR_DECIDE_SETTINGS_INIT;
 static const otr_decide_settings both = { .is_dane_on_insecure_mx = true, .is_both = true };
 
-static otr_verdict *make(const char *mx, const char *sts, const otr_decide_settings *settings, const otr_anchor_set *anchors)
+static otr_verdict *make(const char *mx, const char *sts, const otr_decide_settings *settings,
+    const otr_anchor_set *anchors)
 {
     otr_verdict *v = scene_verdict("example.org", mx, sts, settings);
 
@@ -41,92 +44,126 @@ static const struct {
     bool is_both;
     const char *postfix, *sendmail, *exim;
 } replies[] = {
-    { "nothing known", "M3: " A " A7", "S1", false, "NOTFOUND ", "NOTFOUND ", "v=1 pol=none dane=* tls=\"\" verify=\"\" end=1\n" },
-    { "a policy of mode none", "M3: " A " A7", "S5 none", false, "NOTFOUND ", "NOTFOUND ", "v=1 pol=none dane=* tls=\"\" verify=\"\" end=1\n" },
+    { "nothing known", "M3: " A " A7", "S1", false, "NOTFOUND ", "NOTFOUND ",
+      "v=1 pol=none dane=* tls=\"\" verify=\"\" end=1\n" },
+    { "a policy of mode none", "M3: " A " A7", "S5 none", false, "NOTFOUND ", "NOTFOUND ",
+      "v=1 pol=none dane=* tls=\"\" verify=\"\" end=1\n" },
     { "R14: testing", "M3: " A " A7", "S5 testing " B, false, "OK may", "NOTFOUND ",
       "v=1 pol=sts mode=testing dane=\"\" tls=\"\" verify=\"\"" TA " end=1\n" },
-    { "enforce: exact names for Postfix, patterns for Exim", "M3: mx1.example.com A7; b.example.net A7", "S5 enforce mx1.example.com *.example.net", false,
+    { "enforce: exact names for Postfix, patterns for Exim", "M3: mx1.example.com A7; b.example.net A7",
+      "S5 enforce mx1.example.com *.example.net", false,
       "OK secure match=mx1.example.com:b.example.net servername=hostname tafile=outrider/ta/c0ffee.pem",
       "OK secure match=mx1.example.com:b.example.net servername=hostname",
       "v=1 pol=sts mode=enforce dane=\"\" skip=!^(mx1\\.example\\.com|[^.]+\\.example\\.net)$:* tls=* verify=*" TA " end=1\n" },
     { "R13: a host that is not listed is in no match", "M3: " A " A7; " B " A7", "S5 enforce " B, false,
-      "OK secure match=" B " servername=hostname tafile=outrider/ta/c0ffee.pem", "OK secure match=" B " servername=hostname",
+      "OK secure match=" B " servername=hostname tafile=outrider/ta/c0ffee.pem",
+      "OK secure match=" B " servername=hostname",
       "v=1 pol=sts mode=enforce dane=\"\" skip=!^(b\\.example\\.org)$:* tls=* verify=*" TA " end=1\n" },
     { "R13: no host listed (V46)", "M3: " A " A7", "S5 enforce " B, false, NONE_LISTED, SENDMAIL_NONE,
       "v=1 pol=sts mode=enforce dane=\"\" skip=* tls=* verify=*" TA " end=1\n" },
-    { "enforce: a host whose lookup failed is named by nobody", "M3: " A " A7; " B " A5", "S5 enforce *.example.org", false,
-      "OK secure match=" A " servername=hostname tafile=outrider/ta/c0ffee.pem", "OK secure match=" A " servername=hostname",
+    { "enforce: a host whose lookup failed is named by nobody", "M3: " A " A7; " B " A5",
+      "S5 enforce *.example.org", false,
+      "OK secure match=" A " servername=hostname tafile=outrider/ta/c0ffee.pem",
+      "OK secure match=" A " servername=hostname",
       "v=1 pol=sts mode=enforce dane=\"\" skip=!^(a\\.example\\.org)$:* tls=* verify=*" TA " end=1\n" },
-    { "enforce: an address in text form (V83)", "M2: 192.0.2.1 A4!", "S5 enforce " A, false, NONE_LISTED, SENDMAIL_NONE,
+    { "enforce: Postfix cannot leave out a host whose TLSA lookup failed (COMBO-02)", "M2: " A " A1 T4; " B " A1 T3",
+      "S5 enforce *.example.org", false,
+      "TEMP the TLSA lookup of an MX host failed, and no level leaves out that host alone",
+      "OK secure match=" A " servername=hostname",
+      "v=1 pol=sts mode=enforce dane=\"\" skip=!^(a\\.example\\.org)$:* tls=* verify=*" TA " end=1\n" },
+    { "enforce: an address in text form (V83)", "M2: 192.0.2.1 A4!", "S5 enforce " A, false, NONE_LISTED,
+      SENDMAIL_NONE,
       "v=1 pol=sts mode=enforce dane=\"\" skip=* tls=* verify=*" TA " end=1\n" },
     { "enforce and unusable records: nothing for Exim's DANE", "M2: " A " A1 T2", "S5 enforce " A, false,
-      "OK secure match=" A " servername=hostname tafile=outrider/ta/c0ffee.pem", "OK secure match=" A " servername=hostname",
+      "OK secure match=" A " servername=hostname tafile=outrider/ta/c0ffee.pem",
+      "OK secure match=" A " servername=hostname",
       "v=1 pol=sts mode=enforce dane=\"\" skip=!^(a\\.example\\.org)$:* tls=* verify=*" TA " end=1\n" },
     { "DANE on every host", "M2: " A " A1 T1; " B " A1 T1", "S1", false, "OK dane-only", "NOTFOUND ",
       "v=1 pol=dane tls=* verify=*" NONE_PEM " end=1\n" },
     { "DANE on one of two", "M2: " A " A1 T1; " B " A1 T4", "S1", false, "OK dane", "NOTFOUND ",
       "v=1 pol=dane tls=" A " verify=" A NONE_PEM " end=1\n" },
-    { "R8: lists have the end of an alias too", "M2: " A ">r.example.net A2 T1; " B " A1 T4", "S1", false, "OK dane", "NOTFOUND ",
+    { "R8: lists have the end of an alias too", "M2: " A ">r.example.net A2 T1; " B " A1 T4", "S1", false,
+      "OK dane", "NOTFOUND ",
       "v=1 pol=dane tls=" A ":r.example.net verify=" A ":r.example.net" NONE_PEM " end=1\n" },
     { "all records unusable", "M2: " A " A1 T2", "S1", false, "OK encrypt", "NOTFOUND ",
       "v=1 pol=dane-unusable dane=\"\" tls=* verify=\"\" end=1\n" },
-    { "R7: unusable beside usable stays out of Exim's DANE", "M2: " A " A1 T1; " B " A1 T2", "S1", false, "OK dane", "NOTFOUND ",
+    { "R7: unusable beside usable stays out of Exim's DANE", "M2: " A " A1 T1; " B " A1 T2", "S1", false,
+      "OK dane", "NOTFOUND ",
       "v=1 pol=dane dane=" A " tls=* verify=" A NONE_PEM " end=1\n" },
     { "unusable beside none", "M2: " A " A1 T2; " B " A1 T4", "S1", false, "OK dane", "NOTFOUND ",
       "v=1 pol=dane-unusable dane=\"\" tls=" A " verify=\"\" end=1\n" },
     { "DANE behind an insecure MX: Exim can only encrypt", "M3: " A " A1 T1", "S1", false, "OK dane", "NOTFOUND ",
       "v=1 pol=dane dane=\"\" tls=* verify=\"\" end=1\n" },
-    { "a failed lookup beside a host without TLSA (V71)", "M2: " A " A5; " B " A7", "S1", false, "OK dane", "NOTFOUND ",
+    { "a failed lookup beside a host without TLSA (V71)", "M2: " A " A5; " B " A7", "S1", false, "OK dane",
+      "NOTFOUND ",
       "v=1 pol=dane skip=" A " tls=\"\" verify=\"\" end=1\n" },
-    { "R8: a skipped alias by both names", "M2: " A ">r.example.net A2 T3; " B " A1 T1", "S1", false, "OK dane-only", "NOTFOUND ",
+    { "R8: a skipped alias by both names", "M2: " A ">r.example.net A2 T3; " B " A1 T1", "S1", false,
+      "OK dane-only", "NOTFOUND ",
       "v=1 pol=dane skip=" A ":r.example.net tls=* verify=*" NONE_PEM " end=1\n" },
-    { "a host without address needs no word", "M2: " A " A4; " B " A1 T1", "S1", false, "OK dane-only", "NOTFOUND ",
+    { "a host without address needs no word", "M2: " A " A4; " B " A1 T1", "S1", false, "OK dane-only",
+      "NOTFOUND ",
       "v=1 pol=dane tls=* verify=*" NONE_PEM " end=1\n" },
-    { "DANE before an enforced policy (V65: not even listed)", "M2: " A " A1 T1", "S5 enforce " B, false, "OK dane-only", SENDMAIL_NONE,
+    { "DANE before an enforced policy (V65: not even listed)", "M2: " A " A1 T1", "S5 enforce " B, false,
+      "OK dane-only", SENDMAIL_NONE,
       "v=1 pol=dane tls=* verify=*" NONE_PEM " end=1\n" },
-    { "DANE and the policy, host by host (V67)", "M2: " A " A1 T1; " B " A1 T4", "S5 enforce *.example.org", false, "OK dane-only",
+    { "DANE and the policy, host by host (V67)", "M2: " A " A1 T1; " B " A1 T4", "S5 enforce *.example.org",
+      false, "OK dane-only",
       "OK secure match=" A ":" B " servername=hostname",
       "v=1 pol=dane+sts mode=enforce dane=" A " skip=!^(a\\.example\\.org|b\\.example\\.org)$:* tls=* verify=*" TA " end=1\n" },
     { "DANE, the others not listed", "M2: " A " A1 T1; " B " A1 T4", "S5 enforce " A, false, "OK dane-only",
       "OK secure match=" A " servername=hostname",
       "v=1 pol=dane skip=!^(a\\.example\\.org)$:* tls=* verify=*" NONE_PEM " end=1\n" },
-    { "both: a listed host", "M2: " A " A1 T1", "S5 enforce " A, true, "OK dane-only", "OK secure match=" A " servername=hostname",
+    { "both: a listed host", "M2: " A " A1 T1", "S5 enforce " A, true, "OK dane-only",
+      "OK secure match=" A " servername=hostname",
       "v=1 pol=dane tls=* verify=*" NONE_PEM " end=1\n" },
-    { "both: Postfix cannot refuse one of two DANE hosts, mail waits", "M2: " A " A1 T1; " B " A1 T1", "S5 enforce " A, true,
-      "TEMP the enforced MTA-STS policy does not name every MX host that has DANE", "OK secure match=" A " servername=hostname",
+    { "both: Postfix cannot refuse one of two DANE hosts, mail waits", "M2: " A " A1 T1; " B " A1 T1",
+      "S5 enforce " A, true,
+      "TEMP the enforced MTA-STS policy does not name every MX host that has DANE",
+      "OK secure match=" A " servername=hostname",
       "v=1 pol=dane skip=!^(a\\.example\\.org)$:* tls=* verify=*" NONE_PEM " end=1\n" },
     { "both: none listed", "M2: " A " A1 T1", "S5 enforce " B, true, NONE_LISTED, SENDMAIL_NONE,
       "v=1 pol=sts mode=enforce dane=\"\" skip=* tls=* verify=*" TA " end=1\n" },
     { "an enforced policy and DANE behind an insecure MX", "M3: " A " A1 T1", "S5 enforce " A, false,
-      "OK secure match=" A " servername=hostname tafile=outrider/ta/c0ffee.pem", "OK secure match=" A " servername=hostname",
+      "OK secure match=" A " servername=hostname tafile=outrider/ta/c0ffee.pem",
+      "OK secure match=" A " servername=hostname",
       "v=1 pol=sts mode=enforce dane=\"\" skip=!^(a\\.example\\.org)$:* tls=* verify=*" TA " end=1\n" },
-    { "R1: defer is no answer for Exim", "M8", "S5 enforce " A, false, "TEMP MX lookup failed: timed out", "TEMP MX lookup failed: timed out", "" },
-    { "bogus", "M9", "S1", false, "TEMP MX lookup is bogus: no signature", "TEMP MX lookup is bogus: no signature", "" },
+    { "R1: defer is no answer for Exim", "M8", "S5 enforce " A, false, "TEMP MX lookup failed: timed out",
+      "TEMP MX lookup failed: timed out", "" },
+    { "bogus", "M9", "S1", false, "TEMP MX lookup is bogus: no signature",
+      "TEMP MX lookup is bogus: no signature", "" },
     { "all hosts failed", "M2: " A " A1 T3", "S1", false, "TEMP no MX host can be used: lookups failed",
       "TEMP no MX host can be used: lookups failed", "" },
     { "undeliverable, no policy: the mail server sees for itself", "M7", "S1", false, "NOTFOUND ", "NOTFOUND ",
       "v=1 pol=none dane=* tls=\"\" verify=\"\" end=1\n" },
-    { "undeliverable under enforce: no skip, and nothing verifies (V77)", "M7", "S5 enforce " A, false, "TEMP 5.1.2 no such domain",
+    { "undeliverable under enforce: no skip, and nothing verifies (V77)", "M7", "S5 enforce " A, false,
+      "TEMP 5.1.2 no such domain",
       "TEMP 5.1.2 no such domain", "v=1 pol=sts mode=enforce dane=\"\" tls=* verify=*" NONE_PEM " end=1\n" },
     { "undeliverable under testing", "M4", "S5 testing " A, false, "OK may", "NOTFOUND ",
       "v=1 pol=sts mode=testing dane=\"\" tls=\"\" verify=\"\"" TA " end=1\n" },
 
     /* The end of an alias and the policy */
     { "enforce: the end of a secure alias may pass", "M3: " A ">r.example.net A2 T4", "S5 enforce " A, false,
-      "OK secure match=" A " servername=hostname tafile=outrider/ta/c0ffee.pem", "OK secure match=" A " servername=hostname",
+      "OK secure match=" A " servername=hostname tafile=outrider/ta/c0ffee.pem",
+      "OK secure match=" A " servername=hostname",
       "v=1 pol=sts mode=enforce dane=\"\" skip=!^(a\\.example\\.org|r\\.example\\.net)$:* tls=* verify=*" TA " end=1\n" },
-    { "enforce: the end of a forgeable alias may not, or it could be an MX host of its own", "M3: " A ">evil.example A7", "S5 enforce " A, false,
-      "OK secure match=" A " servername=hostname tafile=outrider/ta/c0ffee.pem", "OK secure match=" A " servername=hostname",
+    { "enforce: the end of a forgeable alias may not, or it could be an MX host of its own",
+      "M3: " A ">evil.example A7", "S5 enforce " A, false,
+      "OK secure match=" A " servername=hostname tafile=outrider/ta/c0ffee.pem",
+      "OK secure match=" A " servername=hostname",
       "v=1 pol=sts mode=enforce dane=\"\" skip=!^(a\\.example\\.org)$:* tls=* verify=*" TA " end=1\n" },
-    { "enforce: nor beside a DANE host", "M2: " A " A1 T1; " B ">evil.example A7", "S5 enforce " B, false, "OK dane-only",
+    { "enforce: nor beside a DANE host", "M2: " A " A1 T1; " B ">evil.example A7", "S5 enforce " B, false,
+      "OK dane-only",
       "OK secure match=" B " servername=hostname",
       "v=1 pol=dane+sts mode=enforce dane=" A " skip=!^(a\\.example\\.org|b\\.example\\.org)$:* tls=* verify=*" TA " end=1\n" },
 
     /* Names that no list can hold */
-    { "an alias of odd bytes, opportunistic: no list needed", "M3: " A ">r\\058x.example A7", "S1", false, "NOTFOUND ", "NOTFOUND ",
+    { "an alias of odd bytes, opportunistic: no list needed", "M3: " A ">r\\058x.example A7", "S1", false,
+      "NOTFOUND ", "NOTFOUND ",
       "v=1 pol=none dane=* tls=\"\" verify=\"\" end=1\n" },
-    { "an alias of odd bytes where a list is needed: Exim waits", "M2: " A ">r\\058x.example A2 T1; " B " A7", "S1", false, "OK dane", "NOTFOUND ", "" },
-    { "a wildcard label at the end of an alias", "M2: " A ">*.example A2 T4; " B " A1 T1", "S5 enforce *.example.org", false, "OK dane-only",
+    { "an alias of odd bytes where a list is needed: Exim waits", "M2: " A ">r\\058x.example A2 T1; " B " A7",
+      "S1", false, "OK dane", "NOTFOUND ", "" },
+    { "a wildcard label at the end of an alias", "M2: " A ">*.example A2 T4; " B " A1 T1",
+      "S5 enforce *.example.org", false, "OK dane-only",
       "OK secure match=" A ":" B " servername=hostname", "" },
 };
 
@@ -165,12 +202,14 @@ static void names_no_anchor_file_without_need(void **state)
     otr_render_postfix(v, &views, &out);
     check_reply("the system's roots", "Postfix", &out, "OK secure match=" A " servername=hostname");
     otr_render_exim(v, &views, &out);
-    check_reply("the system's roots", "Exim", &out, "v=1 pol=sts mode=enforce dane=\"\" skip=!^(a\\.example\\.org)$:* tls=* verify=* end=1\n");
+    check_reply("the system's roots", "Exim", &out,
+        "v=1 pol=sts mode=enforce dane=\"\" skip=!^(a\\.example\\.org)$:* tls=* verify=* end=1\n");
     v->anchors = &own_roots;
     otr_render_postfix(v, &no_views, &out);
     check_reply("no directory", "Postfix", &out, "OK secure match=" A " servername=hostname");
     otr_render_exim(v, &no_views, &out);
-    check_reply("no directory", "Exim", &out, "v=1 pol=sts mode=enforce dane=\"\" skip=!^(a\\.example\\.org)$:* tls=* verify=* end=1\n");
+    check_reply("no directory", "Exim", &out,
+        "v=1 pol=sts mode=enforce dane=\"\" skip=!^(a\\.example\\.org)$:* tls=* verify=* end=1\n");
     otr_verdict_unref(v);
 }
 
@@ -317,7 +356,8 @@ static void hostile_texts_break_no_answer(void **state)
 {
     static const struct { const char *mx, *sts; } rows[] = {
         { "M8", "S1" }, { "M9", "S3" }, { "M2: " A " A1 T3b", "S3" }, { "M2: " A " A1 T1; " B " A1 T3b", "S7" },
-        { "M2: " A " A8; " B " A7", "S9" }, { "M3: " A " A7", "S8 enforce " A }, { "M3: " A " A7", "S10 testing " A }, { "M2: " A " A1 T2", "S4 enforce " B },
+        { "M2: " A " A8; " B " A7", "S9" }, { "M3: " A " A7", "S8 enforce " A }, { "M3: " A " A7",
+          "S10 testing " A }, { "M2: " A " A1 T2", "S4 enforce " B },
     };
 
     (void)state;
@@ -381,7 +421,8 @@ static void a_long_reason_is_cut(void **state)
 /* Paths and their types: 's'tring, 'i'nteger, 'a'rray, 'o'bject, 'b'oolean, 'n'ull. */
 static void check_type(json_t *object, const char *path, const char *types, const char *sentence)
 {
-    static const char letters[] = { [JSON_OBJECT] = 'o', [JSON_ARRAY] = 'a', [JSON_STRING] = 's', [JSON_INTEGER] = 'i',
+    static const char letters[] = { [JSON_OBJECT] = 'o', [JSON_ARRAY] = 'a', [JSON_STRING] = 's',
+        [JSON_INTEGER] = 'i',
                                     [JSON_REAL] = 'r', [JSON_TRUE] = 'b', [JSON_FALSE] = 'b', [JSON_NULL] = 'n' };
     char copy[100], *rest = NULL;
     json_t *at = object;
@@ -390,23 +431,31 @@ static void check_type(json_t *object, const char *path, const char *types, cons
     for (char *key = strtok_r(copy, ".", &rest); key != NULL && at != NULL; key = strtok_r(NULL, ".", &rest))
         at = json_is_array(at) ? json_array_get(at, (size_t)strtoul(key, NULL, 10)) : json_object_get(at, key);
     if (at == NULL || strchr(types, letters[json_typeof(at)]) == NULL)
-        fail_msg("%s: \"%s\" is %s, want one of \"%s\"", sentence, path, at == NULL ? "missing" : "of another type", types);
+        fail_msg("%s: \"%s\" is %s, want one of \"%s\"", sentence, path,
+            at == NULL ? "missing" : "of another type", types);
 }
 
 static void json_has_the_keys_that_scripts_rely_on(void **state)
 {
     static const struct { const char *mx, *sts; } rows[] = {
-        { "M2: " A " A1 T1; " B " A1 T2; c.example.org>r.example.net A2 T3", "S5 enforce " A }, { "M3: " A " A7", "S6 testing " A }, { "M6: " A " A5", "S1" },
-        { "M7", "S3" }, { "M9", "S7w" }, { "M4", "S9" }, { "M13: " A " A4", "S11" }, { "M2: 192.0.2.1 A4!", "S8 none" }, { "M2: " A " A7", "" },
+        { "M2: " A " A1 T1; " B " A1 T2; c.example.org>r.example.net A2 T3", "S5 enforce " A },
+          { "M3: " A " A7", "S6 testing " A }, { "M6: " A " A5", "S1" },
+        { "M7", "S3" }, { "M9", "S7w" }, { "M4", "S9" }, { "M13: " A " A4", "S11" }, { "M2: 192.0.2.1 A4!",
+          "S8 none" }, { "M2: " A " A7", "" },
     };
     static const struct { const char *path, *types; } keys[] = {
-        { "domain", "s" }, { "port", "i" }, { "level", "s" }, { "valid_until", "s" }, { "mx", "a" }, { "mx_security", "s" }, { "sts", "o" },
-        { "sts.state", "s" }, { "sts.mode", "sn" }, { "sts.id", "sn" }, { "sts.max_age", "in" }, { "sts.mx", "a" }, { "sts.source", "sn" },
-        { "sts.expires_at", "sn" }, { "sts.error", "sn" }, { "anchors", "o" }, { "anchors.rules", "a" }, { "anchors.rules.0", "s" },
-        { "anchors.file", "s" }, { "anchors.count", "i" }, { "postfix", "s" }, { "exim", "s" }, { "evidence", "a" }, { "evidence.0", "s" },
+        { "domain", "s" }, { "port", "i" }, { "level", "s" }, { "valid_until", "s" }, { "mx", "a" },
+          { "mx_security", "s" }, { "sts", "o" },
+        { "sts.state", "s" }, { "sts.mode", "sn" }, { "sts.id", "sn" }, { "sts.max_age", "in" }, { "sts.mx",
+          "a" }, { "sts.source", "sn" },
+        { "sts.expires_at", "sn" }, { "sts.error", "sn" }, { "anchors", "o" }, { "anchors.rules", "a" },
+          { "anchors.rules.0", "s" },
+        { "anchors.file", "s" }, { "anchors.count", "i" }, { "postfix", "s" }, { "exim", "s" }, { "evidence",
+          "a" }, { "evidence.0", "s" },
     };
     static const struct { const char *path, *types; } host_keys[] = {
-        { "host", "s" }, { "preference", "i" }, { "addresses", "s" }, { "dane", "o" }, { "dane.state", "s" }, { "dane.base_domain", "sn" },
+        { "host", "s" }, { "preference", "i" }, { "addresses", "s" }, { "dane", "o" }, { "dane.state", "s" },
+          { "dane.base_domain", "sn" },
         { "dane.tlsa", "a" }, { "sts_match", "bn" }, { "auth", "s" },
     };
 
@@ -423,7 +472,8 @@ static void json_has_the_keys_that_scripts_rely_on(void **state)
         assert_int_equal(json_array_size(json_object_get(object, "mx")), v->mx->host_count);
         for (size_t h = 0; h < v->mx->host_count; h++) {
             for (size_t k = 0; k < COUNT(host_keys); k++)
-                check_type(json_array_get(json_object_get(object, "mx"), h), host_keys[k].path, host_keys[k].types, rows[i].mx);
+                check_type(json_array_get(json_object_get(object, "mx"), h), host_keys[k].path,
+                    host_keys[k].types, rows[i].mx);
         }
         json_decref(object);
         otr_buf_clear(&out);
@@ -445,15 +495,24 @@ static const char *json_text(json_t *object, const char *path)
 static void json_says_what_was_found(void **state)
 {
     static const struct { const char *path, *want; } wants[] = {
-        { "domain", "example.org" }, { "level", "dane-only" }, { "mx_security", "secure" }, { "valid_until", "2026-01-01T00:05:00Z" },
-        { "mx.0.host", A }, { "mx.0.addresses", "secure" }, { "mx.0.dane.state", "usable" }, { "mx.0.dane.base_domain", A },
-        { "mx.0.dane.tlsa.0", "3 1 1 AB00000000000000000000000000000000000000000000000000000000000000" }, { "mx.0.sts_match", "true" },
-        { "mx.0.auth", "dane" }, { "mx.1.host", B }, { "mx.1.dane.state", "none" }, { "mx.1.sts_match", "false" }, { "mx.1.auth", "none" },
-        { "mx.2.addresses", "insecure" }, { "mx.2.dane.state", "insecure" }, { "mx.2.auth", "sts" }, { "mx.2.dane.base_domain", "null" },
-        { "mx.3.addresses", "secure" }, { "mx.3.dane.state", "tempfail" }, { "mx.3.auth", "none" }, { "mx.4.addresses", "none" },
-        { "mx.5.addresses", "tempfail" }, { "mx.6.dane.state", "unusable" }, { "sts.state", "valid" }, { "sts.mode", "enforce" }, { "sts.id", "1" },
-        { "sts.mx.0", A }, { "sts.source", "cache" }, { "sts.expires_at", "2026-01-01T23:00:00Z" }, { "sts.error", "null" },
-        { "anchors.file", "/etc/outrider/roots.pem" }, { "anchors.rules.0", "default" }, { "postfix", "OK dane-only" },
+        { "domain", "example.org" }, { "level", "dane-only" }, { "mx_security", "secure" }, { "valid_until",
+          "2026-01-01T00:05:00Z" },
+        { "mx.0.host", A }, { "mx.0.addresses", "secure" }, { "mx.0.dane.state", "usable" },
+          { "mx.0.dane.base_domain", A },
+        { "mx.0.dane.tlsa.0", "3 1 1 AB00000000000000000000000000000000000000000000000000000000000000" },
+          { "mx.0.sts_match", "true" },
+        { "mx.0.auth", "dane" }, { "mx.1.host", B }, { "mx.1.dane.state", "none" }, { "mx.1.sts_match",
+          "false" }, { "mx.1.auth", "none" },
+        { "mx.2.addresses", "insecure" }, { "mx.2.dane.state", "insecure" }, { "mx.2.auth", "sts" },
+          { "mx.2.dane.base_domain", "null" },
+        { "mx.3.addresses", "secure" }, { "mx.3.dane.state", "tempfail" }, { "mx.3.auth", "none" },
+          { "mx.4.addresses", "none" },
+        { "mx.5.addresses", "tempfail" }, { "mx.6.dane.state", "unusable" }, { "sts.state", "valid" },
+          { "sts.mode", "enforce" }, { "sts.id", "1" },
+        { "sts.mx.0", A }, { "sts.source", "cache" }, { "sts.expires_at", "2026-01-01T23:00:00Z" },
+          { "sts.error", "null" },
+        { "anchors.file", "/etc/outrider/roots.pem" }, { "anchors.rules.0", "default" }, { "postfix",
+          "OK dane-only" },
         { "evidence.0", "MX example.org: as the test says" },
     };
     otr_verdict *v = make("M2: " A " A1 T1; " B " A1 T4; c.example.org A7; d.example.org A1 T3; e.example.org A4; f.example.org A5; g.example.org A1 T2",
@@ -469,7 +528,8 @@ static void json_says_what_was_found(void **state)
             fail_msg("%s: got %s, want %s", wants[i].path, json_text(object, wants[i].path), wants[i].want);
     }
     assert_int_equal(json_integer_value(json_object_get(object, "port")), 25);
-    assert_int_equal(json_integer_value(json_object_get(json_array_get(json_object_get(object, "mx"), 1), "preference")), 20);
+    assert_int_equal(json_integer_value(json_object_get(json_array_get(json_object_get(object, "mx"), 1),
+        "preference")), 20);
     assert_int_equal(json_integer_value(json_object_get(json_object_get(object, "sts"), "max_age")), MAX_AGE);
     assert_null(strchr(json_text(object, "exim"), '\n'));
     json_decref(object);
@@ -490,7 +550,8 @@ static void text_answers_first(void **state)
     otr_verdict_unref(v);
     v = make("M4", "S1", &defaults, &own_roots);
     otr_render_text(v, &views, false, &out);
-    check_reply("undeliverable", "people", &out, "example.org: may - null MX: the domain accepts no mail\nundeliverable: 5.1.10 null MX\n");
+    check_reply("undeliverable", "people", &out,
+        "example.org: may - null MX: the domain accepts no mail\nundeliverable: 5.1.10 null MX\n");
     otr_verdict_unref(v);
 }
 
@@ -498,14 +559,19 @@ static void text_answers_first(void **state)
 static void explain(void **state)
 {
     static const char *const wants[] = {
-        "example.org: dane-only - ", "MX (secure):\n", "     10 " A "  DANE: T1\n", "          TLSA 3 1 1 AB", "     20 " B "  MTA-STS: ",
-        "     30 c.example.org  not used: T3\n", "TLSA 1 1 1 AB00000000000000000000000000000000000000000000000000000000000000  (unusable: ",
-        "MTA-STS: mode enforce, 1h 0m old, 23h 0m left\n  mx: *.example.org\n", "Trust anchors: rule default, /etc/outrider/roots.pem (2 certificates)\n",
-        "Valid until: 2026-01-01T00:05:00Z\n", "Lookups:\n  MX example.org: as the test says\n  TXT _mta-sts.example.org: secure, id 1 (asked 2026-01-01T00:00:00Z)\n",
+        "example.org: dane-only - ", "MX (secure):\n", "     10 " A "  DANE: T1\n", "          TLSA 3 1 1 AB",
+        "     20 " B "  MTA-STS: ",
+        "     30 c.example.org  not used: T3\n",
+        "TLSA 1 1 1 AB00000000000000000000000000000000000000000000000000000000000000  (unusable: ",
+        "MTA-STS: mode enforce, 1h 0m old, 23h 0m left\n  mx: *.example.org\n",
+        "Trust anchors: rule default, /etc/outrider/roots.pem (2 certificates)\n",
+        "Valid until: 2026-01-01T00:05:00Z\n",
+        "Lookups:\n  MX example.org: as the test says\n  TXT _mta-sts.example.org: secure, id 1 (asked 2026-01-01T00:00:00Z)\n",
         "  policy 1: mode enforce, max_age 86400 s, fetched 2025-12-31T23:00:00Z, expires 2026-01-01T23:00:00Z (from the cache)\n",
         "  Postfix  OK dane-only\n", "  Exim     v=1 pol=dane+sts ",
     };
-    otr_verdict *v = make("M2: " A " A1 T1; " B " A1 T2; c.example.org A1 T3", "S5 enforce *.example.org", &defaults, &own_roots);
+    otr_verdict *v = make("M2: " A " A1 T1; " B " A1 T2; c.example.org A1 T3", "S5 enforce *.example.org",
+        &defaults, &own_roots);
     otr_buf out = OTR_BUF_INIT;
 
     (void)state;
@@ -519,7 +585,8 @@ static void explain(void **state)
 
     v = make("M8", "S8w enforce " A, &defaults, &own_roots);
     otr_render_text(v, &views, true, &out);
-    assert_non_null(strstr(otr_buf_text(&out), "  fetch of https://mta-sts.example.org/.well-known/mta-sts.txt: sts-webpki-invalid: as the test says\n"));
+    assert_non_null(strstr(otr_buf_text(&out),
+        "  fetch of https://mta-sts.example.org/.well-known/mta-sts.txt: sts-webpki-invalid: as the test says\n"));
     assert_non_null(strstr(otr_buf_text(&out), "  Exim     (none: Exim defers)\n"));
     otr_buf_clear(&out);
     otr_verdict_unref(v);

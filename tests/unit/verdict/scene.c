@@ -84,7 +84,8 @@ static void read_tlsa_row(otr_arena *arena, otr_host_finding *h, const char *row
 
 static void read_host(otr_arena *arena, otr_host_finding *h, char *text)
 {
-    char *rest = NULL, *name = strtok_r(text, " ", &rest), *address = strtok_r(NULL, " ", &rest), *tlsa = strtok_r(NULL, " ", &rest);
+    char *rest = NULL, *name = strtok_r(text, " ", &rest), *address = strtok_r(NULL, " ", &rest),
+        *tlsa = strtok_r(NULL, " ", &rest);
     char *alias;
 
     if (address == NULL)
@@ -104,7 +105,8 @@ static void read_mx_row(otr_mx_finding *f, const char *row)
         { "M1", OTR_MX_NONE, false, "" },          { "M2", OTR_MX_SECURE, false, "" },
         { "M3", OTR_MX_INSECURE, false, "" },      { "M4", OTR_MX_SECURE, false, "null MX" },
         { "M6", OTR_MX_NONE, true, "" },           { "M7", OTR_MX_NONE, false, "no such domain" },
-        { "M8", OTR_MX_TEMPFAIL, false, "MX lookup failed: timed out" }, { "M9", OTR_MX_BOGUS, false, "MX lookup is bogus: no signature" },
+        { "M8", OTR_MX_TEMPFAIL, false, "MX lookup failed: timed out" }, { "M9", OTR_MX_BOGUS, false,
+          "MX lookup is bogus: no signature" },
         { "M13", OTR_MX_NONE, true, "" },
     };
 

@@ -96,12 +96,15 @@ static const vector vectors[] = {
     { "V65", ONE, "S5 enforce" OTHER, "DANE! = dane-only", DEFAULT },
     { "V65, both", ONE, "S5 enforce" OTHER, "DANE+STS!- = secure", BOTH },
     { "V66", "M2: mx1.example.org A1 T1; mx2.example.org A1 T4", "S1", "DANE, OPP = dane", DEFAULT },
-    { "V67", "M2: mx1.example.org A1 T1; mx2.example.org A1 T4", "S5 enforce *.example.org", "DANE+, STS+ = dane-only", DEFAULT },
-    { "V68", "M2: mx1.example.org A1 T1; mx2.example.org A1 T4", "S5 enforce *.example.org", "DANE+, STS+ = dane-only", DEFAULT },
+    { "V67", "M2: mx1.example.org A1 T1; mx2.example.org A1 T4", "S5 enforce *.example.org",
+      "DANE+, STS+ = dane-only", DEFAULT },
+    { "V68", "M2: mx1.example.org A1 T1; mx2.example.org A1 T4", "S5 enforce *.example.org",
+      "DANE+, STS+ = dane-only", DEFAULT },
     { "V69", "M2: mx1.example.org A1 T4; mx2.example.org A1 T1", "S1", "OPP, DANE = dane", DEFAULT },
     { "V70", "M2: mx1.example.org A1 T3; mx2.example.org A1 T1", "S1", "SKIP-, DANE = dane-only", DEFAULT },
     { "V71", "M2: mx1.example.org A5; mx2.example.org A7", "S1", "SKIP-, OPP = dane", DEFAULT },
-    { "V72", "M2: mx1.example.org A1 T1; mx2.example.org A7", "S5 testing *.example.org", "DANE+w, OPP+w = dane", DEFAULT },
+    { "V72", "M2: mx1.example.org A1 T1; mx2.example.org A7", "S5 testing *.example.org",
+      "DANE+w, OPP+w = dane", DEFAULT },
     { "V75", "M9", "S5 enforce" LISTED, " = defer", DEFAULT },
     { "V76", "M8", "S1", " = defer", DEFAULT },
     { "V77", "M7", "S5 enforce" LISTED, " = secure 5.1.2", DEFAULT },
@@ -138,7 +141,8 @@ static void decides_the_vector(void **state)
         .is_both = (row->settings & BOTH) != 0,
         .defer_on_unknown_sts = (row->settings & DEFER) != 0,
     };
-    otr_verdict *v = scene_verdict(strncmp(row->mx, "M1:", 3) == 0 ? "[192.0.2.1]" : "example.org", row->mx, row->sts, &settings);
+    otr_verdict *v = scene_verdict(strncmp(row->mx, "M1:", 3) == 0 ? "[192.0.2.1]" : "example.org", row->mx,
+        row->sts, &settings);
     otr_buf got = OTR_BUF_INIT;
 
     put_verdict(&got, v);
@@ -153,6 +157,7 @@ int main(void)
     struct CMUnitTest tests[COUNT(vectors)];
 
     for (size_t i = 0; i < COUNT(vectors); i++)
-        tests[i] = (struct CMUnitTest){ .name = vectors[i].name, .test_func = decides_the_vector, .initial_state = (void *)(uintptr_t)&vectors[i] };
+        tests[i] = (struct CMUnitTest){ .name = vectors[i].name, .test_func = decides_the_vector,
+            .initial_state = (void *)(uintptr_t)&vectors[i] };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
