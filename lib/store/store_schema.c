@@ -46,9 +46,18 @@ static outrider_err refuse(outrider_diag *diag, const char *path, const char *wh
     return otr_fail(diag, OUTRIDER_E_IO, "%s: %s", path, why);
 }
 
+static outrider_err refuse_damaged(outrider_diag *diag, const char *path, const char *how)
+{
+    return otr_fail(diag, OUTRIDER_E_IO, "%s: is damaged: %s; restore it, or move it away", path, how);
+}
+
 static outrider_err refuse_sqlite(outrider_diag *diag, const char *path, sqlite3 *db)
 {
-    return refuse(diag, path, db != NULL ? sqlite3_errmsg(db) : "out of memory");
+    if (db == NULL)
+        return otr_fail(diag, OUTRIDER_E_NOMEM, "out of memory");
+    if (sqlite3_errcode(db) == SQLITE_CORRUPT)
+        return refuse_damaged(diag, path, sqlite3_errmsg(db));
+    return refuse(diag, path, sqlite3_errmsg(db));
 }
 
 static int run(sqlite3 *db, const char *sql)
@@ -192,14 +201,12 @@ static outrider_err check_content(sqlite3 *db, const char *path, outrider_diag *
     if (rc == SQLITE_OK)
         rc = sqlite3_step(statement);
     if (rc != SQLITE_ROW) {
-        err = otr_fail(diag, OUTRIDER_E_IO, "%s: is damaged: %s; restore it, or move it away", path,
-                       sqlite3_errmsg(db));
+        err = rc == SQLITE_CORRUPT ? refuse_damaged(diag, path, sqlite3_errmsg(db)) : refuse_sqlite(diag, path, db);
     } else {
         const char *word = (const char *)sqlite3_column_text(statement, 0);
 
         if (word == NULL || strcmp(word, "ok") != 0)
-            err = otr_fail(diag, OUTRIDER_E_IO, "%s: is damaged: %s; restore it, or move it away", path,
-                           word != NULL ? word : "no result");
+            err = refuse_damaged(diag, path, word != NULL ? word : "no result");
     }
     sqlite3_finalize(statement);
     return err;
