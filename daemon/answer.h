@@ -20,7 +20,7 @@
 typedef struct otr_answer {
     struct cds_lfht_node node; /* of the cache */
     struct rcu_head rcu;
-    uint64_t hash;             /* of the key, by the cache's key */
+    struct otr_cache *cache;   /* borrowed: the one it was put into */
     otr_time valid_until;
     _Atomic otr_time used_at;  /* when a client last got it; 0: not since it was made */
     otr_slice reply[OTR_FORM_READY_COUNT]; /* framed; empty: close without an answer (Exim, "defer") */

@@ -3,6 +3,7 @@
  */
 #include "daemon/cache.h"
 
+#include <semaphore.h>
 #include <stdlib.h>
 
 #define BUCKETS_LEAST 1024u
@@ -12,6 +13,8 @@ struct otr_cache {
     struct cds_lfht *table;
     otr_hash_key key;
     _Atomic size_t count;
+    _Atomic size_t retiring; /* answers that are out and not released yet; and one for the cache itself */
+    sem_t all_released;      /* posted when `retiring` comes to nothing */
 };
 
 struct wanted {
@@ -29,6 +32,8 @@ otr_cache *otr_cache_new(size_t size)
     while (buckets < size && buckets < BUCKETS_MOST)
         buckets *= 2;
     cache->key = otr_hash_key_draw();
+    atomic_init(&cache->retiring, 1);
+    sem_init(&cache->all_released, 0, 0);
     /* All buckets from the start: a table that grows would need a thread of its own for it. */
     cache->table = cds_lfht_new_flavor(buckets, buckets, buckets, 0, &urcu_memb_flavor, NULL);
     if (cache->table == NULL) {
@@ -38,13 +43,23 @@ otr_cache *otr_cache_new(size_t size)
     return cache;
 }
 
+/* The last one may be the last use of the cache: nothing touches it after the post. */
+static void count_released(otr_cache *cache)
+{
+    if (atomic_fetch_sub(&cache->retiring, 1) == 1)
+        sem_post(&cache->all_released);
+}
+
 static void release_later(struct rcu_head *head)
 {
     otr_answer *answer = caa_container_of(head, otr_answer, rcu);
+    otr_cache *cache;
 
     otr_rcu_after_grace();
     otr_rcu_seen(answer);
+    cache = answer->cache;
     otr_answer_unref(answer);
+    count_released(cache);
 }
 
 static void retire(otr_cache *cache, struct cds_lfht_node *node)
@@ -52,6 +67,7 @@ static void retire(otr_cache *cache, struct cds_lfht_node *node)
     otr_answer *answer = caa_container_of(node, otr_answer, node);
 
     atomic_fetch_sub_explicit(&cache->count, 1, memory_order_relaxed);
+    atomic_fetch_add(&cache->retiring, 1);
     otr_rcu_published(answer);
     urcu_memb_call_rcu(&answer->rcu, release_later);
 }
@@ -88,12 +104,12 @@ void otr_cache_put(otr_cache *cache, otr_answer *answer)
     struct cds_lfht_node *old;
 
     otr_answer_ref(answer);
-    answer->hash = otr_hash(&cache->key, key, wanted.len);
+    answer->cache = cache;
     cds_lfht_node_init(&answer->node);
     atomic_fetch_add_explicit(&cache->count, 1, memory_order_relaxed);
     otr_rcu_published(answer);
     otr_rcu_read_lock();
-    old = cds_lfht_add_replace(cache->table, (unsigned long)answer->hash, is_wanted, &wanted, &answer->node);
+    old = cds_lfht_add_replace(cache->table, (unsigned long)otr_hash(&cache->key, key, wanted.len), is_wanted, &wanted, &answer->node);
     otr_rcu_read_unlock();
     if (old != NULL)
         retire(cache, old);
@@ -129,7 +145,10 @@ void otr_cache_free(otr_cache *cache)
             retire(cache, node);
     }
     otr_rcu_read_unlock();
-    urcu_memb_barrier(); /* all callbacks have run */
+    count_released(cache);
+    while (sem_wait(&cache->all_released) != 0)
+        ; /* a signal */
+    sem_destroy(&cache->all_released);
     cds_lfht_destroy(cache->table, NULL);
     free(cache);
 }

@@ -82,6 +82,16 @@ static outrider_err open_store(otr_daemon *d, outrider_diag *diag)
     return err;
 }
 
+/* A domain belongs to one thread, and all its destinations with it: they share its policy. */
+static void ask(void *arg, otr_ticket *ticket)
+{
+    otr_daemon *d = arg;
+    const char *domain = ticket->destination.domain;
+    uint64_t hash = otr_cache_hash(d->cache, domain, strlen(domain));
+
+    otr_worker_post(d->resolvers[hash % d->conf->threads.resolver].worker, ticket);
+}
+
 static void fill_flow(otr_daemon *d)
 {
     const otr_conf *c = d->conf;
@@ -100,6 +110,8 @@ static void fill_flow(otr_daemon *d)
         .allow_private = c->sts.allow_private,
         .places_max = c->limits.cache / c->threads.resolver + 1,
     };
+    flow->ask = ask;
+    flow->ask_arg = d;
     otr_flow_set_deadlines(flow, c->limits.answer);
 }
 
@@ -165,16 +177,6 @@ static void *run_resolver(void *arg)
     event_base_dispatch(t->base);
     urcu_memb_unregister_thread();
     return NULL;
-}
-
-/* A domain belongs to one thread, and all its destinations with it: they share its policy. */
-static void ask(void *arg, otr_ticket *ticket)
-{
-    otr_daemon *d = arg;
-    const char *domain = ticket->destination.domain;
-    uint64_t hash = otr_cache_hash(d->cache, domain, strlen(domain));
-
-    otr_worker_post(d->resolvers[hash % d->conf->threads.resolver].worker, ticket);
 }
 
 static outrider_err make_workers(otr_daemon *d, outrider_diag *diag)

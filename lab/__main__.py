@@ -18,10 +18,9 @@ def main(argv):
         print(USAGE, file=sys.stderr)
         return 64
     build, command, args = os.path.abspath(argv[0]), argv[1], argv[2:]
-    if not namespace.is_inside():
-        return namespace.enter(build, [command, *args])
-    namespace.furnish(build)
-    return namespace.supervise(lambda: run(build, command, args))
+    if namespace.is_inside():
+        return run(build, command, args)  # called from the lab's own shell
+    return namespace.enter(build, lambda: run(build, command, args))
 
 
 def run(build, command, args):
@@ -31,7 +30,8 @@ def run(build, command, args):
         root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
         os.chdir(root)
         chosen = args if any(os.path.exists(a.split("::")[0]) for a in args) else ["tests/e2e", *args]
-        os.execv("/usr/bin/python3", ["python3", "-s", "-m", "pytest", "-p", "no:cacheprovider", *chosen])
+        os.execv("/usr/bin/python3", ["python3", "-s", "-m", "pytest", "-p", "no:cacheprovider",
+                                      f"--basetemp={namespace.HOME}/pytest", *chosen])
     if command == "run":
         os.execvp(args[0], args)
     if command == "demo":

@@ -41,8 +41,8 @@ def main(build, arguments):
     started = time.monotonic()
     tell = Progress(started)
     with World(rows) as world:
-        tell.step(f"a root, {len(world.zones.zones) - 1} zones, {len(world.policies)} policy hosts and {len(world.mx)} mail "
-                  "servers are up")
+        tell.step(f"a root, {len(world.zones.zones) - 1} zones, {len(world.policies)} policy hosts and "
+                  f"{len(world.mx)} mail servers are up")
         results = {row.name: Result(row) for row in rows}
         with Outrider(build, world, os.path.join(namespace.HOME, "outrider"), for_mtas=True) as outrider:
             tell.step("outriderd is up")

@@ -10,6 +10,7 @@ from lab.delivery import LOST, Delivery
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 CONFIG = "/etc/exim4/exim4.conf"
+SPOOL = "/var/spool/exim4"
 LOG = "/var/log/exim4/mainlog"
 AT_ONCE = 12   # messages on their way; most of the time they wait for somebody
 PATIENCE = 60  # seconds for one message; a policy host that drips takes 10
@@ -44,15 +45,25 @@ class Exim:
             shutil.copy(os.path.join(ROOT, "integration", "exim", name), folder)
         with open(CONFIG, "w") as file:
             file.write(SITE.format(folder=folder))
-        for path in (os.path.dirname(LOG), "/var/spool/exim4"):
+        for path in (os.path.dirname(LOG), SPOOL):
             os.makedirs(path, exist_ok=True)
             shutil.chown(path, "Debian-exim", "Debian-exim")
 
     def version(self):
         return subprocess.run(["exim4", "-bV"], check=True, capture_output=True, text=True).stdout.splitlines()[0]
 
-    def send(self, recipients, on_result=lambda delivery: None):
-        """One message to each; returns {recipient: Delivery} when all have been tried."""
+    def forget(self):
+        """What earlier failures left: hosts and domains that Exim would not try again for a while, and the queue."""
+        for folder in ("db", "input", "msglog"):
+            shutil.rmtree(os.path.join(SPOOL, folder), ignore_errors=True)
+
+    def send(self, recipients, on_result=lambda delivery: None, fresh=True):
+        """One message to each; returns {recipient: Delivery} when all have been tried.
+
+        fresh: forget first what earlier failures left.
+        """
+        if fresh:
+            self.forget()
         results = {}
         with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
             running = [pool.submit(self._send_one, recipient) for recipient in recipients]

@@ -5,19 +5,23 @@ user would have them, and can break all of it: everything is on a tmpfs that van
 last process vanishes with the first (a pid namespace dies with its init, also by kill -9).
 """
 
+import ctypes
 import os
 import signal
 import subprocess
 import sys
+import traceback
 
 from lab import packages
 
 INSIDE = "OUTRIDER_LAB"          # set in the environment inside the lab, to the folder of its own files
 HOME = "/run/lab"                # that folder; /run is a tmpfs by then
 OVERLAID = ("/usr/sbin", "/usr/lib")  # where the programs of Exim and Postfix live; never a checkout
-SCRATCH = ("/var/spool", "/var/log", "/var/lib/exim4")  # written by mail servers: empty and private in the lab
+SCRATCH = ("/var/spool", "/var/log")  # written by mail servers: empty and private in the lab
 NETWORKS = ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")  # the lab's whole internet
-USERS = ("Debian-exim", "postfix", "outrider", "labuser")
+NAMESPACES = 0x00020000 | 0x04000000 | 0x08000000 | 0x20000000 | 0x40000000  # CLONE_NEWNS, NEWUTS, NEWIPC, NEWPID, NEWNET
+PR_SET_PDEATHSIG = 1
+USERS = ("Debian-exim", "postfix", "outrider")
 GROUPS = (*USERS, "postdrop")
 
 
@@ -32,9 +36,10 @@ def cannot(reason):
 
 
 def enter(build, command):
-    """Replace this process by one in fresh namespaces that runs `python3 -m lab BUILD COMMAND` again.
+    """Run command() in fresh namespaces; returns its exit status, or 77 with the reason why there can be no lab.
 
-    exec and not a child: whoever kills the process they started kills the lab (--kill-child).
+    Two processes are made: the caller waits outside, init is the first process inside, and supervise() has the
+    command run in a child of init. Whoever kills the process they started, by whatever signal, ends the lab.
     """
     if os.geteuid() != 0:
         return cannot("the lab needs root for its namespaces, mounts and ports; try sudo")
@@ -42,12 +47,22 @@ def enter(build, command):
         packages.unpacked(build)  # the network of this machine is out of reach later
     except packages.Unavailable as reason:
         return cannot(reason)
-    unshare = ["unshare", "--net", "--uts", "--ipc", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
-    probe = subprocess.run([*unshare, "true"], capture_output=True, text=True)
-    if probe.returncode != 0:
-        return cannot(f"this system does not let us open namespaces: {probe.stderr.strip()}")
-    env = {**os.environ, INSIDE: HOME}
-    os.execvpe(unshare[0], [*unshare, sys.executable, "-s", "-m", "lab", build, *command], env)
+    libc = ctypes.CDLL(None, use_errno=True)  # Python 3.11 has no os.unshare()
+    if libc.unshare(NAMESPACES) != 0:
+        return cannot(f"this system does not let us open namespaces: {os.strerror(ctypes.get_errno())}")
+    init = os.fork()
+    if init == 0:
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # a namespace without its init is empty
+        os.environ[INSIDE] = HOME
+        os._exit(_status_of(lambda: _be_init(build, command)))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the command too, which ends in its own time
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(init, signal.SIGTERM))
+    return _exit_status(os.waitpid(init, 0)[1])
+
+
+def _be_init(build, command):
+    furnish(build)
+    return supervise(command)
 
 
 def furnish(build):
@@ -68,14 +83,15 @@ def _run(*command):
 
 def _mount_all(unpacked):
     """Cover what the lab writes to, and lay the files of the mail servers over the system's own."""
+    _run("mount", "--make-rprivate", "/")  # or the machine would see our mounts
+    _run("mount", "-t", "proc", "proc", "/proc")
     _run("mount", "-t", "tmpfs", "-o", "mode=755", "lab", "/run")
     os.makedirs(HOME)
     _overlay("/etc", "/etc")
     for folder in OVERLAID:
         _overlay(folder, f"{unpacked}{folder}:{folder}")
     for folder in SCRATCH:
-        if os.path.isdir(folder):
-            _run("mount", "-t", "tmpfs", "-o", "mode=755", "lab", folder)
+        _run("mount", "-t", "tmpfs", "-o", "mode=755", "lab", folder)
 
 
 def _overlay(folder, lower):
@@ -131,23 +147,30 @@ def supervise(command):
     """Run the command in a child and be init: reap what mail servers leave behind, end when the command ends."""
     child = os.fork()
     if child == 0:
-        status = 70
-        try:
-            status = command()
-        except KeyboardInterrupt:
-            status = 130
-        except SystemExit as leaving:
-            status = leaving.code if isinstance(leaving.code, int) else 1
-        except BaseException:
-            import traceback
-            traceback.print_exc()
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(status or 0)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the command too, which ends in its own time
+        os._exit(_status_of(command))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGTERM))
     while True:
         ended, status = os.wait()
         if ended == child:
-            return os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)
+            return _exit_status(status)
+
+
+def _status_of(command):
+    """Call it and turn every way it may end into an exit status: a forked child must not return to its caller."""
+    status = 70
+    try:
+        status = command()
+    except KeyboardInterrupt:
+        status = 130
+    except SystemExit as leaving:
+        status = leaving.code if isinstance(leaving.code, int) else 1
+    except BaseException:
+        traceback.print_exc()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return status or 0
+
+
+def _exit_status(waited):
+    return os.WEXITSTATUS(waited) if os.WIFEXITED(waited) else 128 + os.WTERMSIG(waited)

@@ -13,7 +13,7 @@ import signal
 import subprocess
 
 from lab import clients, nameservers, postfix
-from lab.process import Process
+from lab.process import Failed, Process
 
 USER = "outrider"
 
@@ -61,6 +61,8 @@ class Outrider:
 
     def start(self):
         """Start and wait until the sockets answer."""
+        if not os.path.exists(self.program):
+            raise Failed(f"{self.program} is not there; build first")
         self.process = Process("outriderd", [self.program, "-f", "-c", self.config], self._folder)
         self.process.wait_until(self._answers, 20)
         return self

@@ -7,10 +7,12 @@ import subprocess
 import time
 
 from lab.delivery import LOST, Delivery
+from lab.process import Failed
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 CONFIG, SHARED = "/etc/postfix", "share/postfix"
 QUEUE = "/var/spool/postfix"
+DATA = "/run/postfix"
 LOG = "/var/log/mail.log"
 PATIENCE = 60  # seconds for all messages together; a policy host that drips takes 10
 
@@ -20,6 +22,8 @@ myhostname = sender.example
 mydestination = sender.example
 inet_interfaces = loopback-only
 maillog_file = {log}
+# Not in /var/lib, which the lab shares with the machine around it.
+data_directory = {data}
 smtputf8_enable = yes
 # The lab sends each message once and looks at what becomes of it.
 queue_run_delay = 3600s
@@ -50,8 +54,10 @@ class Postfix:
                     with open(source) as file:
                         main.write(file.read() + "\n")
                 else:
-                    main.write(SITE.format(log=LOG))
+                    main.write(SITE.format(log=LOG, data=DATA))
         os.makedirs(QUEUE, exist_ok=True)
+        os.makedirs(DATA, exist_ok=True)
+        shutil.chown(DATA, "postfix")
 
     def version(self):
         return "Postfix " + _run("postconf", "-dh", "mail_version").strip()
@@ -62,7 +68,10 @@ class Postfix:
             shutil.chown(f"/usr/sbin/{program}", group="postdrop")
             os.chmod(f"/usr/sbin/{program}", 0o2755)
         _run("/usr/lib/postfix/configure-instance.sh", "-")
-        _run("postfix", "start")
+        try:
+            _run("postfix", "start")
+        except Failed as failed:
+            raise Failed(f"{failed}\n{_read(LOG)}") from None
 
     def stop(self):
         _run("postfix", "stop")
@@ -74,8 +83,18 @@ class Postfix:
     def __exit__(self, *_):
         self.stop()
 
-    def send(self, recipients, on_result=lambda delivery: None):
-        """One message to each; returns {recipient: Delivery} when all have been tried, or time is up."""
+    def forget(self):
+        """What earlier failures left: the queue, and destinations that the queue manager would not try for a while."""
+        _run("postsuper", "-d", "ALL")
+        _run("postfix", "reload")
+
+    def send(self, recipients, on_result=lambda delivery: None, fresh=True):
+        """One message to each; returns {recipient: Delivery} when all have been tried, or time is up.
+
+        fresh: forget first what earlier failures left.
+        """
+        if fresh:
+            self.forget()
         begin = os.path.getsize(LOG) if os.path.exists(LOG) else 0
         waiting, results = {ascii_domain(recipient): recipient for recipient in recipients}, {}
         for recipient in recipients:
@@ -137,8 +156,13 @@ class LogReader:
         return Delivery(recipient, status, reason=f"{reason}; {warning}" if warning else reason)
 
 
+def _read(path):
+    with open(path, errors="backslashreplace") as file:
+        return file.read()
+
+
 def _run(*command):
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
-        raise RuntimeError(f"{' '.join(command)}: {done.stdout}{done.stderr}")
+        raise Failed(f"{' '.join(command)}: exit status {done.returncode}: {done.stdout}{done.stderr}")
     return done.stdout

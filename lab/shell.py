@@ -3,7 +3,7 @@
 import os
 import subprocess
 
-from lab import namespace, packages
+from lab import attacker, namespace, packages
 from lab.exim import Exim
 from lab.outrider import Outrider
 from lab.postfix import Postfix
@@ -15,12 +15,18 @@ Destinations are the rows of lab/scenarios.py. Things to try:
 
   outrider query dane-ee.example             what applies when sending there
   outrider query --explain sts-enforce.example
-  dig +dnssec TLSA _25._tcp.mx.dane-ee.example
+  kdig +dnssec TLSA _25._tcp.mx.dane-ee.example
   curl https://mta-sts.sts-enforce.example/.well-known/mta-sts.txt
   openssl s_client -starttls smtp -connect mx.dane-ta.example:25
   exim4 -odi -v you@sts-self-signed.example < /dev/null     Exim's attempt, step by step
   sendmail you@dane-ee-mismatch.example < /dev/null         Postfix' attempt; then: mailq; tail /var/log/mail.log
-  printf 'v1 policy domain=sts-enforce.example\\n' | nc -U -q 1 /run/outrider/exim.sock
+
+Be the attacker:
+
+  attack server mx.sts-enforce.example no-starttls          strip STARTTLS ("good" gives it back)
+  attack server mta-sts.sts-enforce.example unreachable     block the policy host
+  attack forge dane-ee.example MX "10 mx.plain-tls.example."
+  attack cert mx.dane-ee.example lab                        another certificate, of the public CA
 
 Logs: /var/log/mail.log, /var/log/exim4/mainlog, {folder}/outriderd.log
 """
@@ -35,8 +41,10 @@ def main(build):
         postfix.start()
         os.makedirs("/etc/outrider", exist_ok=True)
         os.symlink(outrider.config, "/etc/outrider/outrider.conf")  # where the programs look by themselves
+        commands = os.path.join(namespace.HOME, "bin")
+        attacker.open_door(world, commands)
         print(HINTS.format(folder=folder))
-        environment = {**os.environ, "PATH": f"{build}:{os.environ['PATH']}", "PS1": "lab:\\w# "}
+        environment = {**os.environ, "PATH": f"{commands}:{build}:{os.environ['PATH']}", "PS1": "lab:\\w# "}
         try:
             return subprocess.run(["bash", "--norc", "-i"], env=environment).returncode
         finally:

@@ -37,6 +37,8 @@ void otr_mistake_add(otr_mistakes *mistakes, unsigned line, const char *format, 
         va_start(args, format);
         vsnprintf(m->reason, sizeof(m->reason), format, args);
         va_end(args);
+        if (mistakes->count > 0 && m[-1].line == line && strcmp(m[-1].reason, m->reason) == 0)
+            return; /* a title is met with each of its values; one complaint is enough */
     }
     mistakes->count++;
 }
@@ -306,6 +308,8 @@ static void take_stub(otr_conf_draft *draft, const otr_conf_value *value)
     }
     if (count >= OTR_CONF_LIST_MAX || !is_server(value->text)) {
         MISTAKE(draft, value->line, "address: \"%s\" is no ADDRESS or ADDRESS@PORT", shown(value->text, part));
+        if (stub->addresses == NULL) /* it has one, however bad */
+            stub->addresses = otr_arena_alloc(draft->conf->arena, 1, sizeof(*stub->addresses));
         return;
     }
     stub->addresses = grown(draft->conf->arena, stub->addresses, count, value->text);

@@ -234,7 +234,8 @@ static bool is_in_use(const otr_domain *domain)
     return false;
 }
 
-/* The look ahead of time. A domain that is not in use is left alone until it is asked for. */
+/* The look ahead of time. A domain that is not in use is left alone until it is asked for, or until the keeper of the
+ * store finds that its policy is to be refreshed. */
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
     otr_domain *domain = arg;

@@ -27,6 +27,10 @@ void otr_ticket_free(otr_ticket *ticket)
 
 void otr_ticket_return(otr_ticket *ticket, otr_answer *answer)
 {
+    if (ticket->reply_to == NULL) {
+        otr_ticket_free(ticket);
+        return;
+    }
     ticket->answer = answer != NULL ? otr_answer_ref(answer) : NULL;
     otr_mailbox_post(ticket->reply_to, &ticket->mail);
 }

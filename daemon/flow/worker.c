@@ -13,6 +13,7 @@
 
 #define HOUSEKEEPING_S 60
 #define SWEEP_EVERY 60 /* rounds of housekeeping */
+#define REFRESHES_AT_ONCE 64 /* policies of the store in one round: 92000 a day */
 #define RECHECK_MS 2000
 #define MARGIN_MS 2000 /* between the end of waiting for a policy and the client's deadline */
 
@@ -57,6 +58,28 @@ static void on_mail(evutil_socket_t fd, short what, void *arg)
         otr_mailbox_take(&worker->box, take_ticket, worker);
 }
 
+/*
+ * A policy that nobody asks for is kept fresh all the same: one that expires unseen would leave its domain as open
+ * as on the first contact. The way is that of a question for which nobody waits.
+ */
+static void ask_for_refresh(void *arg, const char *domain)
+{
+    const otr_worker *worker = arg;
+    otr_destination destination;
+    otr_ticket *ticket;
+
+    if (otr_destination_parse(domain, strlen(domain), &destination, NULL) != OUTRIDER_OK)
+        return; /* a single label: no destination can be one */
+    ticket = otr_ticket_new(&destination, NULL, NULL);
+    if (ticket != NULL)
+        worker->flow->ask(worker->flow->ask_arg, ticket);
+}
+
+static void log_store_failure(const char *doing, const outrider_diag *diag)
+{
+    OTR_LOG(OTR_LOG_ERROR, "store.failed", { "doing", doing }, { "error", diag->message });
+}
+
 /* The time is recorded so that a clock set back while we are down lengthens no policy's life (STS-APPLY-18). */
 static void on_housekeeping(evutil_socket_t fd, short what, void *arg)
 {
@@ -68,12 +91,15 @@ static void on_housekeeping(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     if (otr_store_note_time(store, now, &diag) != OUTRIDER_OK)
-        OTR_LOG(OTR_LOG_ERROR, "store.failed", { "doing", "recording the time" }, { "error", diag.message });
-    if (++worker->hours_due < SWEEP_EVERY)
+        log_store_failure("recording the time", &diag);
+    if (otr_store_each_due(store, now, worker->flow->pace.refresh_after, REFRESHES_AT_ONCE, ask_for_refresh,
+                           worker, &diag) != OUTRIDER_OK)
+        log_store_failure("looking for policies to refresh", &diag);
+    if (++worker->rounds < SWEEP_EVERY)
         return;
-    worker->hours_due = 0;
+    worker->rounds = 0;
     if (otr_store_sweep(store, now, &diag) != OUTRIDER_OK)
-        OTR_LOG(OTR_LOG_ERROR, "store.failed", { "doing", "removing lapsed entries" }, { "error", diag.message });
+        log_store_failure("removing lapsed entries", &diag);
 }
 
 outrider_err otr_worker_keep_house(otr_worker *worker)

@@ -39,6 +39,8 @@ typedef struct otr_flow {
     unsigned recheck_ms;    /* the same when an unexpired policy is on hand: then it applies, whatever comes */
     unsigned bound_ms;      /* of an errand as a whole */
     size_t places_max;      /* destinations that one thread keeps */
+    void (*ask)(void *arg, otr_ticket *ticket); /* hands a ticket to the thread that its domain belongs to */
+    void *ask_arg;
 } otr_flow;
 
 /* The nested deadlines of DESIGN §5 from limits.answer in seconds. */
@@ -59,7 +61,7 @@ typedef struct otr_worker {
     otr_mailbox box;
     struct event *on_mail;        /* owned */
     struct event *housekeeping;   /* owned; NULL unless this thread keeps house */
-    unsigned hours_due;           /* minutes until the store is swept */
+    unsigned rounds;              /* of housekeeping since the store was swept */
     void *places;                 /* tree by key (tsearch) */
     struct otr_place_queue queue; /* the same places, the next candidate for eviction first */
     size_t place_count;
@@ -73,7 +75,10 @@ outrider_err otr_worker_new(const otr_flow *flow, struct event_base *base, otr_r
                             otr_worker **worker, outrider_diag *diag);
 void otr_worker_free(otr_worker *worker); /* after its loop has ended */
 
-/* One worker of several keeps the store: records the time every minute, sweeps it every hour. */
+/*
+ * One worker of several keeps the store: every minute it records the time and has policies refreshed that are due,
+ * asked for or not (STS-APPLY-13); every hour it sweeps.
+ */
 outrider_err otr_worker_keep_house(otr_worker *worker);
 
 void otr_worker_post(otr_worker *worker, otr_ticket *ticket); /* any thread */

@@ -3,8 +3,9 @@
  * with the connection. Pure.
  *
  *     request = "v1 policy domain=" domain [CR] LF              answered as Exim wants it
- *             / "v1 query domain=" destination [SP "explain=1"] [CR] LF    answered with JSON, or text for people
+ *             / "v1 query domain=" destination [SP form] [CR] LF    answered with JSON, or text for people
  *             / "v1 event" *(SP name "=" value) [CR] LF         not answered
+ *     form    = "form=json" / "form=text" / "form=explain"
  *
  * The end of the stream may stand for the LF (Exim shuts its side down). Anything else gets no answer at all,
  * which makes Exim defer (R1): a client that speaks another version must not believe an answer of this one.

@@ -40,7 +40,8 @@ struct otr_resolver_ops {
 };
 struct otr_resolver {
     const struct otr_resolver_ops *ops;
-    struct otr_selftest *selftests; /* owned; those under way (unbound.h). Implementations set it to NULL and leave it */
+    /* Owned; the self-tests under way (unbound.h). Implementations set it to NULL and leave it alone. */
+    struct otr_selftest *selftests;
 };
 struct otr_dns_query {
     otr_resolver *resolver; /* borrowed */

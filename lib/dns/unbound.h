@@ -7,7 +7,7 @@
 #include "dns/resolver.h"
 
 typedef struct otr_stub_zone {
-    const char *name;                    /* normal form; "." for the root */
+    const char *name;                    /* normal form; "." for the root, in place of the hints (on port 53) */
     const char *const *addresses;        /* "192.0.2.1", "192.0.2.1@5353", "2001:db8::1"; NULL-terminated */
 } otr_stub_zone;
 
@@ -51,7 +51,8 @@ outrider_err otr_unbound_new(struct event_base *base, const otr_unbound_options 
  */
 typedef enum otr_selftest_result {
     OTR_SELFTEST_OK,
-    OTR_SELFTEST_STRIPPED,    /* the upstream strips signatures: every signed domain looks bogus, mail waits */
+    /* The upstream strips signatures or denials, or the clock is wrong: domains look bogus, mail waits. */
+    OTR_SELFTEST_STRIPPED,
     OTR_SELFTEST_UNREACHABLE, /* no answer at all */
     OTR_SELFTEST_NO_ANCHOR,   /* the root looks insecure: no trust anchor covers it, DANE is off */
 } otr_selftest_result;

@@ -77,6 +77,15 @@ static bool needs_localhost(const otr_unbound_options *options, const char *cons
     return false;
 }
 
+/* A stub for the root takes the place of the hints: its servers are asked for the root's own NS records. */
+static bool has_root_stub(const otr_unbound_options *options)
+{
+    for (const otr_stub_zone *z = options->stubs; z != NULL && z->name != NULL; z++)
+        if (strcmp(z->name, ".") == 0)
+            return true;
+    return false;
+}
+
 static outrider_err set_servers(struct ub_ctx *ctx, const otr_unbound_options *options,
                                 const char *const *forwarders, outrider_diag *diag)
 {
@@ -88,7 +97,8 @@ static outrider_err set_servers(struct ub_ctx *ctx, const otr_unbound_options *o
     for (size_t i = 0; forwarders != NULL && forwarders[i] != NULL; i++)
         if ((err = ub_ctx_set_fwd(ctx, forwarders[i])) != 0)
             return fail(diag, err, forwarders[i]);
-    if (forwarders == NULL && (err = ub_ctx_set_option(ctx, "root-hints:", options->root_hints)) != 0)
+    if (forwarders == NULL && !has_root_stub(options) &&
+        (err = ub_ctx_set_option(ctx, "root-hints:", options->root_hints)) != 0)
         return fail(diag, err, options->root_hints);
     for (const otr_stub_zone *z = options->stubs; z != NULL && z->name != NULL; z++)
         for (const char *const *a = z->addresses; *a != NULL; a++)

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum statement { PUT, DROP, GET, EACH, SWEEP, LAST_TIME, NOTE_TIME, STATEMENT_COUNT };
+enum statement { PUT, DROP, GET, DUE, SWEEP, LAST_TIME, NOTE_TIME, STATEMENT_COUNT };
 
 #define COLUMNS "domain, id, body, fetched_at, expires_at, failure, error, tried_id, tried_at, retry_at, failures"
 
@@ -19,7 +19,8 @@ static const char *const statements[STATEMENT_COUNT] = {
     [PUT] = "INSERT OR REPLACE INTO sts (" COLUMNS ", mode) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     [DROP] = "DELETE FROM sts WHERE domain = ?1",
     [GET] = "SELECT " COLUMNS " FROM sts WHERE domain = ?1",
-    [EACH] = "SELECT " COLUMNS " FROM sts WHERE body IS NOT NULL AND expires_at > ?1 ORDER BY domain",
+    [DUE] = "SELECT domain FROM sts WHERE mode IN ('enforce', 'testing') AND expires_at > ?1 AND retry_at <= ?1 AND "
+            "fetched_at + min(?2, (expires_at - fetched_at) / 2) <= ?1 ORDER BY fetched_at LIMIT ?3",
     [SWEEP] = "DELETE FROM sts WHERE expires_at <= ?1 AND retry_at <= ?1",
     /* A time at which something was fetched or tried has been seen as well. */
     [LAST_TIME] = "SELECT max(latest, (SELECT coalesce(max(max(fetched_at, tried_at)), 0) FROM sts)) FROM clock",
@@ -261,21 +262,22 @@ outrider_err otr_store_get(otr_store *store, const char *domain, otr_sts_entry *
     return end(store, s, err);
 }
 
-outrider_err otr_store_each(otr_store *store, otr_time now, otr_store_visit *visit, void *arg, outrider_diag *diag)
+outrider_err otr_store_each_due(otr_store *store, otr_time now, uint32_t refresh_after, unsigned most,
+                                otr_store_visit *visit, void *arg, outrider_diag *diag)
 {
-    sqlite3_stmt *s = begin(store, EACH);
+    sqlite3_stmt *s = begin(store, DUE);
     outrider_err err = OUTRIDER_OK;
-    int rc = bind_number(s, 1, now) ? sqlite3_step(s) : SQLITE_NOMEM;
+    int rc = bind_number(s, 1, now) && bind_number(s, 2, refresh_after) && bind_number(s, 3, most) ? sqlite3_step(s)
+                                                                                                    : SQLITE_NOMEM;
 
     for (; rc == SQLITE_ROW; rc = sqlite3_step(s)) {
-        otr_sts_entry *entry = NULL;
-        outrider_err row = make_entry(store, s, &entry, err == OUTRIDER_OK ? diag : NULL);
+        const char *domain = (const char *)sqlite3_column_text(s, 0);
 
-        if (row == OUTRIDER_OK)
-            visit(arg, entry);
+        if (domain != NULL && otr_is_ldh_domain(domain, strlen(domain)))
+            visit(arg, domain);
         else if (err == OUTRIDER_OK)
-            err = row; /* the first bad row is told of; the good ones count all the same */
-        otr_sts_entry_unref(entry);
+            err = otr_fail(diag, OUTRIDER_E_SYNTAX, "%s: the row of \"%.200s\" is not used: the domain is none",
+                           store->path, domain != NULL ? domain : "");
     }
     if (rc != SQLITE_DONE)
         err = fail_sqlite(store, diag);

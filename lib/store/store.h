@@ -34,11 +34,13 @@ outrider_err otr_store_put(otr_store *store, const otr_sts_entry *entry, outride
 outrider_err otr_store_get(otr_store *store, const char *domain, otr_sts_entry **entry, outrider_diag *diag);
 
 /*
- * Call visit() for every entry whose policy has not expired at `now`; the entry is borrowed. visit() must not call the
- * store. After OUTRIDER_E_SYNTAX all good rows were visited, and diag tells of the first that was not.
+ * Call visit() for at most `most` domains whose enforce or testing policy has not expired, was fetched longer ago than
+ * refresh_after seconds or half of its max_age, and may be tried again (STS-APPLY-13): oldest first. visit() must not
+ * call the store. After OUTRIDER_E_SYNTAX all good rows were visited, and diag tells of the first that was not.
  */
-typedef void otr_store_visit(void *arg, const otr_sts_entry *entry);
-outrider_err otr_store_each(otr_store *store, otr_time now, otr_store_visit *visit, void *arg, outrider_diag *diag);
+typedef void otr_store_visit(void *arg, const char *domain);
+outrider_err otr_store_each_due(otr_store *store, otr_time now, uint32_t refresh_after, unsigned most,
+                                otr_store_visit *visit, void *arg, outrider_diag *diag);
 
 /* Remove entries whose policy and back-off have both lapsed before `now`. */
 outrider_err otr_store_sweep(otr_store *store, otr_time now, outrider_diag *diag);

@@ -2,9 +2,10 @@
  * fetch.c - the policy fetch by libcurl (RFC 8461 §3.3). What a peer may do to us is bounded here: time, octets,
  * addresses, and which certificates are believed (those of the anchor set of this destination, LOCALITY).
  *
- * Addresses are handed to libcurl through CURLOPT_RESOLVE: it resolves nothing itself, tries them in order (both
- * families side by side, RFC 8305) within the deadline, and SNI, Host and the name that the certificate must bear
- * stay that of the policy host (STS-FETCH-02, STS-FETCH-06).
+ * Addresses are tried one after the other, each in a connection of its own that CURLOPT_CONNECT_TO leads there:
+ * libcurl resolves nothing, and SNI, Host and the name that the certificate must bear stay that of the policy host
+ * (STS-FETCH-02, STS-FETCH-06). libcurl could try several by itself (CURLOPT_RESOLVE), but 7.88 driven by sockets does
+ * not go on after an address that swallows everything: it closes that connection and then waits for the deadline.
  */
 #include "sts/fetch.h"
 
@@ -13,11 +14,13 @@
 #include "sts/curl_loop.h"
 #include "sts/response.h"
 
+#include <assert.h>
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #define POLICY_HOST_PREFIX "mta-sts."
 #define POLICY_PATH "/.well-known/mta-sts.txt"
@@ -36,10 +39,14 @@ typedef struct curl_fetch {
     struct curl_fetch *next;
     struct curl_fetch **link;      /* the pointer that points at us */
     CURL *easy;                    /* owned */
-    struct curl_slist *resolve;    /* owned: host, port and addresses */
-    struct curl_slist *connect_to; /* owned: another port, in tests */
+    struct curl_slist *connect_to; /* owned: the address of this attempt */
+    otr_address addresses[OTR_FETCH_ADDRESS_MAX];
+    size_t address_count;
+    size_t next_address;           /* of the next attempt */
+    int64_t deadline_ms;           /* of all attempts together, by the monotonic clock */
     const otr_anchor_set *anchors; /* borrowed */
     char host[POLICY_HOST_SIZE];
+    bool is_closed_by_peer;        /* properly, by close_notify */
     otr_response response;
     otr_buf body;
     char curl_words[CURL_ERROR_SIZE];
@@ -69,6 +76,15 @@ void otr_fetcher_free(otr_fetcher *fetcher)
 
 /* The certificate ------------------------------------------------------------------------------------- */
 
+/* Whether the peer has said that it has ended (close_notify); libcurl 7.88 does not tell it from a cut connection. */
+static void on_tls_event(const SSL *ssl, int where, int value)
+{
+    curl_fetch *f = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+
+    if (where == SSL_CB_READ_ALERT && (value & 0xff) == SSL_AD_CLOSE_NOTIFY)
+        f->is_closed_by_peer = true;
+}
+
 /*
  * libcurl is given no CA of its own; the store of the anchor set is shared, never parsed again. OpenSSL checks the
  * name during the handshake, more strictly than libcurl would afterwards: no Common Name (STS-FETCH-04), a wildcard
@@ -76,11 +92,13 @@ void otr_fetcher_free(otr_fetcher *fetcher)
  */
 static CURLcode set_up_tls(CURL *easy, void *ssl_ctx, void *arg)
 {
-    const curl_fetch *f = arg;
+    curl_fetch *f = arg;
     X509_VERIFY_PARAM *param = SSL_CTX_get0_param(ssl_ctx);
 
     (void)easy;
     SSL_CTX_set1_cert_store(ssl_ctx, f->anchors->store);
+    SSL_CTX_set_app_data(ssl_ctx, arg);
+    SSL_CTX_set_info_callback(ssl_ctx, on_tls_event);
     X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     if (X509_VERIFY_PARAM_set1_host(param, f->host, 0) != 1)
         return CURLE_OUT_OF_MEMORY;
@@ -102,6 +120,71 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
 
     otr_buf_put(&f->body, bytes, size * count);
     return f->body.err == OUTRIDER_OK ? size * count : 0;
+}
+
+/* One attempt per address ------------------------------------------------------------------------------ */
+
+static int64_t read_ms(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* "HOST:443:ADDRESS:PORT": where the connection for this host and port goes. */
+static outrider_err lead_to(curl_fetch *f, const otr_address *address, uint16_t port)
+{
+    struct curl_slist *list = NULL;
+    otr_buf text = OTR_BUF_INIT;
+    char digits[OTR_ADDRESS_SIZE];
+
+    otr_buf_printf(&text, address->family == 4 ? "%s:%d:%s:%u" : "%s:%d:[%s]:%u", f->host, HTTPS_PORT,
+                   otr_address_text(address, digits), port);
+    if (text.err == OUTRIDER_OK)
+        list = curl_slist_append(NULL, otr_buf_text(&text));
+    otr_buf_clear(&text);
+    if (list == NULL || curl_easy_setopt(f->easy, CURLOPT_CONNECT_TO, list) != CURLE_OK) {
+        curl_slist_free_all(list);
+        return OUTRIDER_E_NOMEM;
+    }
+    curl_slist_free_all(f->connect_to);
+    f->connect_to = list;
+    return OUTRIDER_OK;
+}
+
+/* What is left of the deadline bounds the attempt; its fair share of that, the time until TLS stands. */
+static outrider_err start_attempt(curl_fetch *f)
+{
+    const curl_fetcher *owner = (const curl_fetcher *)f->fetch.fetcher;
+    int64_t left_ms = f->deadline_ms - read_ms();
+    size_t attempts_left = f->address_count - f->next_address;
+
+    if (left_ms < 1)
+        left_ms = 1; /* 0 would mean no limit */
+    f->response = (otr_response)OTR_RESPONSE_INIT;
+    f->is_closed_by_peer = false;
+    f->curl_words[0] = '\0';
+    otr_buf_reset(&f->body);
+    if (lead_to(f, &f->addresses[f->next_address++], owner->options.port) != OUTRIDER_OK ||
+        curl_easy_setopt(f->easy, CURLOPT_TIMEOUT_MS, (long)left_ms) != CURLE_OK ||
+        curl_easy_setopt(f->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(left_ms / (int64_t)attempts_left + 1)) != CURLE_OK)
+        return OUTRIDER_E_NOMEM;
+    return otr_curl_loop_add(owner->loop, f->easy);
+}
+
+/*
+ * The next address is for connections that did not come about. Once TLS stands, or a certificate was refused, the
+ * answer is the host's: another address is not asked for a better one.
+ */
+static bool is_worth_another(const curl_fetch *f, CURLcode code)
+{
+    curl_off_t secured_us = 0;
+
+    if (f->next_address == f->address_count || read_ms() >= f->deadline_ms)
+        return false;
+    curl_easy_getinfo(f->easy, CURLINFO_APPCONNECT_TIME_T, &secured_us);
+    return code == CURLE_COULDNT_CONNECT || (code == CURLE_OPERATION_TIMEDOUT && secured_us == 0);
 }
 
 /* The end --------------------------------------------------------------------------------------------- */
@@ -156,6 +239,8 @@ static otr_fetch_result judge(const curl_fetch *f, CURLcode code, char *text, si
         result.reason = explain_code(f, code, text, size);
     } else if (!f->response.is_final) {
         result.reason = "no HTTP response";
+    } else if (!f->response.is_framed && !f->is_closed_by_peer) { /* anyone may have cut it (STS-FETCH-13) */
+        result.reason = "the connection was cut, so the body may not be whole";
     } else {
         result.failure = OTR_STS_NO_FAILURE;
         result.body = otr_buf_text(&f->body);
@@ -174,7 +259,6 @@ static void unlink_fetch(curl_fetch *f)
 static void free_fetch(curl_fetch *f)
 {
     curl_easy_cleanup(f->easy);
-    curl_slist_free_all(f->resolve);
     curl_slist_free_all(f->connect_to);
     otr_buf_clear(&f->body);
     free(f);
@@ -189,6 +273,8 @@ static void on_ended(CURL *easy, CURLcode code)
 
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private);
     f = (curl_fetch *)(void *)private;
+    if (is_worth_another(f, code) && start_attempt(f) == OUTRIDER_OK)
+        return;
     unlink_fetch(f);
     result = judge(f, code, text, sizeof(text));
     f->done(f->arg, &result);
@@ -197,33 +283,10 @@ static void on_ended(CURL *easy, CURLcode code)
 
 /* The start ------------------------------------------------------------------------------------------- */
 
-/* "+HOST:PORT:ADDR,ADDR": with '+' libcurl forgets the entry after CURLOPT_DNS_CACHE_TIMEOUT. */
-static bool list_addresses(curl_fetch *f, uint16_t port, const otr_address *addresses, size_t count)
-{
-    otr_buf entry = OTR_BUF_INIT;
-    char text[OTR_ADDRESS_SIZE];
-
-    otr_buf_printf(&entry, "+%s:%u:", f->host, port);
-    for (size_t i = 0; i < count && i < OTR_FETCH_ADDRESS_MAX; i++)
-        otr_buf_printf(&entry, addresses[i].family == 4 ? "%s%s" : "%s[%s]", i > 0 ? "," : "",
-                       otr_address_text(&addresses[i], text));
-    if (entry.err == OUTRIDER_OK)
-        f->resolve = curl_slist_append(NULL, otr_buf_text(&entry));
-    otr_buf_clear(&entry);
-    if (port == HTTPS_PORT || f->resolve == NULL)
-        return f->resolve != NULL;
-    /* The request stays one for port 443, so that nothing but the connection differs in tests. */
-    otr_buf_printf(&entry, "%s:%d::%u", f->host, HTTPS_PORT, port);
-    if (entry.err == OUTRIDER_OK)
-        f->connect_to = curl_slist_append(NULL, otr_buf_text(&entry));
-    otr_buf_clear(&entry);
-    return f->connect_to != NULL;
-}
-
 /* Setting a string option copies it and can fail for memory; the first failure is kept. */
 #define SET(option, value) (code = code == CURLE_OK ? curl_easy_setopt(f->easy, option, value) : code)
 
-static CURLcode set_request(curl_fetch *f, unsigned timeout_ms)
+static CURLcode set_request(curl_fetch *f)
 {
     char url[sizeof("https://") + POLICY_HOST_SIZE + sizeof(POLICY_PATH)];
     CURLcode code = CURLE_OK;
@@ -237,13 +300,8 @@ static CURLcode set_request(curl_fetch *f, unsigned timeout_ms)
     SET(CURLOPT_PROXY, ""); /* not from the environment either */
     SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     SET(CURLOPT_NOSIGNAL, 1L);
-    SET(CURLOPT_TIMEOUT_MS, (long)timeout_ms);
-    SET(CURLOPT_DNS_CACHE_TIMEOUT, (long)(timeout_ms / 1000 + 60)); /* outlives the fetch that it is for */
     SET(CURLOPT_FRESH_CONNECT, 1L);
     SET(CURLOPT_FORBID_REUSE, 1L);
-    SET(CURLOPT_RESOLVE, f->resolve);
-    if (f->connect_to != NULL)
-        SET(CURLOPT_CONNECT_TO, f->connect_to);
     return code;
 }
 
@@ -283,18 +341,21 @@ static otr_fetch *curl_start(otr_fetcher *fetcher, const char *domain, const otr
     curl_fetcher *owner = (curl_fetcher *)fetcher;
     curl_fetch *f = calloc(1, sizeof(*f));
 
+    assert(count > 0);
     if (f == NULL)
         return NULL;
     f->fetch.fetcher = fetcher;
     f->anchors = anchors;
+    f->address_count = count < OTR_FETCH_ADDRESS_MAX ? count : OTR_FETCH_ADDRESS_MAX;
+    memcpy(f->addresses, addresses, f->address_count * sizeof(*addresses));
+    f->deadline_ms = read_ms() + owner->options.timeout_ms;
     f->body.limit = OTR_STS_POLICY_LIMIT;
     f->done = done;
     f->arg = arg;
     snprintf(f->host, sizeof(f->host), POLICY_HOST_PREFIX "%s", domain);
     f->easy = curl_easy_init();
-    if (f->easy == NULL || !list_addresses(f, owner->options.port, addresses, count) ||
-        set_request(f, owner->options.timeout_ms) != CURLE_OK || set_tls(f) != CURLE_OK ||
-        set_callbacks(f) != CURLE_OK || otr_curl_loop_add(owner->loop, f->easy) != OUTRIDER_OK) {
+    if (f->easy == NULL || set_request(f) != CURLE_OK || set_tls(f) != CURLE_OK || set_callbacks(f) != CURLE_OK ||
+        start_attempt(f) != OUTRIDER_OK) {
         free_fetch(f);
         return NULL;
     }

@@ -83,6 +83,9 @@ static void take_field(otr_response *response, otr_slice name, otr_slice value)
         check_coding(response, "content coding that was not asked for:", value, "identity");
     } else if (is_word(name, "Transfer-Encoding")) {
         check_coding(response, "transfer coding that was not asked for:", value, "chunked");
+        response->is_framed = response->is_framed || is_word(value, "chunked");
+    } else if (is_word(name, "Content-Length")) {
+        response->is_framed = true;
     } else if (is_word(name, "Content-Type")) {
         if (!otr_is_text_plain(value))
             give_reason(response, "media type is not text/plain:", value);

@@ -16,6 +16,7 @@ typedef struct otr_response {
     long status;       /* of the latest status line; 0: none yet */
     size_t header_len; /* octets so far */
     bool has_type;
+    bool is_framed;    /* a length or chunks tell where the body ends, not the connection */
     bool is_final;     /* the header of a response that is not 1xx is complete */
     char reason[200];  /* why this is no policy; "" while nothing speaks against it */
 } otr_response;

@@ -5,6 +5,7 @@
  */
 #include "verdict/decide.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 const char *const otr_level_names[] = { "dane-only", "dane", "secure", "encrypt", "may", "defer" };
@@ -241,6 +242,8 @@ otr_verdict *otr_decide(otr_mx_finding *mx, otr_sts_entry *entry, bool is_sts_pe
     otr_verdict *v = arena != NULL ? otr_arena_alloc(arena, 1, sizeof(*v)) : NULL;
     otr_host_verdict *hosts = v != NULL ? otr_arena_alloc(arena, mx->host_count + 1, sizeof(*hosts)) : NULL;
 
+    /* SCOPE: the policy of the next hop itself; an address literal has none (RFC 8461 §3.4). */
+    assert(entry == NULL || (mx->destination.kind != OTR_TO_ADDRESS && strcmp(entry->domain, mx->destination.domain) == 0));
     if (hosts == NULL) {
         otr_arena_free(arena);
         return NULL;

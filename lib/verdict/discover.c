@@ -44,13 +44,17 @@ void otr_discover_note(otr_discover *d, const char *line)
     d->evidence[d->evidence_count++] = line;
 }
 
+void otr_discover_bound(otr_discover *d, uint32_t ttl)
+{
+    if (ttl < d->least_ttl)
+        d->least_ttl = ttl;
+}
+
 /* "MX example.org: secure, 2 records, TTL 3600" - what the answer said, for EXPLAIN. */
 void otr_discover_witness(otr_discover *d, const otr_dns_answer *a)
 {
     const char *alias = "", *what;
 
-    if (a->ttl < d->least_ttl)
-        d->least_ttl = a->ttl;
     if (a->cname_count > 0)
         alias = otr_arena_printf(d->arena, " by CNAME at %s", a->canonical);
     if (a->content == OTR_DNS_UNKNOWN)
@@ -186,6 +190,7 @@ static void on_mx(void *arg, const otr_dns_answer *a)
 
     d->mx_query = NULL;
     otr_discover_witness(d, a);
+    otr_discover_bound(d, a->ttl);
     d->canonical = otr_arena_text(d->arena, a->canonical);
     if (a->status == OTR_DNS_BOGUS) {
         stop_at_mx(d, "M9", OTR_MX_BOGUS, otr_arena_printf(d->arena, "MX lookup is bogus: %s", a->reason));

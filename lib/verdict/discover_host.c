@@ -107,6 +107,7 @@ static void on_cname(void *arg, const otr_dns_answer *answer)
 
     h->query = NULL;
     otr_discover_witness(h->discover, answer);
+    otr_discover_bound(h->discover, answer->ttl);
     if (answer->content == OTR_DNS_UNKNOWN) {
         h->address_row = "A3";
         h->is_bogus = answer->status == OTR_DNS_BOGUS;
@@ -130,10 +131,25 @@ static bool is_dane_possible(const otr_discover *d)
     return d->security != OTR_MX_INSECURE || d->settings.dane_on_insecure_mx;
 }
 
+/*
+ * Where one family has an address, the failure of the other (A6) is a lasting fault more often than not; the
+ * destination is not looked up anew every few seconds for it.
+ */
+#define HALF_FAILURE_TTL 60 /* s; RFC 9520 §3.2 permits up to 5 min */
+
+static void bound_life(otr_host_errand *h, const otr_address_answer *family, bool is_other_good)
+{
+    bool has_failed = family->status == OTR_DNS_BOGUS || family->status == OTR_DNS_TEMPFAIL;
+
+    otr_discover_bound(h->discover, has_failed && is_other_good ? HALF_FAILURE_TTL : family->ttl);
+}
+
 static void on_addresses(otr_host_errand *h)
 {
     const otr_address_answer *best = better_family(h);
 
+    bound_life(h, &h->a, best != NULL);
+    bound_life(h, &h->aaaa, best != NULL);
     if (best == NULL) {
         end_without_address(h);
         return;
@@ -170,6 +186,7 @@ static void keep_address(otr_host_errand *h, otr_address_answer *kept, const otr
         .is_here = true,
         .status = answer->status,
         .content = answer->content,
+        .ttl = answer->ttl,
         .cname_count = answer->cname_count,
         .canonical = otr_arena_text(arena, answer->canonical),
         .reason = otr_arena_text(arena, answer->reason),
@@ -285,6 +302,7 @@ static void on_tlsa(void *arg, const otr_dns_answer *answer)
 
     h->query = NULL;
     otr_discover_witness(h->discover, answer);
+    otr_discover_bound(h->discover, answer->ttl);
     if (answer->content == OTR_DNS_UNKNOWN) {
         h->is_bogus = answer->status == OTR_DNS_BOGUS;
         fail_tlsa(h, otr_arena_printf(h->discover->arena, "TLSA lookup %s: %s", h->is_bogus ? "is bogus" : "failed", answer->reason));

@@ -12,6 +12,7 @@ typedef struct otr_address_answer {
     bool is_here;
     otr_dns_status status;
     otr_dns_content content;
+    uint32_t ttl;
     unsigned cname_count;
     const char *canonical; /* in the arena */
     const char *reason;
@@ -66,9 +67,12 @@ struct otr_discover {
     const char *error;
 };
 
-/* Evidence: a line, and the line for an answer, whose TTL bounds the finding. */
+/* Evidence: a line, and the line for an answer. */
 void otr_discover_note(otr_discover *d, const char *line);
 void otr_discover_witness(otr_discover *d, const otr_dns_answer *answer);
+
+/* The finding holds no longer than this. */
+void otr_discover_bound(otr_discover *d, uint32_t ttl);
 
 /* True if questions are under way: otr_discover_host_done() follows. False: the host is already decided. */
 bool otr_host_errand_start(otr_host_errand *h);

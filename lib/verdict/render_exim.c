@@ -90,6 +90,28 @@ static void put_list(otr_buf *out, const char *key, const otr_verdict *v, host_t
         put_names(out, v, test);
 }
 
+/*
+ * Exim matches an alias by its end (R8). A name that needs escapes can stand neither in a host list nor in a regex:
+ * where a list has to be given there is no answer then, and mail waits.
+ */
+static bool is_speakable(const char *name)
+{
+    for (; *name != '\0'; name++) {
+        if (!otr_is_alnum(*name) && *name != '-' && *name != '_' && *name != '.')
+            return false;
+    }
+    return true;
+}
+
+static bool has_unspeakable_alias(const otr_verdict *v)
+{
+    for (size_t i = 0; i < v->mx->host_count; i++) {
+        if (v->hosts[i].finding->addresses != OTR_HOST_NO_ADDRESS && !is_speakable(v->hosts[i].finding->canonical))
+            return true;
+    }
+    return false;
+}
+
 /* --- skip ------------------------------------------------------------------------------------------------ */
 
 static void put_regex_name(otr_buf *out, const char *name)
@@ -109,6 +131,26 @@ static void put_pattern(otr_buf *out, const char *pattern)
 }
 
 /*
+ * Whether the end of an alias may pass as well (R8: Exim knows all but the first address by it). Only if DNSSEC or the
+ * policy vouches for it: whoever can forge the alias could name a host of his own there, and then be that MX host.
+ */
+static bool is_vouched_for(const otr_verdict *v, const otr_host_finding *f)
+{
+    for (size_t i = 0; i < v->mx->host_count; i++) { /* it may be an MX host besides, one that must not be used */
+        if (!otr_host_is_usable(&v->hosts[i]) && strcmp(v->hosts[i].finding->host, f->canonical) == 0)
+            return false;
+    }
+    return f->addresses == OTR_HOST_SECURE || otr_sts_policy_admits(v->sts.policy, f->canonical);
+}
+
+static void put_alternative(otr_buf *out, const char *name, const char **separator, void (*put)(otr_buf *, const char *))
+{
+    otr_buf_puts(out, *separator);
+    put(out, name);
+    *separator = "|";
+}
+
+/*
  * Under an enforced policy everything is skipped but what it admits. While no host needs an exception these are the
  * policy's own patterns, so that a new MX host of theirs passes; else the very names found.
  */
@@ -124,28 +166,17 @@ static void put_skip_all_but(otr_buf *out, const otr_verdict *v)
         return;
     }
     otr_buf_puts(out, " skip=!^(");
-    if (by_pattern) {
-        for (size_t i = 0; i < v->sts.policy->mx_count; i++, separator = "|") {
-            otr_buf_puts(out, separator);
-            put_pattern(out, v->sts.policy->mx[i]);
-        }
-    }
+    for (size_t i = 0; by_pattern && i < v->sts.policy->mx_count; i++)
+        put_alternative(out, v->sts.policy->mx[i], &separator, put_pattern);
     for (size_t i = 0; i < v->mx->host_count; i++) {
         const otr_host_finding *f = v->hosts[i].finding;
-        bool is_alias = strcmp(f->host, f->canonical) != 0;
 
         if (!otr_host_is_usable(&v->hosts[i]))
             continue;
-        if (!by_pattern) {
-            otr_buf_puts(out, separator);
-            put_regex_name(out, f->host);
-            separator = "|";
-        }
-        if (is_alias) {
-            otr_buf_puts(out, separator);
-            put_regex_name(out, f->canonical);
-            separator = "|";
-        }
+        if (!by_pattern)
+            put_alternative(out, f->host, &separator, put_regex_name);
+        if (strcmp(f->host, f->canonical) != 0 && is_vouched_for(v, f))
+            put_alternative(out, f->canonical, &separator, put_regex_name);
     }
     otr_buf_puts(out, ")$:*");
 }
@@ -219,7 +250,7 @@ static void put_unenforced(otr_buf *out, const otr_verdict *v, const otr_anchor_
 
 void otr_render_exim(const otr_verdict *v, const otr_anchor_views *views, otr_buf *out)
 {
-    if (v->level == OTR_LEVEL_DEFER)
+    if (v->level == OTR_LEVEL_DEFER || (v->level != OTR_LEVEL_MAY && has_unspeakable_alias(v)))
         return; /* no answer: the fragment defers (R1) */
     otr_buf_puts(out, "v=1");
     if (is_enforced(v))

@@ -6,10 +6,10 @@
 
 #define REASON_MAX 200 /* octets of a TEMP reply's text: it ends up in logs and bounces */
 
-static void put_temp(otr_buf *out, const otr_verdict *v)
+static void put_temp(otr_buf *out, const otr_verdict *v, const char *reason)
 {
     otr_buf_puts(out, "TEMP ");
-    otr_buf_put_printable(out, *v->undeliverable != '\0' ? v->undeliverable : v->reason, REASON_MAX);
+    otr_buf_put_printable(out, *v->undeliverable != '\0' ? v->undeliverable : reason, REASON_MAX);
 }
 
 /*
@@ -32,12 +32,31 @@ static bool is_authenticated_by_sts(const otr_host_verdict *h)
     return otr_host_is_usable(h) && h->sts == OTR_STS_ADMITTED;
 }
 
+/*
+ * A host that the policy admits and that must not be used because its TLSA records could not be looked up
+ * (COMBO-02). Postfix cannot leave out one MX host at this level: the names in match= are compared with the
+ * certificate, which may well bear those of several hosts.
+ */
+static bool has_failed_host(const otr_verdict *v)
+{
+    for (size_t i = 0; i < v->mx->host_count; i++) {
+        const otr_host_verdict *h = &v->hosts[i];
+
+        if (h->finding->addresses != OTR_HOST_NO_ADDRESS && h->finding->addresses != OTR_HOST_TEMPFAIL &&
+            h->requirement == OTR_SKIP && h->sts == OTR_STS_ADMITTED)
+            return true;
+    }
+    return false;
+}
+
 static void put_secure(otr_buf *out, const otr_verdict *v, const otr_anchor_views *views)
 {
     otr_buf names = OTR_BUF_INIT;
 
     if (put_match(&names, v, is_authenticated_by_sts) == 0) {
-        put_temp(out, v);
+        put_temp(out, v, v->reason);
+    } else if (has_failed_host(v)) {
+        put_temp(out, v, "the TLSA lookup of an MX host failed, and no level leaves out that host alone");
     } else {
         otr_buf_printf(out, "OK secure %s servername=hostname", otr_buf_text(&names));
         if (!v->anchors->is_system && views->postfix_dir != NULL)
@@ -68,7 +87,7 @@ void otr_render_postfix(const otr_verdict *v, const otr_anchor_views *views, otr
     switch (v->level) {
     case OTR_LEVEL_DANE_ONLY:
         if (has_refused_dane_host(v))
-            put_temp(out, v);
+            put_temp(out, v, "the enforced MTA-STS policy does not name every MX host that has DANE");
         else
             otr_buf_puts(out, "OK dane-only");
         return;
@@ -86,7 +105,7 @@ void otr_render_postfix(const otr_verdict *v, const otr_anchor_views *views, otr
         otr_buf_puts(out, is_sts_in_force(v, OTR_STS_TESTING) ? "OK may" : "NOTFOUND ");
         return;
     case OTR_LEVEL_DEFER:
-        put_temp(out, v);
+        put_temp(out, v, v->reason);
         return;
     }
 }
@@ -122,19 +141,30 @@ static void put_policy_strings(otr_buf *out, const otr_sts_policy *policy)
     }
 }
 
+/* Postfix takes replies up to 100000 octets and defers on longer ones (R12): what would lead there is left out. */
+#define ATTRIBUTES_MAX 50000
+
 void otr_render_postfix_tlsrpt(const otr_verdict *v, const otr_anchor_views *views, otr_buf *out)
 {
+    otr_buf more = { .limit = ATTRIBUTES_MAX };
     size_t start = out->len;
     bool is_policy;
 
     otr_render_postfix(v, views, out);
-    is_policy = strncmp(otr_buf_text(out) + start, "OK secure", 9) == 0 || strncmp(otr_buf_text(out) + start, "OK may", 6) == 0;
-    if (out->err != OUTRIDER_OK || !is_policy)
+    if (out->err != OUTRIDER_OK)
         return;
-    otr_buf_printf(out, " policy_type=sts policy_domain=%s", v->destination.domain);
-    put_policy_strings(out, v->sts.policy);
+    is_policy = strncmp(out->data + start, "OK secure", 9) == 0 || strncmp(out->data + start, "OK may", 6) == 0;
+    if (!is_policy)
+        return;
+    otr_buf_printf(&more, " policy_type=sts policy_domain=%s", v->destination.domain);
+    put_policy_strings(&more, v->sts.policy);
     for (size_t i = 0; i < v->sts.policy->mx_count; i++)
-        otr_buf_printf(out, " mx_host_pattern=%s", v->sts.policy->mx[i]);
+        otr_buf_printf(&more, " mx_host_pattern=%s", v->sts.policy->mx[i]);
+    if (more.err == OUTRIDER_OK)
+        otr_buf_puts(out, otr_buf_text(&more));
+    else if (more.err != OUTRIDER_E_LIMIT)
+        out->err = more.err;
+    otr_buf_clear(&more);
 }
 
 /* --- sendmail -------------------------------------------------------------------------------------------- */
@@ -145,11 +175,11 @@ void otr_render_sendmail(const otr_verdict *v, otr_buf *out)
     otr_buf names = OTR_BUF_INIT;
 
     if (v->level == OTR_LEVEL_DEFER) {
-        put_temp(out, v);
+        put_temp(out, v, v->reason);
     } else if (!is_sts_in_force(v, OTR_STS_ENFORCE)) {
         otr_buf_puts(out, "NOTFOUND ");
     } else if (put_match(&names, v, is_authenticated_by_sts) == 0) {
-        put_temp(out, v);
+        put_temp(out, v, "no MX host that can be used is named by the enforced MTA-STS policy");
     } else {
         /* Exactly these two attributes in this order (mta-integration C). */
         otr_buf_printf(out, "OK secure %s servername=hostname", otr_buf_text(&names));

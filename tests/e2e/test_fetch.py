@@ -17,6 +17,7 @@ import struct
 import subprocess
 import threading
 import time
+import warnings
 
 import pytest
 from cryptography import x509
@@ -91,6 +92,16 @@ def good(pki):
 
 # Servers
 
+def legacy_context(side):
+    """One that still speaks TLS 1.0 and 1.1."""
+    context = ssl.SSLContext(side)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = ssl.TLSVersion.TLSv1
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    return context
+
+
 class Server:
     """Answers each TLS connection by calling respond(connection, request); keeps what clients sent."""
 
@@ -98,11 +109,11 @@ class Server:
         self.respond = respond
         self.requests, self.names, self.errors = [], [], []
         self.connections = 0
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context = legacy_context(ssl.PROTOCOL_TLS_SERVER) if maximum else ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         if maximum:
-            self.context.minimum_version = ssl.TLSVersion.TLSv1
-            self.context.maximum_version = maximum
-            self.context.set_ciphers("ALL:@SECLEVEL=0")
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)
+                self.context.maximum_version = maximum
         self.context.load_cert_chain(certificate)
         self.context.sni_callback = lambda sock, name, context: self.names.append(name)
         self.socket = socket.create_server(("127.0.0.1", 0))
@@ -134,7 +145,7 @@ class Server:
                 self.respond(tls, self)
                 with contextlib.suppress(OSError):
                     tls.unwrap()
-        except (OSError, ssl.SSLError) as error:
+        except (OSError, ValueError) as error:
             self.errors.append(error)
 
     def close(self):
@@ -215,7 +226,7 @@ def test_http_caching_is_not_used(pki, good, serve):
 
 # The certificate
 
-OTHER_NAME = "Hostname mismatch"
+OTHER_NAME = "hostname mismatch"
 CERTIFICATES = {
     "STS-FETCH-03 self-signed": (dict(sans=[HOST], self_signed=True), "self-signed certificate"),
     "STS-FETCH-03 expired": (dict(sans=[HOST], start=-3, end=-1), "certificate has expired"),
@@ -261,10 +272,27 @@ def test_a_root_that_is_not_among_the_anchors(pki, serve, tmp_path):
     assert probe(other, server.port)["failure"] == ""
 
 
-def test_tls_before_1_2(pki, good, serve):
-    """STS-FETCH-07"""
+LAX_OPENSSL = """openssl_conf = init
+[init]
+ssl_conf = ssl
+[ssl]
+system_default = lax
+[lax]
+MinProtocol = TLSv1
+CipherString = ALL:@SECLEVEL=0
+"""
+
+
+def test_tls_before_1_2(pki, good, serve, tmp_path):
+    """STS-FETCH-07: also where the system's settings would permit it."""
     server = serve(good, response(), maximum=ssl.TLSVersion.TLSv1_1)
-    result = probe(pki, server.port)
+    client = legacy_context(ssl.PROTOCOL_TLS_CLIENT)
+    client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
+    with socket.create_connection(("127.0.0.1", server.port)) as plain, client.wrap_socket(plain) as tls:
+        assert tls.version() == "TLSv1.1", "the server does speak it, to those who want it"
+    server.connections = 0
+    (tmp_path / "openssl.cnf").write_text(LAX_OPENSSL)
+    result = probe(pki, server.port, env={"OPENSSL_CONF": str(tmp_path / "openssl.cnf")})
     assert result["failure"] == "sts-policy-fetch-error"
     assert server.connections == 1, "no second try with anything weaker"
     assert server.requests == []
@@ -407,10 +435,26 @@ def test_a_connection_cut_without_close_notify_is_a_truncation(pki, good, serve)
     """STS-FETCH-13: without length and chunks only TLS itself tells the end of the body from an attacker's cut."""
     def respond(tls, server):
         response(length=False)(tls, server)
-        os.close(os.dup(tls.fileno()))
         tls.shutdown(socket.SHUT_RDWR)
 
-    assert probe(pki, serve(good, respond).port)["failure"] == "sts-policy-fetch-error"
+    failed(probe(pki, serve(good, respond).port), "sts-policy-fetch-error",
+           "the connection was cut, so the body may not be whole")
+    failed(probe(pki, serve(good, respond, maximum=ssl.TLSVersion.TLSv1_2).port), "sts-policy-fetch-error",
+           "the connection was cut, so the body may not be whole")
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+def test_a_whole_body_needs_no_close_notify(pki, good, serve, framing):
+    """Servers that hang up without a word are many; length or chunks have told where the body ends."""
+    handler = response() if framing == "length" else response(
+        b"%x\r\n%s\r\n0\r\n\r\n" % (len(POLICY), POLICY), length=False,
+        fields=["Content-Type: text/plain", "Transfer-Encoding: chunked"])
+
+    def respond(tls, server):
+        handler(tls, server)
+        tls.shutdown(socket.SHUT_RDWR)
+
+    assert probe(pki, serve(good, respond).port)["failure"] == ""
 
 
 CODINGS = {

@@ -271,34 +271,33 @@ def test_nothing_of_the_machine_outside_is_reachable(lab):
 
 
 @pytest.mark.parametrize("lines, expected", [
-    (["2026-01-01 00:00:00 1a-2b-3c => x@a.example R=outrider T=outrider_smtp H=mx.a.example [203.0.113.1] "
-      "X=TLS1.3:ECDHE_X25519__ECDSA_SECP256R1_SHA256__AES_256_GCM:256 CV=dane SNI=\"mx.a.example\" C=\"250 taken\""], "dane"),
-    (["2026-01-01 00:00:00 1a-2b-3c => x@a.example R=outrider T=outrider_smtp H=mx.a.example [203.0.113.1] X=TLS1.3:x:256 "
-      "CV=no"], "encrypted"),
-    (["2026-01-01 00:00:00 1a-2b-3c => x@a.example R=outrider T=outrider_smtp H=mx.a.example [203.0.113.1] C=\"250 ok\""],
-     "clear"),
-    (["2026-01-01 00:00:00 1a-2b-3c H=mx1.a.example [203.0.113.1] TLS session: (certificate verification failed)",
-      "2026-01-01 00:00:00 1a-2b-3c == x@a.example R=outrider T=outrider_smtp defer (-37): certificate invalid"], "deferred"),
-    (["2026-01-01 00:00:00 1a-2b-3c ** x@a.example: Unrouteable address"], "bounced"),
-    (["2026-01-01 00:00:00 1a-2b-3c => other@a.example R=outrider T=outrider_smtp H=mx [203.0.113.1]"], None),
+    (["=> x@a.example R=outrider T=outrider_smtp H=mx.a.example [203.0.113.1] "
+      "X=TLS1.3:ECDHE_X25519__AES_256_GCM:256 CV=dane SNI=\"mx.a.example\" C=\"250 taken\""], "dane"),
+    (["=> x@a.example R=outrider T=outrider_smtp H=mx.a.example [203.0.113.1] X=TLS1.3:x:256 CV=no"], "encrypted"),
+    (["=> x@a.example R=outrider T=outrider_smtp H=mx.a.example [203.0.113.1] C=\"250 ok\""], "clear"),
+    (["H=mx1.a.example [203.0.113.1] TLS session: (certificate verification failed)",
+      "== x@a.example R=outrider T=outrider_smtp defer (-37): certificate invalid"], "deferred"),
+    (["** x@a.example: Unrouteable address"], "bounced"),
+    (["=> other@a.example R=outrider T=outrider_smtp H=mx [203.0.113.1]"], None),
 ])
 def test_reading_exims_log(lines, expected):
-    found = exim.outcome("x@a.example", lines)
+    found = exim.outcome("x@a.example", ["2026-01-01 00:00:00 1a-2b-3c " + line for line in lines])
     assert (found.outcome if found else None) == expected
 
 
 PID = "Jan  1 00:00:00 sender postfix/smtp[7]: "
+DELAYS = "delay=0.1, delays=0/0/0/0"
 
 
 @pytest.mark.parametrize("lines, expected", [
     (["Verified TLS connection established to mx.a.example[203.0.113.1]:25: TLSv1.3 with cipher x",
-      "4bX: to=<x@a.example>, relay=mx.a.example[203.0.113.1]:25, delay=0.1, delays=0/0/0/0, dsn=2.0.0, status=sent (250 2.0.0 taken)"],
+      "4bX: to=<x@a.example>, relay=mx.a.example[203.0.113.1]:25, " + DELAYS + ", dsn=2.0.0, status=sent (250 ok)"],
      "verified"),
     (["Untrusted TLS connection established to mx1.a.example[203.0.113.1]:25: TLSv1.3 with cipher x",
-      "4bX: to=<x@a.example>, relay=mx2.a.example[203.0.113.2]:25, delay=0.1, delays=0/0/0/0, dsn=2.0.0, status=sent (250 ok)"],
+      "4bX: to=<x@a.example>, relay=mx2.a.example[203.0.113.2]:25, " + DELAYS + ", dsn=2.0.0, status=sent (250 ok)"],
      "clear"),
-    (["warning: socketmap server refused", "4bX: to=<x@a.example>, relay=none, delay=0.1, delays=0/0/0/0, dsn=4.7.5, "
-      "status=deferred (client TLS configuration problem)"], "deferred"),
+    (["warning: socketmap server refused",
+      "4bX: to=<x@a.example>, relay=none, " + DELAYS + ", dsn=4.7.5, status=deferred (client TLS problem)"], "deferred"),
 ])
 def test_reading_postfix_log(lines, expected):
     reader = postfix.LogReader()

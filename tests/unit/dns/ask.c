@@ -4,7 +4,8 @@
  *     ask [OPTION]... NAME TYPE [NAME TYPE]...
  *
  * Words among the names: "sleep MS" waits; "selftest -" runs the start-up self-test. Questions are asked one
- * after the other; with --together all of them at once; with --repeat N all of it N times. Answer lines are
+ * after the other, but one whose name starts with '+' is not waited for; with --together all of them are
+ * asked at once; with --repeat N all of it N times. Answer lines are
  *     NAME TYPE STATUS CONTENT TTL CANONICAL RECORDS|- REASON
  * and what the resolver notes for the log comes as "note EVENT WORDS". The exit status is 0 if everything
  * that was asked and not cancelled was answered exactly once.
@@ -29,7 +30,7 @@ struct probe {
     char **words; /* what is still to be done */
     int left;
     bool is_inside; /* within otr_dns_ask() */
-    int unanswered;
+    int unanswered; /* sleeps and self-tests count too */
 };
 
 static struct probe probe;
@@ -38,8 +39,9 @@ static const struct {
     const char *name;
     uint16_t type;
 } types[] = {
-    { "A", OTR_RR_A },     { "NS", OTR_RR_NS },     { "CNAME", OTR_RR_CNAME }, { "SOA", OTR_RR_SOA }, { "MX", OTR_RR_MX },
-    { "TXT", OTR_RR_TXT }, { "AAAA", OTR_RR_AAAA }, { "TLSA", OTR_RR_TLSA },   { "DS", OTR_RR_DS },
+    { "A", OTR_RR_A },     { "NS", OTR_RR_NS },   { "CNAME", OTR_RR_CNAME },
+    { "SOA", OTR_RR_SOA }, { "MX", OTR_RR_MX },   { "TXT", OTR_RR_TXT },
+    { "AAAA", OTR_RR_AAAA }, { "TLSA", OTR_RR_TLSA }, { "DS", OTR_RR_DS },
 };
 
 static uint16_t type_of(const char *word)
@@ -66,7 +68,7 @@ static void print_record(uint16_t type, const otr_dns_rr *rr)
         break;
     case OTR_RR_TXT:
         if (rr->txt.len > 64)
-            printf("[%zu octets]", rr->txt.len);
+            printf("[%zu]", rr->txt.len);
         else
             for (size_t i = 0; i < rr->txt.len; i++)
                 putchar(rr->txt.text[i] == ' ' ? '_' : rr->txt.text[i]);
@@ -114,9 +116,11 @@ static void on_answer(void *arg, const otr_dns_answer *answer)
     }
     print_answer(answer);
     probe.unanswered--;
+    if (arg != NULL)
+        *(otr_dns_query **)arg = NULL;
     if (arg == NULL)
         next_word();
-    else if (probe.unanswered == 0)
+    else if (probe.unanswered == 0 && probe.left < 2)
         event_base_loopbreak(probe.base);
 }
 
@@ -125,7 +129,7 @@ static otr_dns_query *ask_now(char **pair, void *arg)
     otr_dns_query *q;
 
     probe.is_inside = true;
-    q = otr_dns_ask(probe.resolver, pair[0], type_of(pair[1]), on_answer, arg);
+    q = otr_dns_ask(probe.resolver, pair[0] + (pair[0][0] == '+'), type_of(pair[1]), on_answer, arg);
     probe.is_inside = false;
     if (q == NULL)
         exit(71);
@@ -136,6 +140,7 @@ static otr_dns_query *ask_now(char **pair, void *arg)
 static void on_awake(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what, (void)arg;
+    probe.unanswered--;
     next_word();
 }
 
@@ -144,6 +149,7 @@ static void on_selftest(void *arg, otr_selftest_result result, const char *words
     (void)arg;
     printf("selftest %s %s\n", otr_selftest_names[result], words);
     fflush(stdout);
+    probe.unanswered--;
     next_word();
 }
 
@@ -152,7 +158,8 @@ static void next_word(void)
     char **pair = probe.words;
 
     if (probe.left < 2) {
-        event_base_loopbreak(probe.base);
+        if (probe.unanswered == 0)
+            event_base_loopbreak(probe.base);
         return;
     }
     probe.words += 2;
@@ -162,40 +169,53 @@ static void next_word(void)
         struct timeval pause = { ms / 1000, (ms % 1000) * 1000 };
 
         event_base_once(probe.base, -1, EV_TIMEOUT, on_awake, NULL, &pause);
+        probe.unanswered++;
     } else if (strcmp(pair[0], "selftest") == 0) {
         if (otr_selftest_start(probe.resolver, on_selftest, NULL) != OUTRIDER_OK)
             exit(71);
+        probe.unanswered++;
+    } else if (pair[0][0] == '+') {
+        static otr_dns_query *ignored;
+
+        ignored = ask_now(pair, &ignored);
+        next_word();
     } else {
         ask_now(pair, NULL);
     }
 }
 
-/* Ask everything at once, `repeat` times; cancel the odd ones, at once and once packets have gone out. */
+static void cancel_slot(otr_dns_query **slot)
+{
+    if (*slot == NULL)
+        return; /* it has answered */
+    otr_dns_cancel(*slot);
+    *slot = NULL;
+    probe.unanswered--;
+}
+
+/* Ask everything at once, `repeat` times; cancel a quarter at once and a quarter when packets have gone out. */
 static void ask_together(int repeat, bool is_cancelling)
 {
     int pairs = probe.left / 2, total = pairs * repeat;
-    otr_dns_query **queries = calloc((size_t)total + 1, sizeof(*queries));
+    otr_dns_query **slots = calloc((size_t)total + 1, sizeof(*slots));
     struct timeval pause = { 0, CANCEL_MS * 1000 };
+    char **words = probe.words;
 
+    probe.left = 0;
     for (int i = 0; i < total; i++) {
-        queries[i] = ask_now(&probe.words[2 * (i % pairs)], &probe);
-        if (is_cancelling && i % 4 == 1) {
-            otr_dns_cancel(queries[i]);
-            probe.unanswered--;
-        }
+        slots[i] = ask_now(&words[2 * (i % pairs)], &slots[i]);
+        if (is_cancelling && i % 4 == 1)
+            cancel_slot(&slots[i]);
     }
     if (is_cancelling) {
-        /* Those at 3, 7, ... were only just asked: nothing of theirs can have been answered yet. */
-        for (int i = 3; i < total; i += 4) {
-            otr_dns_cancel(queries[i]);
-            probe.unanswered--;
-        }
         event_base_loopexit(probe.base, &pause);
         event_base_dispatch(probe.base);
+        for (int i = 3; i < total; i += 4)
+            cancel_slot(&slots[i]);
     }
-    free(queries);
     if (probe.unanswered > 0)
         event_base_dispatch(probe.base);
+    free(slots);
 }
 
 /* Callbacks that cancel other queries, and one that frees the resolver with everything still under way. */
@@ -224,16 +244,19 @@ static void on_answer_then_free(void *arg, const otr_dns_answer *answer)
 static void ask_then_free(int after)
 {
     int pairs = probe.left / 2;
+    char **words = probe.words;
 
+    probe.left = 0;
     frees_at = after;
     for (int i = 0; i < 64; i++) {
-        char **pair = &probe.words[2 * (i % pairs)];
+        char **pair = &words[2 * (i % pairs)];
 
         victims[i] = otr_dns_ask(probe.resolver, pair[0], type_of(pair[1]), on_answer_then_free, &victims[i]);
     }
     if (otr_selftest_start(probe.resolver, on_selftest, NULL) != OUTRIDER_OK)
         exit(71);
     event_base_dispatch(probe.base);
+    probe.unanswered = 0; /* what came until then is for the test to count */
     printf("freed\n");
 }
 
@@ -263,7 +286,10 @@ static void add_stub(otr_stub_zone *stubs, char *word)
     stubs[n] = (otr_stub_zone){ .name = word, .addresses = addresses[n] };
 }
 
-enum { FORWARD = 256, HINTS, RESOLV_CONF, ANCHOR, EXTRA_ANCHOR, STUB, TIMEOUT, TOGETHER, REPEAT, CANCEL, FREE_AFTER };
+enum {
+    FORWARD = 256, HINTS, RESOLV_CONF, ANCHOR, EXTRA_ANCHOR, STUB, TIMEOUT, TOGETHER, REPEAT, CANCEL, FREE_AFTER,
+    LOCALHOST,
+};
 
 int main(int argc, char **argv)
 {
@@ -272,7 +298,8 @@ int main(int argc, char **argv)
         { "resolv-conf", required_argument, NULL, RESOLV_CONF }, { "anchor", required_argument, NULL, ANCHOR },
         { "extra-anchor", required_argument, NULL, EXTRA_ANCHOR }, { "stub", required_argument, NULL, STUB },
         { "timeout", required_argument, NULL, TIMEOUT },     { "together", no_argument, NULL, TOGETHER },
-        { "repeat", required_argument, NULL, REPEAT },       { "cancel", no_argument, NULL, CANCEL },
+        { "repeat", required_argument, NULL, REPEAT },
+        { "localhost", no_argument, NULL, LOCALHOST },       { "cancel", no_argument, NULL, CANCEL },
         { "free-after", required_argument, NULL, FREE_AFTER }, { 0 },
     };
     otr_unbound_options options = OTR_UNBOUND_OPTIONS_INIT;
@@ -298,6 +325,7 @@ int main(int argc, char **argv)
         case TOGETHER: is_together = true; break;
         case REPEAT: repeat = atoi(optarg); break;
         case CANCEL: is_together = is_cancelling = true; break;
+        case LOCALHOST: options.allow_localhost = true; break;
         case FREE_AFTER: free_after = atoi(optarg); break;
         default: return 64;
         }
@@ -316,7 +344,7 @@ int main(int argc, char **argv)
         ask_together(repeat, is_cancelling);
     } else {
         next_word();
-        if (probe.left > 0 || probe.unanswered > 0)
+        if (probe.unanswered > 0)
             event_base_dispatch(probe.base);
     }
     /* A query that is answered twice makes the count wrong. */

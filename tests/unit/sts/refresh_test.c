@@ -4,14 +4,12 @@
  */
 #include "sts/refresh.h"
 #include "support/cmocka_all.h"
-#include "support/make_cert.h"
 #include "support/scripted_fetcher.h"
 #include "support/scripted_resolver.h"
+#include "support/test_anchors.h"
 
 #include <event2/event.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #define NOW 1800000000
 #define RECORD "_mta-sts.example.org TXT insecure ttl=600 "
@@ -352,8 +350,11 @@ static void without_record_and_policy_nothing_is_fetched(void **state)
 {
     (void)state;
     otr_scripted_add(resolver, "_mta-sts.example.org TXT secure nxdomain");
+    script_host();
+    otr_scripted_fetcher_body(fetcher, "example.org", BODY("enforce", "86400"));
     run(policy_known(BODY("enforce", "100"), 101), OTR_STS_DUE_POLICY);
     expect("S1", OTR_STS_NO_FAILURE, "");
+    assert_int_equal(otr_scripted_count(resolver), 1);
     assert_int_equal(otr_scripted_fetcher_count(fetcher), 0);
 }
 
@@ -582,27 +583,11 @@ static void a_cancelled_errand_never_calls_back(void **state)
     otr_sts_refresh_cancel(NULL);
 }
 
-/* The fetcher is scripted, but the anchors of the destination are asked for all the same: one root will do. */
 static int load_anchors(void **state)
 {
-    otr_cert root = otr_make_cert(&(otr_cert_plan){ .common_name = "Root", .constraints = "critical,CA:TRUE" });
-    char path[] = "/tmp/outrider-refresh-XXXXXX";
-    otr_buf pem = OTR_BUF_INIT;
-    outrider_diag diag = { 0 };
-    int fd = mkstemp(path);
-    bool is_written;
-
     (void)state;
-    otr_cert_put_pem(&root, &pem);
-    is_written = fd >= 0 && write(fd, pem.data, pem.len) == (ssize_t)pem.len;
-    if (!is_written || otr_anchors_load(path, &anchors, &diag) != OUTRIDER_OK)
-        fprintf(stderr, "anchors: %s\n", diag.message);
-    if (fd >= 0)
-        close(fd);
-    unlink(path);
-    otr_buf_clear(&pem);
-    otr_cert_clear(&root);
-    return anchors != NULL ? 0 : -1;
+    anchors = otr_test_anchors();
+    return 0;
 }
 
 static int free_anchors(void **state)

@@ -17,26 +17,39 @@ static const struct {
     const char *key;
 } good[] = {
     { "a domain", BYTES("example.org"), OTR_TO_DOMAIN, "example.org", 25, "example.org" },
-    { "EDGE-08: letters are folded and a final dot goes", BYTES("Example.ORG."), OTR_TO_DOMAIN, "example.org", 25, "example.org" },
-    { "EDGE-07: U-labels become A-labels", BYTES("b\xc3\xbc" "cher.example"), OTR_TO_DOMAIN, "xn--bcher-kva.example", 25,
+    { "EDGE-08: letters are folded and a final dot goes", BYTES("Example.ORG."), OTR_TO_DOMAIN, "example.org",
+      25, "example.org" },
+    { "EDGE-07: U-labels become A-labels", BYTES("b\xc3\xbc" "cher.example"), OTR_TO_DOMAIN,
+      "xn--bcher-kva.example", 25,
       "xn--bcher-kva.example" },
-    { "port 25 in digits is the default", BYTES("example.org:25"), OTR_TO_DOMAIN, "example.org", 25, "example.org" },
-    { "port 25 by name is the default", BYTES("example.org:smtp"), OTR_TO_DOMAIN, "example.org", 25, "example.org" },
-    { "EDGE-05: another port is part of the key", BYTES("example.org:587"), OTR_TO_DOMAIN, "example.org", 587, "example.org:587" },
-    { "submission by name", BYTES("example.org:submission"), OTR_TO_DOMAIN, "example.org", 587, "example.org:587" },
-    { "submissions by name", BYTES("example.org:submissions"), OTR_TO_DOMAIN, "example.org", 465, "example.org:465" },
+    { "port 25 in digits is the default", BYTES("example.org:25"), OTR_TO_DOMAIN, "example.org", 25,
+      "example.org" },
+    { "port 25 by name is the default", BYTES("example.org:smtp"), OTR_TO_DOMAIN, "example.org", 25,
+      "example.org" },
+    { "EDGE-05: another port is part of the key", BYTES("example.org:587"), OTR_TO_DOMAIN, "example.org", 587,
+      "example.org:587" },
+    { "submission by name", BYTES("example.org:submission"), OTR_TO_DOMAIN, "example.org", 587,
+      "example.org:587" },
+    { "submissions by name", BYTES("example.org:submissions"), OTR_TO_DOMAIN, "example.org", 465,
+      "example.org:465" },
     { "the highest port", BYTES("example.org:65535"), OTR_TO_DOMAIN, "example.org", 65535, "example.org:65535" },
-    { "EDGE-04: a host without MX lookup", BYTES("[Mx.Example.org]"), OTR_TO_HOST, "mx.example.org", 25, "[mx.example.org]" },
-    { "a host and a port", BYTES("[mx.example.org]:587"), OTR_TO_HOST, "mx.example.org", 587, "[mx.example.org]:587" },
-    { "a host with its final dot", BYTES("[mx.example.org.]:25"), OTR_TO_HOST, "mx.example.org", 25, "[mx.example.org]" },
+    { "EDGE-04: a host without MX lookup", BYTES("[Mx.Example.org]"), OTR_TO_HOST, "mx.example.org", 25,
+      "[mx.example.org]" },
+    { "a host and a port", BYTES("[mx.example.org]:587"), OTR_TO_HOST, "mx.example.org", 587,
+      "[mx.example.org]:587" },
+    { "a host with its final dot", BYTES("[mx.example.org.]:25"), OTR_TO_HOST, "mx.example.org", 25,
+      "[mx.example.org]" },
     { "EDGE-01: an IPv4 literal", BYTES("[192.0.2.1]"), OTR_TO_ADDRESS, "192.0.2.1", 25, "[192.0.2.1]" },
-    { "an IPv4 literal and a port", BYTES("[192.0.2.1]:2525"), OTR_TO_ADDRESS, "192.0.2.1", 2525, "[192.0.2.1]:2525" },
-    { "EDGE-01: an IPv6 literal as RFC 5321 writes it", BYTES("[IPv6:2001:DB8::1]"), OTR_TO_ADDRESS, "2001:db8::1", 25,
+    { "an IPv4 literal and a port", BYTES("[192.0.2.1]:2525"), OTR_TO_ADDRESS, "192.0.2.1", 2525,
+      "[192.0.2.1]:2525" },
+    { "EDGE-01: an IPv6 literal as RFC 5321 writes it", BYTES("[IPv6:2001:DB8::1]"), OTR_TO_ADDRESS,
+      "2001:db8::1", 25,
       "[2001:db8::1]" },
     { "the tag of an IPv6 literal in any case", BYTES("[ipv6:::1]"), OTR_TO_ADDRESS, "::1", 25, "[::1]" },
     { "one spelling for one address", BYTES("[IPv6:2001:0db8:0:0:0:0:0:1]:25"), OTR_TO_ADDRESS, "2001:db8::1", 25,
       "[2001:db8::1]" },
-    { "an IPv6 literal as Postfix writes it", BYTES("[2001:db8::1]:26"), OTR_TO_ADDRESS, "2001:db8::1", 26, "[2001:db8::1]:26" },
+    { "an IPv6 literal as Postfix writes it", BYTES("[2001:db8::1]:26"), OTR_TO_ADDRESS, "2001:db8::1", 26,
+      "[2001:db8::1]:26" },
 };
 
 static void reads_next_hops(void **state)
@@ -51,7 +64,8 @@ static void reads_next_hops(void **state)
             d.port != good[i].port || strcmp(d.key, good[i].key) != 0)
             fail_msg("%s: \"%s\"\n  got  err %d \"%s\" kind %d domain \"%s\" port %u key \"%s\"\n"
                      "  want kind %d domain \"%s\" port %u key \"%s\"",
-                     good[i].sentence, good[i].text, err, diag.message, d.kind, d.domain, d.port, d.key, good[i].kind,
+                     good[i].sentence, good[i].text, err, diag.message, d.kind, d.domain, d.port, d.key,
+                         good[i].kind,
                      good[i].domain, good[i].port, good[i].key);
     }
 }
@@ -106,9 +120,11 @@ static void refuses_what_is_no_next_hop(void **state)
         outrider_diag diag = { 0 };
         outrider_err err = otr_destination_parse(bad[i].text, bad[i].len, &d, &diag);
 
-        if (err != OUTRIDER_E_SYNTAX || diag.column != bad[i].column || diag.message[0] == '\0' || d.port != 4711 ||
+        if (err != OUTRIDER_E_SYNTAX || diag.column != bad[i].column || diag.message[0] == '\0' ||
+            d.port != 4711 ||
             strcmp(d.domain, "untouched") != 0)
-            fail_msg("%s: \"%s\"\n  got  err %d column %u \"%s\" (domain \"%s\")\n  want err %d column %u", bad[i].sentence,
+            fail_msg("%s: \"%s\"\n  got  err %d column %u \"%s\" (domain \"%s\")\n  want err %d column %u",
+                bad[i].sentence,
                      bad[i].text, err, diag.column, diag.message, d.domain, OUTRIDER_E_SYNTAX, bad[i].column);
         assert_int_equal(otr_destination_parse(bad[i].text, bad[i].len, &d, NULL), OUTRIDER_E_SYNTAX);
     }

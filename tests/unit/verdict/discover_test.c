@@ -74,7 +74,8 @@ static bool has_evidence(const otr_mx_finding *f, const char *words)
 static void sorts_by_preference_as_a_number(void **state)
 {
     static const struct { unsigned preference; const char *host; } want[] = {
-        { 0, "a.example.org" }, { 9, "b.example.org" }, { 10, "c.example.org" }, { 256, "d.example.org" }, { 65535, "e.example.org" },
+        { 0, "a.example.org" }, { 9, "b.example.org" }, { 10, "c.example.org" }, { 256, "d.example.org" },
+          { 65535, "e.example.org" },
     };
     static const size_t order[] = { 3, 1, 4, 0, 2 };
     errand e;
@@ -120,7 +121,8 @@ static void shuffles_equal_preferences(void **state)
     for (size_t host = 0; host < 3; host++) {
         for (size_t place = 0; place < 3; place++) {
             if (seen[host][place] < 30) /* of about 100: less than once in 10^15 runs */
-                fail_msg("mx%zu came %u times at place %zu of equals, in 300 findings", host, seen[host][place], place);
+                fail_msg("mx%zu came %u times at place %zu of equals, in 300 findings", host,
+                    seen[host][place], place);
         }
     }
 }
@@ -290,24 +292,39 @@ static const struct {
     const char *rules[6];
     unsigned lifetime;
 } lifetimes[] = {
-    { "the TTL of the MX records", { "example.org MX secure ttl=60 10 mx.example.org", "mx.example.org A secure 192.0.2.1",
-                                     "mx.example.org AAAA secure nodata", "_25._tcp.mx.example.org TLSA secure " GOOD }, 60 },
+    { "the TTL of the MX records", { "example.org MX secure ttl=60 10 mx.example.org",
+      "mx.example.org A secure 192.0.2.1",
+                                     "mx.example.org AAAA secure nodata",
+                                     "_25._tcp.mx.example.org TLSA secure " GOOD }, 60 },
     { "of an address", { "example.org MX secure 10 mx.example.org", "mx.example.org A secure ttl=61 192.0.2.1",
                          "mx.example.org AAAA secure nodata", "_25._tcp.mx.example.org TLSA secure " GOOD }, 61 },
-    { "of the denial of the other family", { "example.org MX secure 10 mx.example.org", "mx.example.org A secure 192.0.2.1",
-                                             "mx.example.org AAAA secure ttl=62 nodata", "_25._tcp.mx.example.org TLSA secure " GOOD }, 62 },
+    { "of the denial of the other family", { "example.org MX secure 10 mx.example.org",
+      "mx.example.org A secure 192.0.2.1",
+                                             "mx.example.org AAAA secure ttl=62 nodata",
+                                             "_25._tcp.mx.example.org TLSA secure " GOOD }, 62 },
     { "of the TLSA records", { "example.org MX secure 10 mx.example.org", "mx.example.org A secure 192.0.2.1",
-                               "mx.example.org AAAA secure nodata", "_25._tcp.mx.example.org TLSA secure ttl=63 " GOOD }, 63 },
-    { "of the denial of TLSA records", { "example.org MX secure 10 mx.example.org", "mx.example.org A secure 192.0.2.1",
-                                         "mx.example.org AAAA secure nodata", "_25._tcp.mx.example.org TLSA secure ttl=64 nodata" }, 64 },
-    { "of the alias that was asked for", { "example.org MX secure 10 mx.example.org", "mx.example.org A insecure cname=r.example.net 192.0.2.1",
+                               "mx.example.org AAAA secure nodata",
+                               "_25._tcp.mx.example.org TLSA secure ttl=63 " GOOD }, 63 },
+    { "of the denial of TLSA records", { "example.org MX secure 10 mx.example.org",
+      "mx.example.org A secure 192.0.2.1",
+                                         "mx.example.org AAAA secure nodata",
+                                         "_25._tcp.mx.example.org TLSA secure ttl=64 nodata" }, 64 },
+    { "of an error in one family while the other has an address: a minute",
+      { "example.org MX secure 10 mx.example.org", "mx.example.org A secure 192.0.2.1", "mx.example.org AAAA tempfail",
+        "_25._tcp.mx.example.org TLSA secure " GOOD }, 60 },
+    { "of an error in both families: moments",
+      { "example.org MX secure 10 mx.example.org", "mx.example.org A tempfail", "mx.example.org AAAA tempfail" }, 5 },
+    { "of the alias that was asked for", { "example.org MX secure 10 mx.example.org",
+      "mx.example.org A insecure cname=r.example.net 192.0.2.1",
                                            "mx.example.org AAAA insecure cname=r.example.net nodata",
                                            "mx.example.org CNAME insecure ttl=65 r.example.net" }, 65 },
     { "of a null MX", { "example.org MX secure ttl=66 0 ." }, 66 },
     { "of NXDOMAIN", { "example.org MX insecure ttl=67 nxdomain" }, 67 },
     { "a failure is kept for a moment", { "example.org MX tempfail" }, OTR_FAILURE_TTL },
-    { "a failure at one host too", { "example.org MX secure 10 mx.example.org", "mx.example.org A secure 192.0.2.1",
-                                     "mx.example.org AAAA secure nodata", "_25._tcp.mx.example.org TLSA tempfail" }, OTR_FAILURE_TTL },
+    { "a failure at one host too", { "example.org MX secure 10 mx.example.org",
+      "mx.example.org A secure 192.0.2.1",
+                                     "mx.example.org AAAA secure nodata",
+                                     "_25._tcp.mx.example.org TLSA tempfail" }, OTR_FAILURE_TTL },
     { "TTL 0 is good for the transaction", { "example.org MX secure ttl=0 0 ." }, 1 },
 };
 
@@ -320,7 +337,8 @@ static void lives_as_long_as_its_least_ttl(void **state)
         errand_open(&e, lifetimes[i].rules);
         errand_finish(&e, "example.org");
         if (e.finding->valid_until != NOW + lifetimes[i].lifetime)
-            fail_msg("%s: got %ld s, want %u s", lifetimes[i].sentence, (long)(e.finding->valid_until - NOW), lifetimes[i].lifetime);
+            fail_msg("%s: got %ld s, want %u s", lifetimes[i].sentence, (long)(e.finding->valid_until - NOW),
+                lifetimes[i].lifetime);
         errand_close(&e);
     }
 }
@@ -371,7 +389,8 @@ static void reasons_name_what_failed(void **state)
         ADDRESSES("d.example.org"), "_25._tcp.d.example.org TLSA tempfail timed out", NULL,
     };
     static const char *const want[] = {
-        "address lookup failed: timed out", "address lookup is bogus: no signature", "TLSA lookup is bogus: no signature",
+        "address lookup failed: timed out", "address lookup is bogus: no signature",
+        "TLSA lookup is bogus: no signature",
         "TLSA lookup failed: timed out",
     };
     errand e;
@@ -467,10 +486,12 @@ static void can_be_cancelled_while_waiting(void **state)
     static const char *const silent[][6] = {
         { "example.org MX never" },
         { "example.org MX secure 10 mx.example.org", "mx.example.org A never", "mx.example.org AAAA never" },
-        { "example.org MX secure 10 mx.example.org", "mx.example.org A secure 192.0.2.1", "mx.example.org AAAA never" },
+        { "example.org MX secure 10 mx.example.org", "mx.example.org A secure 192.0.2.1",
+          "mx.example.org AAAA never" },
         { "example.org MX secure 10 mx.example.org", "mx.example.org A insecure cname=r.example.net 192.0.2.1",
           "mx.example.org AAAA secure nodata", "mx.example.org CNAME never" },
-        { "example.org MX secure 10 mx.example.org", "mx.example.org A secure 192.0.2.1", "mx.example.org AAAA secure nodata",
+        { "example.org MX secure 10 mx.example.org", "mx.example.org A secure 192.0.2.1",
+          "mx.example.org AAAA secure nodata",
           "_25._tcp.mx.example.org TLSA never" },
     };
 

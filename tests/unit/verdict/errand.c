@@ -47,7 +47,8 @@ static void let_through(held_query *q)
     q->inner = otr_dns_ask(((gate *)q->query.resolver)->scripted, q->name, q->type, on_inner, q);
 }
 
-static otr_dns_query *gate_ask(otr_resolver *resolver, const char *name, uint16_t type, otr_dns_done *done, void *arg)
+static otr_dns_query *gate_ask(otr_resolver *resolver, const char *name, uint16_t type, otr_dns_done *done,
+    void *arg)
 {
     gate *g = (gate *)resolver;
     held_query *q;
@@ -168,8 +169,10 @@ void put_finding(otr_buf *out, const otr_mx_finding *f)
     for (size_t i = 0; i < f->host_count; i++) {
         const otr_host_finding *h = &f->hosts[i];
 
-        otr_buf_printf(out, "\n%u %s %s %s", h->preference, h->host, h->address_row, otr_host_addresses_names[h->addresses]);
-        otr_buf_printf(out, "%s%s, %s%s%s", h->is_unusable_name ? " no-name" : "", h->is_bogus ? " bogus" : "", h->tlsa_row,
+        otr_buf_printf(out, "\n%u %s %s %s", h->preference, h->host, h->address_row,
+            otr_host_addresses_names[h->addresses]);
+        otr_buf_printf(out, "%s%s, %s%s%s", h->is_unusable_name ? " no-name" : "", h->is_bogus ? " bogus" : "",
+            h->tlsa_row,
                        *h->tlsa_row != '\0' ? " " : "", otr_dane_state_names[h->dane]);
         if (*h->base_domain != '\0')
             otr_buf_printf(out, " at %s (%zu)", h->base_domain, h->tlsa_count);

@@ -1,0 +1,241 @@
+#include "daemon/conf/conf.h"
+#include "daemon/conf/schema.h"
+#include "support/cmocka_all.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static otr_mistakes mistakes;
+
+static void print_mistakes(void)
+{
+    for (size_t i = 0; i < mistakes.count && i < OTR_MISTAKES_MAX; i++)
+        print_message("  %u: %s\n", mistakes.list[i].line, mistakes.list[i].reason);
+}
+
+static otr_conf *read_good(const char *text)
+{
+    otr_conf *conf = NULL;
+
+    if (otr_conf_parse(text, strlen(text), &conf, &mistakes) != OUTRIDER_OK) {
+        print_mistakes();
+        fail_msg("refused: %s", text);
+    }
+    return conf;
+}
+
+static void an_empty_file_gives_the_defaults(void **state)
+{
+    otr_conf *c = read_good("");
+
+    (void)state;
+    assert_int_equal(c->socketmap.listen.count, 2);
+    assert_string_equal(c->socketmap.listen.values[1], "inet:[127.0.0.1]:8461");
+    assert_string_equal(c->line.listen.values[0], "unix:/run/outrider/exim.sock");
+    assert_int_equal(c->line.mode, 0660);
+    assert_int_equal(c->dns.mode, OTR_DNS_FORWARD);
+    assert_int_equal(c->dns.timeout, 12);
+    assert_true(c->dns.self_test);
+    assert_true(c->dane.insecure_mx);
+    assert_int_equal(c->combine, OTR_COMBINE_DANE_FIRST);
+    assert_string_equal(c->anchors.roots, "system");
+    assert_int_equal(c->limits.answer, 15);
+    assert_int_equal(c->limits.connections, 2000);
+    assert_int_equal(c->log, OTR_LOG_NOTICE);
+    otr_conf_free(c);
+}
+
+static void every_kind_of_setting_is_taken(void **state)
+{
+    otr_conf *c = read_good("# a comment\n"
+                            "socketmap { listen = { \"inet:[::1]:10\" } mode = 0600 } // another\n"
+                            "line { listen = { } /* and\n a third */ group = \"root\" }\n"
+                            "dns { mode = forward forwarders = { 192.0.2.1, \"2001:db8::1@5353\" }\n"
+                            "      trust_anchor = /dev/null self_test = no\n"
+                            "      stub \"Lab.Test.\" { address = { \"192.0.2.53@53\", \"192.0.2.54\" } }\n"
+                            "      stub \".\" { address = { \"192.0.2.55\" } } }\n"
+                            "sts { on_unknown = defer allow_private = on recheck = 5 }\n"
+                            "combine = both\n"
+                            "anchors \"default\" { roots = \"/dev/null\" exim_dir = \"/run/outrider/ta\" }\n"
+                            "limits { answer = 4  waiting = 7 }\n"
+                            "log = debug\n");
+
+    (void)state;
+    assert_int_equal(c->socketmap.listen.count, 1);
+    assert_int_equal(c->socketmap.mode, 0600);
+    assert_int_equal(c->line.listen.count, 0);
+    assert_int_equal(c->line.gid, 0);
+    assert_int_equal(c->dns.forwarders.count, 2);
+    assert_string_equal(c->dns.forwarders.values[0], "192.0.2.1");
+    assert_null(c->dns.forwarders.values[2]);
+    assert_false(c->dns.self_test);
+    assert_int_equal(c->dns.stub_count, 2);
+    assert_string_equal(c->dns.stubs[0].name, "lab.test");
+    assert_string_equal(c->dns.stubs[0].addresses[1], "192.0.2.54");
+    assert_null(c->dns.stubs[0].addresses[2]);
+    assert_string_equal(c->dns.stubs[1].name, ".");
+    assert_null(c->dns.stubs[2].name);
+    assert_int_equal(c->sts.on_unknown, OTR_ON_UNKNOWN_DEFER);
+    assert_true(c->sts.allow_private);
+    assert_int_equal(c->combine, OTR_COMBINE_BOTH);
+    assert_string_equal(c->anchors.exim_dir, "/run/outrider/ta");
+    assert_int_equal(c->limits.waiting, 7);
+    otr_conf_free(c);
+}
+
+/* Each row has one mistake: its line, and a part of what is said about it. */
+static void a_mistake_is_named_with_its_line(void **state)
+{
+    static const struct {
+        const char *name, *text;
+        unsigned line;
+        const char *part;
+    } rows[] = {
+        { "an unknown setting", "log = info\n\nloud = yes\n", 3, "\"loud\"" },
+        { "an unknown setting in a section", "dns {\n timeout = 5\n timeuot = 5 }\n", 3, "\"timeuot\"" },
+        { "an unknown section", "# x\nnds { timeout = 5\n mode = forward }\nlog = info", 2, "\"nds\"" },
+        { "an unknown section with a title", "\nrule \"x\" { a = { b, c } }\n", 2, "\"rule\"" },
+        { "a word for a number", "limits {\n# nine\n idle = soon }\n", 3, "\"soon\" is not a whole number" },
+        { "a unit", "limits { idle = 5m }", 1, "\"5m\" is not a whole number" },
+        { "a negative number", "limits { idle = -5 }", 1, "\"-5\" is not a whole number" },
+        { "too small", "limits { idle = 0 }", 1, "0 is not between 1 and 86400" },
+        { "too large", "dns { timeout = 61 }", 1, "61 is not between 1 and 60" },
+        { "far too large", "limits { cache = 99999999999 }", 1, "is not between" },
+        { "neither true nor false", "dane { insecure_mx = perhaps }", 1, "neither true nor false" },
+        { "none of the words", "combine = sometimes", 1, "none of dane-first, both" },
+        { "a mode that is not octal", "line { mode = 0680 }", 1, "octal" },
+        { "a mode that is too large", "line { mode = 01777 }", 1, "0777" },
+        { "a list for a single value", "log = { info, debug }", 1, "unexpected token" },
+        { "a bad address", "line { listen = { \"unix:/run/a\",\n \"inet:localhost:25\" } }", 2, "inet:ADDRESS:PORT" },
+        { "an address twice", "line { listen = { \"inet:127.0.0.1:9\", \"inet:[127.0.0.1]:9\" } }", 1, "given twice" },
+        { "an address for two protocols", "\nline { listen = { \"inet:127.0.0.1:8461\" } }", 2, "given twice" },
+        { "a name server by name", "dns { forwarders = { ns.example } }", 1, "no ADDRESS or ADDRESS@PORT" },
+        { "a name server's port", "dns { forwarders = { \"192.0.2.1@0\" } }", 1, "no ADDRESS or ADDRESS@PORT" },
+        { "forwarders of no use", "dns { mode = recursive\n forwarders = { 192.0.2.1 } }", 2, "of no use" },
+        { "a file that is not there", "\ndns { trust_anchor = /nowhere/root.key }", 2, "/nowhere/root.key: No such file" },
+        { "a root file that is not there", "anchors default { roots = /nowhere/ca.pem }", 1, "/nowhere/ca.pem: No such" },
+        { "a relative path", "store { path = outrider.db }", 1, "must be an absolute path" },
+        { "an empty path", "store { path = \"\" }", 1, "must not be empty" },
+        { "a user that is none", "user = nobody-of-this-name", 1, "is no user of this system" },
+        { "a group that is none", "line { group = no-group-of-this-name }", 1, "is no group of this system" },
+        { "a group without a user", "group = root", 1, "without user" },
+        { "a rule of later versions", "anchors \"bank\" { roots = system }", 1, "only the rule \"default\"" },
+        { "a stub without address", "dns { stub \"lab.test\" { } }", 1, "has no address" },
+        { "a stub with a bad name", "dns { stub \"lab..test\" { address = { 192.0.2.1 } } }", 1, "stub \"lab..test\"" },
+        { "a stub with a bad address", "dns { stub lab.test {\n address = { host } } }", 2, "no ADDRESS" },
+        { "a setting twice", "log = info\ndane { insecure_mx = no }\nlog = debug", 3, "set before, on line 1" },
+        { "a list twice", "line { listen = { \"inet:127.0.0.1:9\" }\n listen = { \"inet:127.0.0.1:10\" } }", 2, "set before" },
+        { "a section that never ends", "log = info\ndns {\n timeout = 5\n", 2, "brace is never closed" },
+        { "a quote that never ends", "log = info\nuser = \"root\n", 2, "quote is never closed" },
+        { "a comment that never ends", "log = info /* x\n", 1, "never closed" },
+        { "a brace too many", "dns { }\n}\n", 2, "unexpected closing brace" },
+        { "no equals sign", "log info\n", 1, "missing equal sign" },
+        { "nobody listens", "socketmap { listen = { } } line { listen = { } }", 0, "no section has an address" },
+        { "deadlines that do not nest", "limits { answer = 5 }\nsts { fetch_timeout = 5 }", 2, "not less than limits.answer" },
+        { "a control character", "store { path = \"/a\001b\" }", 1, "control character" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        otr_conf *conf = NULL;
+        outrider_err err = otr_conf_parse(rows[i].text, strlen(rows[i].text), &conf, &mistakes);
+
+        if (err != OUTRIDER_E_CONFIG || mistakes.count != 1 || mistakes.list[0].line != rows[i].line ||
+            strstr(mistakes.list[0].reason, rows[i].part) == NULL) {
+            print_mistakes();
+            fail_msg("%s: got %d with the mistakes above, want line %u: ...%s...", rows[i].name, (int)err, rows[i].line,
+                     rows[i].part);
+        }
+    }
+}
+
+static void all_mistakes_of_a_file_are_found_at_once(void **state)
+{
+    static const char text[] = "loud = yes\n"
+                               "dns { timeout = 0 }\n"
+                               "nds { a = b }\n"
+                               "limits {\n"
+                               "  idle = soon\n"
+                               "  colour = red\n"
+                               "}\n"
+                               "combine = never\n"
+                               "store { path = x }\n";
+    static const unsigned lines[] = { 1, 2, 3, 5, 6, 8, 9 };
+    otr_conf *conf = NULL;
+
+    (void)state;
+    assert_int_equal(otr_conf_parse(text, sizeof(text) - 1, &conf, &mistakes), OUTRIDER_E_CONFIG);
+    if (mistakes.count != sizeof(lines) / sizeof(lines[0]))
+        print_mistakes();
+    assert_int_equal(mistakes.count, sizeof(lines) / sizeof(lines[0]));
+    for (size_t i = 0; i < mistakes.count; i++)
+        assert_int_equal(mistakes.list[i].line, lines[i]);
+}
+
+static void a_nul_is_refused(void **state)
+{
+    otr_conf *conf = NULL;
+
+    (void)state;
+    assert_int_equal(otr_conf_parse("log = info\n\0dns", 15, &conf, &mistakes), OUTRIDER_E_CONFIG);
+    assert_int_equal(mistakes.list[0].line, 2);
+}
+
+static void a_file_that_cannot_be_read_is_said_so(void **state)
+{
+    otr_conf *conf = NULL;
+
+    (void)state;
+    assert_int_equal(otr_conf_read("/nowhere/outrider.conf", &conf, &mistakes), OUTRIDER_E_IO);
+    assert_int_equal(mistakes.count, 1);
+    assert_non_null(strstr(mistakes.list[0].reason, "No such file"));
+    assert_int_equal(otr_conf_read("/", &conf, &mistakes), OUTRIDER_E_IO);
+}
+
+/* The defaults go through the same checks as a file does. */
+static void each_default_is_within_its_bounds(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < otr_setting_count; i++) {
+        const otr_setting *s = &otr_settings[i];
+
+        assert_true((s->preset != NULL) != (s->presets != NULL));
+        assert_ptr_equal(otr_setting_find(s->section, s->name), s);
+        if (s->kind == OTR_SET_NUMBER)
+            assert_in_range(strtoul(s->preset, NULL, 10), s->least, s->most);
+    }
+}
+
+/* Whatever bytes come, they are refused or accepted, line by line; nothing is read that is not there. */
+static void cut_off_anywhere_it_is_still_read(void **state)
+{
+    static const char text[] = "dns { forwarders = { \"192.0.2.1\" } stub \"a.test\" { address = { '192.0.2.1' } } }\n"
+                               "bad { x = { 1, 2 } } /* c */ limits { idle = \"3\\\"\" }\n";
+    otr_conf *conf;
+
+    (void)state;
+    for (size_t len = 0; len < sizeof(text) - 1; len++) {
+        conf = NULL;
+        if (otr_conf_parse(text, len, &conf, &mistakes) == OUTRIDER_OK)
+            otr_conf_free(conf);
+        else
+            assert_true(mistakes.count > 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_empty_file_gives_the_defaults),
+        cmocka_unit_test(every_kind_of_setting_is_taken),
+        cmocka_unit_test(a_mistake_is_named_with_its_line),
+        cmocka_unit_test(all_mistakes_of_a_file_are_found_at_once),
+        cmocka_unit_test(a_nul_is_refused),
+        cmocka_unit_test(a_file_that_cannot_be_read_is_said_so),
+        cmocka_unit_test(each_default_is_within_its_bounds),
+        cmocka_unit_test(cut_off_anywhere_it_is_still_read),
+    };
+
+    return cmocka_run_group_tests_name("daemon/conf", tests, NULL, NULL);
+}

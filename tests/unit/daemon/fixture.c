@@ -1,0 +1,86 @@
+/*
+ * fixture.c - see the header.
+ */
+#include "fixture.h"
+
+#include "support/make_cert.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void must(bool holds, const char *what)
+{
+    if (holds)
+        return;
+    fprintf(stderr, "fixture: %s failed\n", what);
+    exit(1);
+}
+
+static otr_anchors *one_root(const char *folder)
+{
+    otr_cert root = otr_make_cert(&(otr_cert_plan){ .common_name = "Test Root", .constraints = "critical,CA:TRUE" });
+    otr_buf pem = OTR_BUF_INIT;
+    otr_anchors *anchors = NULL;
+    char path[100];
+    FILE *out;
+
+    otr_cert_put_pem(&root, &pem);
+    snprintf(path, sizeof(path), "%s/root.pem", folder);
+    out = fopen(path, "w");
+    must(out != NULL && fwrite(pem.data, 1, pem.len, out) == pem.len && fclose(out) == 0, "writing a root");
+    must(otr_anchors_load(path, &anchors, NULL) == OUTRIDER_OK, "loading a root");
+    otr_buf_clear(&pem);
+    otr_cert_clear(&root);
+    return anchors;
+}
+
+void fixture_init(fixture *f)
+{
+    memset(f, 0, sizeof(*f));
+    snprintf(f->folder, sizeof(f->folder), "/tmp/outrider-daemon-XXXXXX");
+    must(mkdtemp(f->folder) != NULL, "mkdtemp");
+    snprintf(f->store_path, sizeof(f->store_path), "%s/outrider.db", f->folder);
+    f->anchors = one_root(f->folder);
+    otr_clock_init(&f->clock, 0);
+    otr_clock_set(&f->clock, NOW);
+    must(otr_store_open(f->store_path, &f->store, NULL) == OUTRIDER_OK, "opening a store");
+    urcu_memb_register_thread();
+    f->cache = otr_cache_new(1000);
+    must(f->cache != NULL, "making a cache");
+    f->flow = (otr_flow){ .cache = f->cache, .clock = &f->clock, .store = f->store, .anchors = f->anchors,
+                          .views = { .exim_dir = "/ta", .postfix_dir = "ta" }, .discover = OTR_DISCOVER_SETTINGS_INIT,
+                          .decide = OTR_DECIDE_SETTINGS_INIT, .pace = OTR_STS_PACE_INIT, .fetch_ms = 10000,
+                          .first_look_ms = 50, .recheck_ms = 50, .bound_ms = 200, .places_max = 1000 };
+}
+
+void fixture_reopen_store(fixture *f)
+{
+    otr_store_close(f->store);
+    f->store = NULL;
+    must(otr_store_open(f->store_path, &f->store, NULL) == OUTRIDER_OK, "opening the store again");
+    f->flow.store = f->store;
+}
+
+void fixture_clear(fixture *f)
+{
+    char command[100];
+
+    otr_cache_free(f->cache);
+    urcu_memb_unregister_thread();
+    otr_store_close(f->store);
+    otr_anchors_free(f->anchors);
+    snprintf(command, sizeof(command), "rm -rf %s", f->folder);
+    must(system(command) == 0, "rm");
+}
+
+otr_worker *fixture_worker(fixture *f, struct event_base *base)
+{
+    otr_worker *worker = NULL;
+
+    must(otr_worker_new(&f->flow, base, otr_scripted_resolver_new(base), otr_scripted_fetcher_new(base), &worker, NULL) ==
+             OUTRIDER_OK,
+         "making a worker");
+    return worker;
+}

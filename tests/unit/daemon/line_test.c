@@ -1,0 +1,80 @@
+#include "daemon/listen/line.h"
+#include "support/cmocka_all.h"
+
+#define NONE "v=1 pol=none dane=* tls=\"\" verify=\"\" end=1\n"
+
+/* R1, R4, R5: what is not understood is not answered, which makes Exim defer. */
+static void a_line_is_a_question_an_answer_or_the_end(void **state)
+{
+    enum { ASK = OTR_LINE_ASK, REPLY = OTR_LINE_REPLY, CLOSE = OTR_LINE_CLOSE, EVENT = 100 };
+    static const struct {
+        const char *name, *line;
+        int want;
+        const char *key; /* ASK: of the destination */
+        otr_form form;
+    } rows[] = {
+        { "Exim asks", "v1 policy domain=example.org", ASK, "example.org", OTR_FORM_EXIM },
+        { "with CR", "v1 policy domain=example.org\r", ASK, "example.org", OTR_FORM_EXIM },
+        { "EDGE-07: a U-label", "v1 policy domain=b\xc3\xbc" "cher.example", ASK, "xn--bcher-kva.example", OTR_FORM_EXIM },
+        { "letters of either case", "v1 policy domain=Example.ORG", ASK, "example.org", OTR_FORM_EXIM },
+        { "a bare label: no policy can exist", "v1 policy domain=localhost", REPLY, NULL, 0 },
+        { "EDGE-01: an address literal", "v1 policy domain=[192.0.2.1]", REPLY, NULL, 0 },
+        { "a name with an underscore", "v1 policy domain=a_b.example", REPLY, NULL, 0 },
+        { "a U-label that is none", "v1 policy domain=\xff.example", CLOSE, NULL, 0 },
+        { "no domain", "v1 policy domain=", CLOSE, NULL, 0 },
+        { "no key", "v1 policy example.org", CLOSE, NULL, 0 },
+        { "something behind the domain", "v1 policy domain=example.org port=587", CLOSE, NULL, 0 },
+        { "a blank at the end", "v1 policy domain=example.org ", CLOSE, NULL, 0 },
+        { "another version", "v2 policy domain=example.org", CLOSE, NULL, 0 },
+        { "another case", "V1 policy domain=example.org", CLOSE, NULL, 0 },
+        { "a question nobody knows", "v1 weather domain=example.org", CLOSE, NULL, 0 },
+        { "nothing", "", CLOSE, NULL, 0 },
+        { "a query", "v1 query domain=example.org", ASK, "example.org", OTR_FORM_JSON },
+        { "a query to be explained", "v1 query domain=[mx.example.org]:587 form=explain", ASK, "[mx.example.org]:587",
+          OTR_FORM_EXPLAIN },
+        { "a query about a literal", "v1 query domain=[192.0.2.1]", ASK, "[192.0.2.1]", OTR_FORM_JSON },
+        { "a query with an option nobody knows", "v1 query domain=example.org form=poem", CLOSE, NULL, 0 },
+        { "a query about nothing", "v1 query domain=-", CLOSE, NULL, 0 },
+        { "an event", "v1 event name=tcp:close domain=example.org cv=1", EVENT, NULL, 0 },
+        { "an event without fields", "v1 event", EVENT, NULL, 0 },
+        { "almost an event", "v1 events", CLOSE, NULL, 0 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        otr_line_choice choice;
+        int got;
+
+        otr_line_choose(otr_slice_of(rows[i].line), &choice);
+        got = choice.act == OTR_LINE_CLOSE && choice.problem == NULL ? EVENT : (int)choice.act;
+        if (got != rows[i].want)
+            fail_msg("%s: got %d (%s), want %d", rows[i].name, got, choice.problem != NULL ? choice.problem : "-",
+                     rows[i].want);
+        if (got == ASK) {
+            assert_string_equal(choice.destination.key, rows[i].key);
+            assert_int_equal(choice.form, rows[i].form);
+        }
+        if (got == REPLY)
+            assert_string_equal(choice.reply, NONE);
+    }
+}
+
+static void a_nul_ends_the_conversation(void **state)
+{
+    static const char line[] = "v1 policy domain=example.org\0.evil.example";
+    otr_line_choice choice;
+
+    (void)state;
+    otr_line_choose((otr_slice){ line, sizeof(line) - 1 }, &choice);
+    assert_int_equal(choice.act, OTR_LINE_CLOSE);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_line_is_a_question_an_answer_or_the_end),
+        cmocka_unit_test(a_nul_ends_the_conversation),
+    };
+
+    return cmocka_run_group_tests_name("daemon/line", tests, NULL, NULL);
+}

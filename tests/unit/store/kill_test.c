@@ -1,0 +1,212 @@
+/*
+ * kill_test.c - REMEMBER: kill -9 at any moment loses no policy that was acknowledged. A child writes policies in a
+ * loop and tells of each one, once otr_store_put() has returned, through a pipe; it is killed after a random time. Then
+ * everything that it told of must be there, whole. A few hundred times on one and the same database.
+ *
+ *   kill_test [rounds]
+ */
+#include "store/store.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define ROUNDS 300
+#define DOMAINS 40       /* rewritten again and again, so that pages change and the log is checkpointed */
+#define LONGEST_US 20000 /* of a round */
+#define NOW 1800000000
+
+static char folder[] = "/tmp/outrider-kill-XXXXXX";
+static char path[sizeof(folder) + 20];
+
+/* What the child reports: this serial number is on disk for this domain. */
+typedef struct acknowledgement {
+    int domain;
+    unsigned serial;
+} acknowledgement;
+
+static _Noreturn void fail(const char *what, int domain, unsigned serial)
+{
+    fprintf(stderr, "kill_test: %s (domain %d, serial %u; %s)\n", what, domain, serial, path);
+    exit(1);
+}
+
+/* A body whose length and text follow from the serial number: a few octets up to several pages. */
+static size_t write_body(char *body, size_t size, unsigned serial)
+{
+    size_t len = (size_t)snprintf(body, size, "version: STSv1\nmode: enforce\nmx: mx.example.org\nmax_age: 86400\n"
+                                              "x-serial: %u\n", serial);
+
+    for (unsigned i = 0; i < serial % 97; i++)
+        len += (size_t)snprintf(body + len, size - len, "x-filler: %0100u\n", serial);
+    return len;
+}
+
+static void put_serial(otr_store *store, int domain, unsigned serial)
+{
+    char name[40], body[16384];
+    otr_sts_entry *entry;
+    outrider_diag diag = { 0 };
+
+    snprintf(name, sizeof(name), "d%d.example", domain);
+    entry = otr_sts_entry_new(name);
+    if (entry == NULL ||
+        otr_sts_policy_parse(body, write_body(body, sizeof(body), serial), &entry->policy, NULL) != OUTRIDER_OK)
+        fail("cannot make an entry", domain, serial);
+    snprintf(entry->id, sizeof(entry->id), "%u", serial);
+    entry->fetched_at = NOW + serial;
+    entry->expires_at = entry->fetched_at + entry->policy->max_age;
+    if (otr_store_put(store, entry, &diag) != OUTRIDER_OK)
+        fail(diag.message, domain, serial);
+    otr_sts_entry_unref(entry);
+}
+
+static _Noreturn void write_until_killed(int out, unsigned serial)
+{
+    otr_store *store = NULL;
+    outrider_diag diag = { 0 };
+
+    if (otr_store_open(path, &store, &diag) != OUTRIDER_OK)
+        fail(diag.message, -1, serial);
+    for (;; serial++) {
+        acknowledgement told = { (int)(serial * 7 % DOMAINS), serial };
+
+        put_serial(store, told.domain, serial);
+        if (write(out, &told, sizeof(told)) != sizeof(told))
+            exit(1);
+    }
+}
+
+/* Reads what the child told before its death; a write of a few octets to a pipe is whole or absent. */
+static unsigned collect(int in, unsigned latest[DOMAINS], unsigned serial)
+{
+    acknowledgement told;
+
+    while (read(in, &told, sizeof(told)) == sizeof(told)) {
+        latest[told.domain] = told.serial;
+        serial = told.serial;
+    }
+    return serial;
+}
+
+static void check_entry(const otr_sts_entry *entry, int domain, unsigned told)
+{
+    char body[16384];
+    unsigned serial = (unsigned)strtoul(entry->id, NULL, 10);
+    size_t len = write_body(body, sizeof(body), serial);
+
+    /* One more than was told may have reached the disk before its report; never one less. */
+    if (serial < told)
+        fail("an acknowledged policy was lost", domain, told);
+    if (entry->policy == NULL || entry->policy->body_len != len || memcmp(entry->policy->body, body, len) != 0 ||
+        entry->fetched_at != NOW + (otr_time)serial)
+        fail("a policy is not whole", domain, serial);
+}
+
+static unsigned check_all(const unsigned latest[DOMAINS])
+{
+    otr_store *store = NULL;
+    outrider_diag diag = { 0 };
+    unsigned highest = 0;
+
+    if (otr_store_open(path, &store, &diag) != OUTRIDER_OK)
+        fail(diag.message, -1, 0);
+    for (int i = 0; i < DOMAINS; i++) {
+        otr_sts_entry *entry = NULL;
+        char name[40];
+
+        snprintf(name, sizeof(name), "d%d.example", i);
+        if (otr_store_get(store, name, &entry, &diag) != OUTRIDER_OK)
+            fail(diag.message, i, latest[i]);
+        if (entry == NULL && latest[i] != 0)
+            fail("an acknowledged policy is gone", i, latest[i]);
+        if (entry != NULL) {
+            unsigned serial = (unsigned)strtoul(entry->id, NULL, 10);
+
+            check_entry(entry, i, latest[i]);
+            highest = serial > highest ? serial : highest;
+        }
+        otr_sts_entry_unref(entry);
+    }
+    otr_store_close(store);
+    return highest;
+}
+
+static unsigned play_round(unsigned latest[DOMAINS], unsigned serial)
+{
+    struct timespec span = { .tv_nsec = rand() % LONGEST_US * 1000L };
+    int ends[2];
+    int status = 0;
+    pid_t child;
+
+    if (pipe(ends) != 0 || (child = fork()) < 0)
+        fail(strerror(errno), -1, serial);
+    if (child == 0) {
+        close(ends[0]);
+        write_until_killed(ends[1], serial + 1);
+    }
+    close(ends[1]);
+    nanosleep(&span, NULL);
+    kill(child, SIGKILL);
+    serial = collect(ends[0], latest, serial);
+    close(ends[0]);
+    if (waitpid(child, &status, 0) != child || !WIFSIGNALED(status))
+        fail("the child ended by itself", -1, serial);
+    return serial;
+}
+
+/* Also what a child leaves that was killed while it made the database. */
+static void clean_up(void)
+{
+    DIR *dir = opendir(folder);
+    struct dirent *entry;
+    char name[sizeof(folder) + sizeof(entry->d_name) + 1];
+
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        snprintf(name, sizeof(name), "%s/%s", folder, entry->d_name);
+        unlink(name);
+    }
+    if (dir != NULL)
+        closedir(dir);
+    rmdir(folder);
+}
+
+int main(int argc, char **argv)
+{
+    int rounds = argc > 1 ? atoi(argv[1]) : ROUNDS;
+    unsigned latest[DOMAINS] = { 0 };
+    unsigned seed = (unsigned)time(NULL);
+    unsigned serial = 0;
+    unsigned total = 0;
+
+    if (mkdtemp(folder) == NULL) {
+        perror(folder);
+        return 1;
+    }
+    snprintf(path, sizeof(path), "%s/outrider.db", folder);
+    srand(seed);
+    for (int round = 0; round < rounds; round++) {
+        unsigned before = serial;
+
+        serial = play_round(latest, serial);
+        total += serial - before;
+        /* Every few rounds without a look in between: then the next child recovers what this one left. */
+        if (round % 3 != 0 || round == rounds - 1) {
+            unsigned highest = check_all(latest);
+
+            serial = highest > serial ? highest : serial;
+        }
+    }
+    printf("%d kills (seed %u), %u acknowledged writes, none lost\n", rounds, seed, total);
+    clean_up();
+    if (total < (unsigned)rounds / 4) {
+        fprintf(stderr, "kill_test: hardly anything was written, so nothing was tested\n");
+        return 1;
+    }
+    return 0;
+}
