@@ -2,7 +2,6 @@
 make of certificates of every kind under an enforced policy, which SNI they send, and to whom a policy belongs.
 """
 
-import concurrent.futures
 import itertools
 
 import pytest
@@ -111,14 +110,3 @@ def test_the_name_in_the_mx_record_is_matched_and_no_alias_target(lab, outrider)
         hosts = other.query(DOMAIN)["mx"]
     assert [(host["host"], host["canonical"], host["sts_match"]) for host in hosts] == [
         ("alias.plain-tls.example", MX, False), (MX, MX, True)]
-
-
-def test_many_questions_at_once_are_one_fetch(lab, outrider):
-    """STS-FETCH-15"""
-    other = outrider()
-    requests = lab.policies[f"mta-sts.{DOMAIN}"].requests
-    before = len(requests)
-    with concurrent.futures.ThreadPoolExecutor(50) as pool:
-        replies = set(pool.map(other.postfix, [DOMAIN] * 100))
-    assert len(replies) == 1 and replies.pop().startswith(f"OK secure match={MX} ")
-    assert len(requests) == before + 1
