@@ -1,6 +1,6 @@
 /*
- * resolve.c - DNS discovery and the look for a policy side by side, on an event loop of this process; then the
- * decision, and out.
+ * resolve.c - DNS discovery and, once there are MX hosts, the look for a policy beside it, on an event loop of this
+ * process; then the decision, and out.
  */
 #include "cli/resolve.h"
 #include "cli/command.h"
@@ -19,8 +19,9 @@ struct errand {
     otr_clock clock;
     otr_sts_net net;
     otr_mx_finding *mx;   /* NULL until discovery has ended */
-    otr_sts_entry *entry; /* NULL until the look for a policy has ended */
+    otr_sts_entry *entry; /* what is known of the policy: nothing, until the look for it has ended */
     unsigned waiting;     /* flows under way */
+    bool is_out_of_memory;
 };
 
 static void one_has_ended(struct errand *e)
@@ -41,8 +42,19 @@ static void on_entry(void *arg, otr_sts_entry *entry)
 {
     struct errand *e = arg;
 
+    otr_sts_entry_unref(e->entry);
     e->entry = entry;
     one_has_ended(e);
+}
+
+static void look_for_policy(void *arg)
+{
+    struct errand *e = arg;
+
+    if (otr_sts_refresh_start(&e->net, e->entry, OTR_STS_DUE_RECORD, on_entry, e) != NULL)
+        e->waiting++;
+    else
+        e->is_out_of_memory = true;
 }
 
 static outrider_err open_errand(struct errand *e, outrider_diag *diag)
@@ -71,23 +83,19 @@ static outrider_err open_errand(struct errand *e, outrider_diag *diag)
 static bool find_out(struct errand *e, const otr_destination *destination)
 {
     otr_discover_settings settings = otr_conf_discover(e->conf);
-    otr_sts_entry *nothing;
-    bool is_started;
 
     if (destination->kind == OTR_TO_ADDRESS) {
         e->mx = otr_mx_finding_of_address(destination, otr_clock_now(&e->clock));
         return e->mx != NULL;
     }
-    nothing = otr_sts_entry_new(destination->domain);
-    if (nothing == NULL)
+    e->entry = otr_sts_entry_new(destination->domain);
+    if (e->entry == NULL || otr_discover_start(e->resolver, &e->clock, &settings, destination, look_for_policy,
+                                               on_finding, e) == NULL)
         return false;
-    e->waiting = 2;
-    is_started = otr_discover_start(e->resolver, &e->clock, &settings, destination, on_finding, e) != NULL &&
-                 otr_sts_refresh_start(&e->net, nothing, OTR_STS_DUE_RECORD, on_entry, e) != NULL;
-    otr_sts_entry_unref(nothing);
-    if (!is_started || event_base_dispatch(e->base) < 0)
-        return false;
-    return e->mx != NULL && e->entry != NULL;
+    e->waiting = 1;
+    if (destination->kind == OTR_TO_HOST)
+        look_for_policy(e);
+    return event_base_dispatch(e->base) >= 0 && e->mx != NULL && !e->is_out_of_memory;
 }
 
 static int print_verdict(struct errand *e, otr_query_form form)

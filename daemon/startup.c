@@ -59,7 +59,8 @@ static outrider_err load_anchors(const otr_conf *conf, otr_anchors **anchors, ou
 static outrider_err write_anchor_files(const otr_daemon *d, outrider_diag *diag)
 {
     const otr_anchor_set *set = otr_anchors_for(d->anchors, "");
-    const char *folders[] = { d->conf->anchors.exim_dir, d->conf->anchors.postfix_dir };
+    const char *exim_dir = d->conf->line.listen.count > 0 ? d->conf->anchors.exim_dir : "";
+    const char *folders[] = { exim_dir, d->conf->anchors.postfix_dir };
 
     for (size_t i = 0; i < 2; i++) {
         outrider_err err = *folders[i] != '\0' ? otr_anchor_files_write(folders[i], set, diag) : OUTRIDER_OK;

@@ -54,7 +54,7 @@ const otr_setting otr_settings[] = {
     NUMBER("sts", "fetch_timeout", sts.fetch_timeout, 1, 60, "10"),
 
     { "anchors", "roots", OTR_SET_PATH, AT(anchors.roots), 1, 0, NULL, "system", NULL },
-    WORD("anchors", "exim_dir", OTR_SET_PATH, anchors.exim_dir, ""),
+    WORD("anchors", "exim_dir", OTR_SET_PATH, anchors.exim_dir, "/run/outrider/ta"),
     WORD("anchors", "postfix_dir", OTR_SET_PATH, anchors.postfix_dir, ""),
     WORD("anchors", "postfix_name", OTR_SET_TEXT, anchors.postfix_name, "outrider/ta"),
 

@@ -48,7 +48,7 @@ static bool must_be_durable(const otr_sts_entry *old, const otr_sts_entry *new)
            (new->fetched_at != old->fetched_at || strcmp(new->id, old->id) != 0);
 }
 
-static bool load(otr_domain *domain)
+bool otr_domain_load(otr_domain *domain)
 {
     outrider_diag diag;
     outrider_err err;
@@ -202,7 +202,7 @@ otr_domain_state otr_domain_look(otr_domain *domain)
 {
     otr_sts_due due;
 
-    if (!load(domain))
+    if (!otr_domain_load(domain))
         return OTR_DOMAIN_FAILED;
     if (domain->refresh != NULL)
         return OTR_DOMAIN_LOOKING;
@@ -259,6 +259,9 @@ void otr_domain_schedule(otr_domain *domain)
     otr_time now = now_of(domain), next;
 
     if (domain->entry == NULL || domain->refresh != NULL)
+        return;
+    /* Never looked at, and nothing known: there is no MX host, so there is nothing to look for either. */
+    if (domain->entry->record == OTR_STS_NOT_ASKED && domain->entry->policy == NULL)
         return;
     next = otr_sts_entry_next(domain->entry, &domain->worker->flow->pace, now) - lead(domain);
     otr_worker_arm(domain->timer, next > now ? next - now : 1);

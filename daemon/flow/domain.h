@@ -34,6 +34,9 @@ typedef enum otr_domain_state {
     OTR_DOMAIN_FAILED,  /* the store fails; nothing may be answered */
 } otr_domain_state;
 
+/* Make sure that `entry` is there, from the store if need be. False: the store fails, as the log tells. */
+bool otr_domain_load(otr_domain *domain);
+
 /* Look at what is known and start what is due. */
 otr_domain_state otr_domain_look(otr_domain *domain);
 

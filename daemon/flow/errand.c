@@ -1,7 +1,9 @@
 /*
  * errand.c - from a question to an answer, in the order in which it happens:
  *
- *   start      DNS discovery, if no valid finding is on hand   ‖   a look at the policy domain
+ *   start      DNS discovery, if no valid finding is on hand
+ *   hosts      there are MX hosts: a look at the policy domain, beside the rest of discovery. Where there are none (null
+ *              MX, no such domain, MX lookup failed) no policy is asked for (DNS-13)
  *   advance    when both have ended, or patience with the policy has (S11)
  *   conclude   decide, publish, answer all who wait
  */
@@ -11,6 +13,8 @@
 
 #include <event2/event.h>
 #include <stdlib.h>
+
+#define STORE_FAILS "the policy of the domain cannot be read or kept"
 
 static void stop_waiting_for_policy(otr_errand *errand)
 {
@@ -104,13 +108,14 @@ static void on_discovered(void *arg, otr_mx_finding *finding)
     otr_place *place = errand->place;
 
     errand->discover = NULL;
-    if (finding == NULL) {
-        fail(errand, "out of memory");
-        return;
-    }
     otr_mx_finding_unref(place->mx);
     place->mx = finding;
-    advance(errand);
+    if (finding == NULL)
+        fail(errand, "out of memory");
+    else if (errand->is_store_failing || (place->domain != NULL && !otr_domain_load(place->domain)))
+        fail(errand, STORE_FAILS);
+    else
+        advance(errand);
 }
 
 void otr_errand_policy_ready(otr_errand *errand)
@@ -162,6 +167,13 @@ static bool look_at_policy(otr_errand *errand)
     return false;
 }
 
+static void on_hosts(void *arg)
+{
+    otr_errand *errand = arg;
+
+    errand->is_store_failing = !look_at_policy(errand);
+}
+
 static bool discover(otr_errand *errand)
 {
     otr_place *place = errand->place;
@@ -176,7 +188,7 @@ static bool discover(otr_errand *errand)
         return place->mx != NULL;
     }
     errand->discover = otr_discover_start(worker->resolver, flow->clock, &flow->discover, &place->destination,
-                                          on_discovered, errand);
+                                          on_hosts, on_discovered, errand);
     return errand->discover != NULL;
 }
 
@@ -210,8 +222,10 @@ void otr_errand_start(otr_place *place, otr_ticket *ticket)
         return;
     }
     arm_ms(errand->bound, worker->flow->bound_ms);
-    if (!look_at_policy(errand))
-        fail(errand, "the policy of the domain cannot be read or kept");
+    /* Without an MX step ahead the look need not wait for it. */
+    if ((otr_place_has_finding(place) ? place->mx->host_count > 0 : place->destination.kind != OTR_TO_DOMAIN) &&
+        !look_at_policy(errand))
+        fail(errand, STORE_FAILS);
     else if (!discover(errand))
         fail(errand, "out of memory");
     else

@@ -1,6 +1,6 @@
 /*
- * errand.h - one way from a question to an answer: DNS discovery and the look at the policy side by side, then the
- * decision. All who ask the same meanwhile wait for the same errand.
+ * errand.h - one way from a question to an answer: DNS discovery and, once it has found MX hosts, the look at the policy
+ * beside it; then the decision. All who ask the same meanwhile wait for the same errand.
  */
 #ifndef OTR_DAEMON_ERRAND_H
 #define OTR_DAEMON_ERRAND_H
@@ -11,6 +11,7 @@ typedef struct otr_errand {
     otr_place *place;            /* borrowed */
     otr_discover *discover;      /* owned; NULL when it has ended or none is needed */
     bool is_waiting_for_policy;  /* then it is in the domain's queue */
+    bool is_store_failing;       /* the look at the policy could not be made */
     bool is_renewal;             /* nobody asked: counted by the worker */
     struct event *patience;      /* owned: how long the policy is waited for */
     struct event *bound;         /* owned: how long all of it may take */

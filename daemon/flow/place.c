@@ -99,7 +99,7 @@ static otr_time lifetime(const otr_place *place, const otr_verdict *verdict, otr
 {
     otr_time until = verdict->valid_until, next;
 
-    if (verdict->entry != NULL) {
+    if (verdict->entry != NULL && verdict->mx->host_count > 0) {
         next = otr_sts_entry_next(verdict->entry, &place->worker->flow->pace, now) + RECHECK_GRACE_S;
         until = next < until ? next : until;
     }

@@ -32,6 +32,7 @@ struct otr_sts_refresh {
     size_t address_count;
     otr_address refused;          /* a private one, for the reason */
     size_t refused_count;
+    char notes[2][OTR_STS_ERROR_SIZE]; /* what the address lookups found, in words */
     char trouble[OTR_STS_ERROR_SIZE]; /* of an address lookup */
     otr_fetch *fetch;             /* owned; set during FETCH_POLICY */
     struct event *deadline;       /* owned; one for LOOKUP_ADDRESS and FETCH_POLICY together */
@@ -258,11 +259,25 @@ static outrider_err start_timer(otr_sts_refresh *r, struct event **timer, event_
     return *timer != NULL && evtimer_add(*timer, &span) == 0 ? OUTRIDER_OK : OUTRIDER_E_NOMEM;
 }
 
+/* "A insecure, 1 record, TTL 300; AAAA insecure, 0 records, TTL 60", for the evidence; A comes first. */
+static void note_address(otr_sts_refresh *r, size_t which, const otr_dns_answer *answer)
+{
+    if (answer->content == OTR_DNS_UNKNOWN)
+        put_words(r->notes[which], "%s %s (%.80s)", otr_rr_type_name(answer->qtype),
+                  otr_dns_status_names[answer->status], answer->reason);
+    else
+        put_words(r->notes[which], "%s %s, %zu record%s, TTL %u", otr_rr_type_name(answer->qtype),
+                  otr_dns_status_names[answer->status], answer->rr_count, answer->rr_count == 1 ? "" : "s", answer->ttl);
+    put_words(r->entry->host_note, "%.120s%s%.120s", r->notes[0],
+              r->notes[0][0] != '\0' && r->notes[1][0] != '\0' ? "; " : "", r->notes[1]);
+}
+
 /* One family that answers is enough; a failed lookup matters only when the other gives nothing either. */
 static void on_address(otr_sts_refresh *r, size_t which, const otr_dns_answer *answer)
 {
     assert(r->step == LOOKUP_ADDRESS);
     r->queries[which] = NULL;
+    note_address(r, which, answer);
     if (answer->status == OTR_DNS_BOGUS || answer->status == OTR_DNS_TEMPFAIL)
         put_words(r->trouble, "address of %s: %s: %s", r->host, otr_dns_status_names[answer->status], answer->reason);
     else if (answer->content == OTR_DNS_DATA)
@@ -302,6 +317,7 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
 static void lookup_address(otr_sts_refresh *r)
 {
     r->step = LOOKUP_ADDRESS;
+    r->entry->host_note[0] = '\0';
     if (strlen(r->host) > OTR_DOMAIN_MAX) {
         fail(r, OTR_STS_FETCH_ERROR, "the name %s would be too long", r->host);
         return;
@@ -418,6 +434,7 @@ static void on_record(void *arg, const otr_dns_answer *answer)
     assert(r->step == LOOKUP_RECORD);
     r->record_query = NULL; /* a query that has answered is already gone */
     note_record(entry, answer);
+    entry->record_ttl = answer->ttl;
     entry->checked_at = now_of(r);
     entry->recheck_at = entry->checked_at + add_jitter(r, recheck_span(r, answer->ttl));
     if (is_fetch_wanted(r) && !is_held_back(r))

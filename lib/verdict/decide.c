@@ -233,7 +233,15 @@ static otr_time lifetime(const otr_verdict *v, otr_time now)
     return until > now ? until : now + 1;
 }
 
-static const otr_sts_finding no_sts = { .row = "", .state = OTR_STS_STATE_NONE, .id = "", .error = "" };
+/* An address literal has no policy domain. And where DNS names no MX host nobody looks for a policy: not having
+ * looked is no failure then. */
+static otr_sts_finding find_sts(const otr_mx_finding *mx, const otr_sts_entry *entry, bool is_pending, otr_time now)
+{
+    static const otr_sts_finding none = { .row = "", .state = OTR_STS_STATE_NONE, .id = "", .error = "" };
+    otr_sts_finding finding = entry != NULL ? otr_sts_entry_finding(entry, now, is_pending) : none;
+
+    return mx->host_count == 0 && finding.policy == NULL ? none : finding;
+}
 
 otr_verdict *otr_decide(otr_mx_finding *mx, otr_sts_entry *entry, bool is_sts_pending,
                         const otr_decide_settings *settings, const otr_anchors *anchors, otr_time now)
@@ -253,7 +261,7 @@ otr_verdict *otr_decide(otr_mx_finding *mx, otr_sts_entry *entry, bool is_sts_pe
     v->destination = mx->destination;
     v->mx = otr_mx_finding_ref(mx);
     v->entry = entry != NULL ? otr_sts_entry_ref(entry) : NULL;
-    v->sts = entry != NULL ? otr_sts_entry_finding(entry, now, is_sts_pending) : no_sts;
+    v->sts = find_sts(mx, entry, is_sts_pending, now);
     v->anchors = otr_anchors_for(anchors, v->destination.domain);
     v->made_at = now;
     v->hosts = hosts;

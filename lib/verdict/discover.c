@@ -217,6 +217,8 @@ static void on_mx(void *arg, const otr_dns_answer *a)
         d->security = is_secure ? OTR_MX_SECURE : OTR_MX_INSECURE;
         take_hosts(d, a);
     }
+    if (d->has_hosts != NULL)
+        d->has_hosts(d->done_arg);
     start_hosts(d);
 }
 
@@ -281,7 +283,8 @@ static void finish(otr_discover *d)
 }
 
 otr_discover *otr_discover_start(otr_resolver *resolver, otr_clock *clock, const otr_discover_settings *settings,
-                                 const otr_destination *destination, otr_discover_done *done, void *arg)
+                                 const otr_destination *destination, otr_discover_hosts *has_hosts, otr_discover_done *done,
+                                 void *arg)
 {
     otr_discover *d = calloc(1, sizeof(*d));
 
@@ -297,6 +300,7 @@ otr_discover *otr_discover_start(otr_resolver *resolver, otr_clock *clock, const
     d->canonical = otr_arena_text(d->arena, d->destination.domain);
     d->error = "";
     d->least_ttl = UINT32_MAX;
+    d->has_hosts = has_hosts;
     d->done = done;
     d->done_arg = arg;
     if (destination->kind == OTR_TO_DOMAIN) {

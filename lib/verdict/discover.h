@@ -25,12 +25,19 @@ typedef struct otr_discover otr_discover;
 typedef void otr_discover_done(void *arg, otr_mx_finding *finding);
 
 /*
- * destination is a domain or a host; for an address literal there is nothing to look up
+ * Told, at most once and before done(), that the MX step has left hosts to be looked at (M2, M3, M6): the moment to
+ * ask for a policy. Where there is none (null MX, no such domain, MX lookup failed) nothing else is to be asked.
+ */
+typedef void otr_discover_hosts(void *arg);
+
+/*
+ * destination is a domain or a host (for which has_hosts, which may be NULL, is not called: there is no MX step); for an address literal there is nothing to look up
  * (otr_mx_finding_of_address). done() is called once, never from inside; after cancel never. NULL: out of
  * memory. resolver, clock: borrowed.
  */
 otr_discover *otr_discover_start(otr_resolver *resolver, otr_clock *clock, const otr_discover_settings *settings,
-                                 const otr_destination *destination, otr_discover_done *done, void *arg);
+                                 const otr_destination *destination, otr_discover_hosts *has_hosts, otr_discover_done *done,
+                                 void *arg);
 void otr_discover_cancel(otr_discover *discover);
 
 #endif

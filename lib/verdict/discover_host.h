@@ -48,6 +48,7 @@ struct otr_discover {
     otr_clock *clock;       /* borrowed */
     otr_discover_settings settings;
     otr_destination destination;
+    otr_discover_hosts *has_hosts; /* or NULL */
     otr_discover_done *done;
     void *done_arg;
 

@@ -22,16 +22,21 @@ static void put_record_evidence(const otr_sts_entry *e, otr_buf *out)
     char time[OTR_TIME_TEXT];
 
     if (e->record == OTR_STS_NOT_ASKED) {
-        otr_buf_printf(&line, "TXT _mta-sts.%s: not asked yet", e->domain);
+        otr_buf_printf(&line, "TXT _mta-sts.%s: not asked", e->domain);
     } else {
         otr_buf_printf(&line, "TXT _mta-sts.%s: %s", e->domain, e->record_status);
         if (e->record == OTR_STS_PRESENT)
             otr_buf_printf(&line, ", id %s", e->record_id);
         else
             otr_buf_printf(&line, ", %s", e->record_note);
-        otr_buf_printf(&line, " (asked %s)", otr_time_text(e->checked_at, time));
+        otr_buf_printf(&line, ", TTL %" PRIu32 " (asked %s)", e->record_ttl, otr_time_text(e->checked_at, time));
     }
     put_line(out, "", otr_buf_text(&line));
+    if (e->host_note[0] != '\0') {
+        otr_buf_reset(&line);
+        otr_buf_printf(&line, "address of mta-sts.%s: %s", e->domain, e->host_note);
+        put_line(out, "", otr_buf_text(&line));
+    }
     otr_buf_clear(&line);
 }
 

@@ -444,10 +444,39 @@ static void a_failure_is_not_kept(void **state)
     script("example.org MX bogus ttl=3600 signature expired");
     script("_mta-sts.example.org TXT insecure ttl=3600 nxdomain");
     answer = ask_and_await("example.org");
-    expect(answer, OTR_LEVEL_DEFER, "S1");
+    expect(answer, OTR_LEVEL_DEFER, "");
     assert_true(answer->valid_until <= NOW + OTR_FAILURE_TTL);
     assert_memory_equal(strchr(answer->reply[OTR_FORM_POSTFIX].ptr, ':') + 1, "TEMP ", 5);
     assert_int_equal(answer->reply[OTR_FORM_EXIM].len, 0); /* R1: no answer, Exim defers */
+}
+
+/* DNS-13: where there is no MX host nothing else is looked up, fetched or reported, neither now nor later. */
+static void without_an_mx_host_no_policy_is_asked_for(void **state)
+{
+    static const struct {
+        const char *rule;
+        otr_level level;
+    } rows[] = {
+        { "example.org MX insecure ttl=900 0 .", OTR_LEVEL_MAY },
+        { "example.org MX insecure ttl=900 nxdomain", OTR_LEVEL_MAY },
+        { "example.org MX tempfail SERVFAIL", OTR_LEVEL_DEFER },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const otr_answer *answer;
+
+        restart();
+        script(rows[i].rule);
+        script_policy("a", BODY("enforce", "86400"));
+        answer = ask_and_await("example.org");
+        expect(answer, rows[i].level, "");
+        if (rows[i].level == OTR_LEVEL_MAY)
+            assert_int_equal(answer->valid_until, NOW + 900);
+        settle();
+        assert_int_equal(otr_scripted_count(worker->resolver), 1);
+        assert_int_equal(otr_scripted_fetcher_count(worker->fetcher), 0);
+    }
 }
 
 /* S11 also where there was no record at the last look: what is under way now may be its first policy. */
@@ -536,6 +565,7 @@ int main(void)
         TEST(a_stored_policy_is_refreshed_though_nobody_asks),
         TEST(an_answer_in_use_is_renewed_and_another_lapses),
         TEST(a_failure_is_not_kept),
+        TEST(without_an_mx_host_no_policy_is_asked_for),
         TEST(a_first_policy_that_is_being_fetched_is_not_absent),
         TEST(dns_that_never_answers_is_not_waited_for),
         TEST(destinations_are_bounded_and_policies_are_not_lost),

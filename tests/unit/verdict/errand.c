@@ -118,7 +118,7 @@ void errand_start(errand *e, const char *to)
     otr_destination d;
 
     assert_int_equal(otr_destination_parse(to, strlen(to), &d, NULL), OUTRIDER_OK);
-    e->discover = otr_discover_start(&e->gate->resolver, &e->clock, &e->settings, &d, on_done, e);
+    e->discover = otr_discover_start(&e->gate->resolver, &e->clock, &e->settings, &d, NULL, on_done, e);
     assert_int_equal(e->done_count, 0); /* never from inside */
 }
 
