@@ -1,5 +1,5 @@
 /*
- * anchor_files.h - the trust anchors as files for the MTAs (mta-integration R15 to R17): <sha256>.pem for each set, and
+ * anchor_files.h - the trust anchors as files for the MTAs (docs/protocols.md, A1 and A2): <sha256>.pem for each set, and
  * none.pem, which nothing chains to. Written before any socket is open, so that no answer names a file that is not there.
  */
 #ifndef OTR_DAEMON_ANCHOR_FILES_H

@@ -43,7 +43,7 @@ typedef struct otr_flow {
     void *ask_arg;
 } otr_flow;
 
-/* The nested deadlines of DESIGN §5 from limits.answer in seconds. */
+/* The deadlines, one within the other, from limits.answer in seconds: a cold question ends in a verdict. */
 void otr_flow_set_deadlines(otr_flow *flow, unsigned answer_s);
 
 #define OTR_RENEWALS_MAX 64 /* at once in one thread; the rest waits a second */

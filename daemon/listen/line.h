@@ -8,7 +8,7 @@
  *     form    = "form=json" / "form=text" / "form=explain"
  *
  * The end of the stream may stand for the LF (Exim shuts its side down). Anything else gets no answer at all,
- * which makes Exim defer (R1): a client that speaks another version must not believe an answer of this one.
+ * which makes Exim defer (L1): a client that speaks another version must not believe an answer of this one.
  */
 #ifndef OTR_DAEMON_LINE_H
 #define OTR_DAEMON_LINE_H

@@ -20,7 +20,7 @@ const char *otr_rr_type_name(uint16_t type);
 
 typedef enum otr_dns_status {
     OTR_DNS_SECURE,   /* validated from a trust anchor, data or denial */
-    OTR_DNS_INSECURE, /* provably unsigned, or no trust anchor covers the name (R8) */
+    OTR_DNS_INSECURE, /* provably unsigned, or no trust anchor covers the name (DNS-05) */
     OTR_DNS_BOGUS,    /* signatures exist and do not hold; reason says why */
     OTR_DNS_TEMPFAIL, /* SERVFAIL, REFUSED, time-out, malformed: nothing was learned; reason says what */
 } otr_dns_status;

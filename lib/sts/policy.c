@@ -171,7 +171,7 @@ static void read_mode(reading *r, otr_slice value)
     refuse(r, OUTRIDER_E_SYNTAX, value.ptr, "mode must be enforce, testing or none, in lower case");
 }
 
-/* 1*10(DIGIT); STS-BODY-08, R7: the prose limit of about a year clamps, it does not refuse. */
+/* 1*10(DIGIT); STS-BODY-08: the prose limit of about a year clamps, it does not refuse. */
 static void read_max_age(reading *r, otr_slice value)
 {
     uint64_t seconds = 0;

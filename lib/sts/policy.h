@@ -16,7 +16,7 @@
 
 #define OTR_STS_POLICY_LIMIT 65536       /* octets of a policy body (§3.3 suggests 64 kilobytes) */
 #define OTR_STS_MX_MAX 255               /* mx lines */
-#define OTR_STS_MAX_AGE_LIMIT 31557600   /* about a year; larger values count as this (STS-BODY-08, R7) */
+#define OTR_STS_MAX_AGE_LIMIT 31557600   /* about a year; larger values count as this (STS-BODY-08) */
 #define OTR_STS_NOTES_MAX 16             /* errors or warnings that are kept for a lint */
 
 typedef enum otr_sts_mode { OTR_STS_NONE, OTR_STS_TESTING, OTR_STS_ENFORCE } otr_sts_mode;

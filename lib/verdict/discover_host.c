@@ -50,7 +50,7 @@ static bool has_address(const otr_address_answer *a)
 }
 
 /*
- * R9: the family that is secure and has an address counts; else one that has an address at all. NULL: neither
+ * DNS-21: the family that is secure and has an address counts; else one that has an address at all. NULL: neither
  * family has one.
  */
 static const otr_address_answer *better_family(const otr_host_errand *h)

@@ -8,7 +8,7 @@
 #include "base/buf.h"
 #include "verdict/verdict.h"
 
-/* Where each MTA finds the anchor files (mta-integration, R16). A NULL directory: no file is named. */
+/* Where each MTA finds the anchor files (docs/protocols.md, A2). A NULL directory: no file is named. */
 typedef struct otr_anchor_views {
     const char *exim_dir;    /* absolute: "/run/outrider/ta" */
     const char *postfix_dir; /* as smtp(8) sees it, relative to the queue directory: "outrider/ta" */
@@ -20,13 +20,13 @@ void otr_render_postfix(const otr_verdict *verdict, const otr_anchor_views *view
 void otr_render_postfix_tlsrpt(const otr_verdict *verdict, const otr_anchor_views *views, otr_buf *out);
 /* "OK secure match=... servername=hostname", "NOTFOUND " or "TEMP ...". */
 void otr_render_sendmail(const otr_verdict *verdict, otr_buf *out);
-/* "v=1 pol=... end=1\n"; empty for "defer", which Exim's side turns into a deferral (R1). */
+/* "v=1 pol=... end=1\n"; empty for "defer", which Exim's side turns into a deferral (L1). */
 void otr_render_exim(const otr_verdict *verdict, const otr_anchor_views *views, otr_buf *out);
 
 /* What the verdict rests on, one line a lookup, printable ASCII, in the order of asking (EXPLAIN). */
 void otr_render_evidence(const otr_verdict *verdict, otr_buf *out);
 
-/* DESIGN §8 `query`, one line of JSON without a final newline. */
+/* The object of docs/protocols.md, one line of JSON without a final newline. */
 void otr_render_json(const otr_verdict *verdict, const otr_anchor_views *views, otr_buf *out);
 
 /* For people: level and reason; with is_explain each lookup, each host, the policy and its age. */

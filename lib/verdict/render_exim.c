@@ -1,8 +1,8 @@
 /*
- * render_exim.c - a verdict as the line that Exim's ${extract{key}{...}} takes apart (mta-integration A.3, F).
+ * render_exim.c - a verdict as the line that Exim's ${extract{key}{...}} takes apart (docs/protocols.md, L1 to L8).
  *
  * The fragment reads a missing key as the strictest value; "" relaxes. Exim matches hosts by the MX name and, for
- * aliases, by the end of the CNAME chain: every list names both (R8).
+ * aliases, by the end of the CNAME chain: every list names both (L5).
  */
 #include "verdict/render.h"
 
@@ -91,7 +91,7 @@ static void put_list(otr_buf *out, const char *key, const otr_verdict *v, host_t
 }
 
 /*
- * Exim matches an alias by its end (R8). A name that needs escapes can stand neither in a host list nor in a regex:
+ * Exim matches an alias by its end (L5). A name that needs escapes can stand neither in a host list nor in a regex:
  * where a list has to be given there is no answer then, and mail waits.
  */
 static bool is_speakable(const char *name)
@@ -131,7 +131,7 @@ static void put_pattern(otr_buf *out, const char *pattern)
 }
 
 /*
- * Whether the end of an alias may pass as well (R8: Exim knows all but the first address by it). Only if DNSSEC or the
+ * Whether the end of an alias may pass as well (L5: Exim knows all but the first address by it). Only if DNSSEC or the
  * policy vouches for it: whoever can forge the alias could name a host of his own there, and then be that MX host.
  */
 static bool is_vouched_for(const otr_verdict *v, const otr_host_finding *f)
@@ -190,7 +190,7 @@ static void put_anchors(otr_buf *out, const otr_verdict *v, const otr_anchor_vie
         otr_buf_printf(out, " ta=%s/%s.pem", views->exim_dir, v->anchors->sha256);
 }
 
-/* An anchor that nothing chains to: if Exim's own resolver sees no TLSA records, the check fails (R7, R17). */
+/* An anchor that nothing chains to: if Exim's own resolver sees no TLSA records, the check fails (L7). */
 static void put_no_anchor(otr_buf *out, const otr_anchor_views *views)
 {
     if (views->exim_dir != NULL)
@@ -251,7 +251,7 @@ static void put_unenforced(otr_buf *out, const otr_verdict *v, const otr_anchor_
 void otr_render_exim(const otr_verdict *v, const otr_anchor_views *views, otr_buf *out)
 {
     if (v->level == OTR_LEVEL_DEFER || (v->level != OTR_LEVEL_MAY && has_unspeakable_alias(v)))
-        return; /* no answer: the fragment defers (R1) */
+        return; /* no answer: the fragment defers (L1) */
     otr_buf_puts(out, "v=1");
     if (is_enforced(v))
         put_enforced(out, v, views);

@@ -1,5 +1,5 @@
 /*
- * render_json.c - a verdict as the JSON that scripts and tests rely on (DESIGN §8, `query`).
+ * render_json.c - a verdict as the JSON that scripts and tests rely on (docs/protocols.md).
  */
 #include "verdict/render.h"
 

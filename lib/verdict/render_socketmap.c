@@ -1,6 +1,6 @@
 /*
  * render_socketmap.c - a verdict as a Postfix TLS policy (smtp_tls_policy_maps) and as sendmail's "sts" map.
- * What each attribute does to which version is in mta-integration B and C.
+ * The rules P1 to P7 are those of docs/protocols.md.
  */
 #include "verdict/render.h"
 
@@ -14,7 +14,7 @@ static void put_temp(otr_buf *out, const otr_verdict *v, const char *reason)
 
 /*
  * The exact names of the hosts that may be used, never a ".suffix" pattern: before 3.10.5 Postfix checks only
- * the certificate, so an MX host that an attacker adds must not find a pattern to satisfy (R13).
+ * the certificate, so an MX host that an attacker adds must not find a pattern to satisfy (P3).
  */
 static size_t put_match(otr_buf *out, const otr_verdict *v, bool (*is_wanted)(const otr_host_verdict *))
 {
@@ -101,7 +101,7 @@ void otr_render_postfix(const otr_verdict *v, const otr_anchor_views *views, otr
         otr_buf_puts(out, "OK encrypt");
         return;
     case OTR_LEVEL_MAY:
-        /* R14. Without any policy the MTA's own default applies, which may be stricter (dane). */
+        /* Without any policy the MTA's own default applies, which may be stricter (dane). */
         otr_buf_puts(out, is_sts_in_force(v, OTR_STS_TESTING) ? "OK may" : "NOTFOUND ");
         return;
     case OTR_LEVEL_DEFER:
@@ -181,7 +181,7 @@ void otr_render_sendmail(const otr_verdict *v, otr_buf *out)
     } else if (put_match(&names, v, is_authenticated_by_sts) == 0) {
         put_temp(out, v, "no MX host that can be used is named by the enforced MTA-STS policy");
     } else {
-        /* Exactly these two attributes in this order (mta-integration C). */
+        /* Exactly these two attributes in this order (P7). */
         otr_buf_printf(out, "OK secure %s servername=hostname", otr_buf_text(&names));
     }
     if (names.err != OUTRIDER_OK)

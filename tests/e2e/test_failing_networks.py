@@ -1,6 +1,6 @@
 """DNS and policy hosts that are down, slow or hostile: what a daemon makes of them, with and without a policy on hand.
 
-The words in capitals are the invariants of DESIGN; rows and ids in docstrings are those of the decision table and of
+The words in capitals are the invariants of the design; rows and ids in docstrings are those of the decision table and of
 the conformance list.
 """
 

@@ -1,5 +1,5 @@
 /*
- * What each mail server is told, word for word (mta-integration A.3, B, C), and JSON and text for scripts and people.
+ * What each mail server is told, word for word (docs/protocols.md), and JSON and text for scripts and people.
  */
 #include "support/cmocka_all.h"
 
@@ -416,7 +416,7 @@ static void a_long_reason_is_cut(void **state)
     free(reason);
 }
 
-/* --- JSON (DESIGN §8) ---------------------------------------------------------------------------------------- */
+/* --- JSON (docs/protocols.md) ---------------------------------------------------------------------------------------- */
 
 /* Paths and their types: 's'tring, 'i'nteger, 'a'rray, 'o'bject, 'b'oolean, 'n'ull. */
 static void check_type(json_t *object, const char *path, const char *types, const char *sentence)

@@ -1,6 +1,6 @@
 /*
  * No reply lets a host through unverified. A few thousand findings, policies and settings drawn with a fixed seed; each
- * reply is read as its mail server reads it (mta-integration A.3, B, C) and held against what step 5 requires.
+ * reply is read as its mail server reads it (docs/protocols.md) and held against what step 5 requires.
  */
 #include "support/cmocka_all.h"
 
@@ -269,7 +269,7 @@ static bool is_in_list(const char *list, const char *name)
     return is_negated; /* a list that ends in a negated item matches what it did not name */
 }
 
-/* R1, R3 and the grammar of mta-integration F. */
+/* L1, L2, L6 and the grammar of docs/protocols.md. */
 static void check_line(const otr_verdict *v, const char *line)
 {
     size_t len = strlen(line);
