@@ -13,7 +13,7 @@
 #include <stdatomic.h>
 #include <urcu/rculfhash.h>
 
-/* Postfix before 3.10 refuses replies over 100000 octets (R12). A reply with TLSRPT attributes that would be
+/* Postfix before 3.10 refuses replies over 100000 octets. A reply with TLSRPT attributes that would be
  * longer is sent without them. */
 #define OTR_REPLY_MAX 90000
 

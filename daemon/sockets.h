@@ -1,5 +1,5 @@
 /*
- * sockets.h - all listening sockets of the configuration: those that a service manager passed on (R21: they stay open
+ * sockets.h - all listening sockets of the configuration: those that a service manager passed on (they stay open
  * while we restart), the others opened by ourselves.
  */
 #ifndef OTR_DAEMON_SOCKETS_H

@@ -103,7 +103,7 @@ otr_tlsa_usability otr_tlsa_check(const otr_tlsa *record)
     /* RFC 6698 §4.1: malformed is unusable. Empty data would be a digest that nothing has to meet. */
     if (record->is_short || record->len == 0)
         return OTR_TLSA_SHORT;
-    /* RFC 7672 §3.1.3 lets us; what it means to trust a public CA here nobody has defined (R11). */
+    /* RFC 7672 §3.1.3 lets us; what it means to trust a public CA here nobody has defined (TLSA-03). */
     if (record->usage <= USAGE_PKIX_EE)
         return OTR_TLSA_USAGE_PKIX;
     if (record->usage > USAGE_DANE_EE)

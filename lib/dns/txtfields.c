@@ -1,7 +1,7 @@
 /*
  * txtfields.c - see txtfields.h. The ABNF of both RFCs allows white space before the first semicolon, their
  * prose discards every record that does not begin with version and semicolon. The prose decides which records
- * count (STS-DNS-04, STS-DNS-06, RPT-DNS-02, R3), the ABNF the rest.
+ * count (STS-DNS-04, STS-DNS-06, RPT-DNS-02), the ABNF the rest.
  */
 #include "dns/txtfields.h"
 

@@ -25,7 +25,7 @@ static bool is_in_mode(const otr_sts_finding *sts, otr_sts_mode mode)
 
 /* --- one host ------------------------------------------------------------------------------------------- */
 
-/* The table of step 5. `is_half`: the host was found through an insecure MX RRset (R2). */
+/* The table of step 5. `is_half`: the host was found through an insecure MX RRset (COMBO-05). */
 static otr_requirement require(const otr_host_finding *host, bool is_half, bool is_enforced,
                                const otr_decide_settings *settings)
 {

@@ -141,7 +141,7 @@ static void put_policy_strings(otr_buf *out, const otr_sts_policy *policy)
     }
 }
 
-/* Postfix takes replies up to 100000 octets and defers on longer ones (R12): what would lead there is left out. */
+/* Postfix takes replies up to 100000 octets and defers on longer ones: what would lead there is left out. */
 #define ATTRIBUTES_MAX 50000
 
 void otr_render_postfix_tlsrpt(const otr_verdict *v, const otr_anchor_views *views, otr_buf *out)

@@ -236,7 +236,7 @@ def daemon(build, nameserver):
 
 
 def test_many_requests_on_one_connection(daemon):
-    """R10, trap 74: Postfix keeps its connection."""
+    """Postfix keeps its connection."""
     with contextlib.closing(daemon.socketmap()) as client:
         for i in range(50):
             client.sendall(request(f"d{i % 5}.test"))
@@ -244,7 +244,7 @@ def test_many_requests_on_one_connection(daemon):
 
 
 def test_pipelined_requests_are_answered_in_order(daemon):
-    """R10: cold, warm, wrong and unanswerable ones, sent in one piece."""
+    """Cold, warm, wrong and unanswerable ones, sent in one piece."""
     with contextlib.closing(daemon.socketmap()) as client:
         client.sendall(request("cold.test") + request("x", "NOMAP") + request(".test") + request("broken.test") +
                        request("cold.test") + netstring(b"nothing"))
@@ -265,7 +265,7 @@ def test_requests_in_single_bytes(daemon):
                                  b"b\xfccher.test", "x" * 64 + ".test", ".".join(["label"] * 60), "_dmarc.example.test",
                                  "[mx.example.test]", "[mx.example.test]:587", "example.test:smtp"])
 def test_keys_without_a_policy_are_not_found(daemon, key):
-    """R9, trap 73: never a failure for what cannot be a destination."""
+    """P2: never a failure for what cannot be a destination."""
     for name in ("QUERY", "QUERYwithTLSRPT", "sts"):
         got = daemon.ask(key, name)
         assert got == b"NOTFOUND " or (name == "QUERYwithTLSRPT" and got.startswith(b"OK may policy_type=no-policy-found")), got
@@ -297,7 +297,7 @@ def test_answers_before_garbage_are_given(daemon):
 
 
 def test_the_longest_request(daemon):
-    """R9, R12: 1024 octets are a request that names nothing, one more is none."""
+    """P2: 1024 octets are a request that names nothing, one more is none."""
     assert daemon.ask("x" * (1024 - 6)) == b"NOTFOUND "
     with contextlib.closing(daemon.socketmap()) as client:
         with contextlib.suppress(BrokenPipeError):
@@ -329,7 +329,7 @@ def test_end_of_stream_behind_requests(daemon):
 
 
 def test_many_connections(daemon):
-    """R10: two hundred and more at once."""
+    """Two hundred and more at once."""
     clients = [daemon.socketmap() for _ in range(400)]
     for i, client in enumerate(clients):
         client.sendall(request(f"many{i % 7}.test"))
@@ -388,14 +388,14 @@ def is_broken(client):
 
 
 def test_exim_asks(daemon):
-    """R1, R4: the answer is whole, one line, and the connection ends with it; with and without the end of the request."""
+    """L1: the answer is whole, one line, and the connection ends with it; with and without the end of the request."""
     for text, end in ((b"v1 policy domain=exim.test\n", True), (b"v1 policy domain=exim.test\n", False),
                       (b"v1 policy domain=exim.test", True), (b"v1 policy domain=EXIM.test\r\n", False)):
         assert daemon.line(text, end) == NO_POLICY
 
 
 def test_exim_gets_no_answer_where_there_is_doubt(daemon):
-    """R1: an empty answer defers."""
+    """L1: an empty answer defers."""
     assert daemon.line(b"v1 policy domain=broken.test\n") == b""
 
 
@@ -483,7 +483,7 @@ def cpu_ticks(pid):
 
 
 def test_answers_have_a_deadline(start):
-    """R2, R11: nobody waits longer than limits.answer; others are not kept waiting at all."""
+    """P5: nobody waits longer than limits.answer; others are not kept waiting at all."""
     daemon = start(limits="answer = 2", timeout=4, more="sts { fetch_timeout = 1 }")
     assert daemon.ask("warm.test") == b"NOTFOUND "
     begun = time.monotonic()
@@ -555,7 +555,7 @@ def test_hangup_is_answered_honestly(daemon):
 
 
 def test_anchor_files(daemon):
-    """R15 to R17: there before the first answer, for everyone to read, and one that verifies nothing."""
+    """A1, A2: there before the first answer, for everyone to read, and one that verifies nothing."""
     for folder in (f"{daemon.folder}/ta", f"{daemon.folder}/jail/ta"):
         files = sorted(os.listdir(folder))
         assert len(files) == 2 and files[1] == "none.pem" and len(files[0]) == 64 + 4
@@ -597,7 +597,7 @@ def test_a_store_that_is_none(make):
 
 
 def test_inherited_sockets_outlive_a_restart(make):
-    """R21: a client that connects while nobody runs is answered by the next one."""
+    """A client that connects while nobody runs is answered by the next one."""
     daemon = make()
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind(daemon.postfix)
@@ -681,7 +681,7 @@ def test_mistakes_have_file_line_and_reason(make, text, complaints):
 
 
 def test_anchors_are_loaded_by_the_check(make):
-    """Trap 61: a bundle without a certificate, a trust anchor file without an anchor."""
+    """A bundle without a certificate, a trust anchor file without an anchor."""
     daemon = make()
     with open(f"{daemon.folder}/empty.pem", "w"):
         pass

@@ -3,7 +3,7 @@
 
 #define NONE "v=1 pol=none dane=* tls=\"\" verify=\"\" end=1\n"
 
-/* R1, R4, R5: what is not understood is not answered, which makes Exim defer. */
+/* L1: what is not understood is not answered, which makes Exim defer. */
 static void a_line_is_a_question_an_answer_or_the_end(void **state)
 {
     enum { ASK = OTR_LINE_ASK, REPLY = OTR_LINE_REPLY, CLOSE = OTR_LINE_CLOSE, EVENT = 100 };

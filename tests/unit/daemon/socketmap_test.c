@@ -4,7 +4,7 @@
 
 static const char long_name[] = "QUERY aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.example.org";
 
-/* R9: keys are folded to one spelling, and what cannot be a destination is "not found" at once. Traps 73, 75. */
+/* P1, P2: keys are folded to one spelling, and what cannot be a destination is "not found" at once. */
 static void a_request_is_a_question_or_has_its_reply(void **state)
 {
     static const struct {

@@ -120,7 +120,7 @@ static const row rows[] = {
         "_25._tcp.mx.example.org TLSA secure " GOOD },
       "M13 none implicit\n0 mx.example.org A1 secure, T1 usable at mx.example.org (1)",
       ASKED("mx.example.org") ", TLSA _25._tcp.mx.example.org" },
-    { "A1: the secure family counts (R9)", "[mx.example.org]", false,
+    { "A1: the secure family counts (DNS-21)", "[mx.example.org]", false,
       { "mx.example.org A insecure 192.0.2.1", "mx.example.org AAAA secure 2001:db8::1",
         "_25._tcp.mx.example.org TLSA secure " GOOD },
       "M13 none implicit\n0 mx.example.org A1 secure, T1 usable at mx.example.org (1)",

@@ -48,18 +48,18 @@ static const struct {
       "v=1 pol=none dane=* tls=\"\" verify=\"\" end=1\n" },
     { "a policy of mode none", "M3: " A " A7", "S5 none", false, "NOTFOUND ", "NOTFOUND ",
       "v=1 pol=none dane=* tls=\"\" verify=\"\" end=1\n" },
-    { "R14: testing", "M3: " A " A7", "S5 testing " B, false, "OK may", "NOTFOUND ",
+    { "testing", "M3: " A " A7", "S5 testing " B, false, "OK may", "NOTFOUND ",
       "v=1 pol=sts mode=testing dane=\"\" tls=\"\" verify=\"\"" TA " end=1\n" },
     { "enforce: exact names for Postfix, patterns for Exim", "M3: mx1.example.com A7; b.example.net A7",
       "S5 enforce mx1.example.com *.example.net", false,
       "OK secure match=mx1.example.com:b.example.net servername=hostname tafile=outrider/ta/c0ffee.pem",
       "OK secure match=mx1.example.com:b.example.net servername=hostname",
       "v=1 pol=sts mode=enforce dane=\"\" skip=!^(mx1\\.example\\.com|[^.]+\\.example\\.net)$:* tls=* verify=*" TA " end=1\n" },
-    { "R13: a host that is not listed is in no match", "M3: " A " A7; " B " A7", "S5 enforce " B, false,
+    { "P3: a host that is not listed is in no match", "M3: " A " A7; " B " A7", "S5 enforce " B, false,
       "OK secure match=" B " servername=hostname tafile=outrider/ta/c0ffee.pem",
       "OK secure match=" B " servername=hostname",
       "v=1 pol=sts mode=enforce dane=\"\" skip=!^(b\\.example\\.org)$:* tls=* verify=*" TA " end=1\n" },
-    { "R13: no host listed (V46)", "M3: " A " A7", "S5 enforce " B, false, NONE_LISTED, SENDMAIL_NONE,
+    { "P4: no host listed (V46)", "M3: " A " A7", "S5 enforce " B, false, NONE_LISTED, SENDMAIL_NONE,
       "v=1 pol=sts mode=enforce dane=\"\" skip=* tls=* verify=*" TA " end=1\n" },
     { "enforce: a host whose lookup failed is named by nobody", "M3: " A " A7; " B " A5",
       "S5 enforce *.example.org", false,
@@ -82,12 +82,12 @@ static const struct {
       "v=1 pol=dane tls=* verify=*" NONE_PEM " end=1\n" },
     { "DANE on one of two", "M2: " A " A1 T1; " B " A1 T4", "S1", false, "OK dane", "NOTFOUND ",
       "v=1 pol=dane tls=" A " verify=" A NONE_PEM " end=1\n" },
-    { "R8: lists have the end of an alias too", "M2: " A ">r.example.net A2 T1; " B " A1 T4", "S1", false,
+    { "L5: lists have the end of an alias too", "M2: " A ">r.example.net A2 T1; " B " A1 T4", "S1", false,
       "OK dane", "NOTFOUND ",
       "v=1 pol=dane tls=" A ":r.example.net verify=" A ":r.example.net" NONE_PEM " end=1\n" },
     { "all records unusable", "M2: " A " A1 T2", "S1", false, "OK encrypt", "NOTFOUND ",
       "v=1 pol=dane-unusable dane=\"\" tls=* verify=\"\" end=1\n" },
-    { "R7: unusable beside usable stays out of Exim's DANE", "M2: " A " A1 T1; " B " A1 T2", "S1", false,
+    { "L7: unusable beside usable stays out of Exim's DANE", "M2: " A " A1 T1; " B " A1 T2", "S1", false,
       "OK dane", "NOTFOUND ",
       "v=1 pol=dane dane=" A " tls=* verify=" A NONE_PEM " end=1\n" },
     { "unusable beside none", "M2: " A " A1 T2; " B " A1 T4", "S1", false, "OK dane", "NOTFOUND ",
@@ -97,7 +97,7 @@ static const struct {
     { "a failed lookup beside a host without TLSA (V71)", "M2: " A " A5; " B " A7", "S1", false, "OK dane",
       "NOTFOUND ",
       "v=1 pol=dane skip=" A " tls=\"\" verify=\"\" end=1\n" },
-    { "R8: a skipped alias by both names", "M2: " A ">r.example.net A2 T3; " B " A1 T1", "S1", false,
+    { "L5: a skipped alias by both names", "M2: " A ">r.example.net A2 T3; " B " A1 T1", "S1", false,
       "OK dane-only", "NOTFOUND ",
       "v=1 pol=dane skip=" A ":r.example.net tls=* verify=*" NONE_PEM " end=1\n" },
     { "a host without address needs no word", "M2: " A " A4; " B " A1 T1", "S1", false, "OK dane-only",
@@ -127,7 +127,7 @@ static const struct {
       "OK secure match=" A " servername=hostname tafile=outrider/ta/c0ffee.pem",
       "OK secure match=" A " servername=hostname",
       "v=1 pol=sts mode=enforce dane=\"\" skip=!^(a\\.example\\.org)$:* tls=* verify=*" TA " end=1\n" },
-    { "R1: defer is no answer for Exim", "M8", "S5 enforce " A, false, "TEMP MX lookup failed: timed out",
+    { "L1: defer is no answer for Exim", "M8", "S5 enforce " A, false, "TEMP MX lookup failed: timed out",
       "TEMP MX lookup failed: timed out", "" },
     { "bogus", "M9", "S1", false, "TEMP MX lookup is bogus: no signature",
       "TEMP MX lookup is bogus: no signature", "" },
@@ -192,7 +192,7 @@ static void tells_each_mail_server(void **state)
     }
 }
 
-/* R3, R16: where the set is the MTA's own, or no directory is known to it, no file is named. */
+/* L6, A2: where the set is the MTA's own, or no directory is known to it, no file is named. */
 static void names_no_anchor_file_without_need(void **state)
 {
     otr_buf out = OTR_BUF_INIT;
@@ -277,7 +277,7 @@ static void hostile_policy_lines_stay_in_their_braces(void **state)
     otr_verdict_unref(v);
 }
 
-/* R12: far below the 100000 octets at which Postfix defers, with the largest policy and the most hosts. */
+/* far below the 100000 octets at which Postfix defers, with the largest policy and the most hosts. */
 static void the_largest_policy_leaves_a_reply_that_postfix_takes(void **state)
 {
     otr_buf body = OTR_BUF_INIT, mx = OTR_BUF_INIT, out = OTR_BUF_INIT;
