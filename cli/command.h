@@ -16,7 +16,8 @@ typedef int otr_command(int argc, char **argv);
 otr_command otr_cmd_query, otr_cmd_lint_policy, otr_cmd_lint_record, otr_cmd_lint_tlsrpt, otr_cmd_lint_tlsa,
     otr_cmd_lint_domain, otr_cmd_tlsa_match;
 
-/* "outrider: WHAT: WHY" on standard error, WHAT escaped; returns status, so that a command can `return otr_complain(...)`. */
+/* "outrider: WHAT: WHY" on standard error, WHAT escaped; returns status, so that a command can `return
+ * otr_complain(...)`. */
 int otr_complain(int status, const char *what, const char *why, ...) OUTRIDER_PRINTF(3, 4);
 
 /* Read a file, or standard input for "-", up to limit octets. NULL after complaining; *len receives the length. */

@@ -39,14 +39,14 @@ static bool fill_certificate(X509 *cert, EVP_PKEY *key)
     unsigned char serial[8];
 
     return EVP_PKEY_get_size(key) > 0 && X509_set_version(cert, 2) == 1 &&
-           X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"nothing verifies", -1, -1, 0) == 1 &&
+           X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"nothing verifies", -1, -1, 0) ==
+               1 &&
            X509_set_issuer_name(cert, name) == 1 && X509_gmtime_adj(X509_getm_notBefore(cert), -86400) != NULL &&
            X509_time_adj_ex(X509_getm_notAfter(cert), 365 * NONE_YEARS, 0, NULL) != NULL &&
            X509_set_pubkey(cert, key) == 1 && getentropy(serial, sizeof(serial)) == 0 &&
            ASN1_INTEGER_set_uint64(X509_get_serialNumber(cert), (uint64_t)serial[0] << 8 | serial[1] | 0x10000) == 1 &&
            put_extension(cert, NID_basic_constraints, "critical,CA:TRUE") &&
-           put_extension(cert, NID_key_usage, "critical,keyCertSign,cRLSign") &&
-           X509_sign(cert, key, EVP_sha256()) > 0;
+           put_extension(cert, NID_key_usage, "critical,keyCertSign,cRLSign") && X509_sign(cert, key, EVP_sha256()) > 0;
 }
 
 char *otr_anchor_none(size_t *len)
@@ -57,7 +57,8 @@ char *otr_anchor_none(size_t *len)
     char *text = NULL, *data;
     long size;
 
-    if (key == NULL || cert == NULL || bio == NULL || !fill_certificate(cert, key) || PEM_write_bio_X509(bio, cert) != 1)
+    if (key == NULL || cert == NULL || bio == NULL || !fill_certificate(cert, key) ||
+        PEM_write_bio_X509(bio, cert) != 1)
         goto out;
     size = BIO_get_mem_data(bio, &data);
     text = malloc((size_t)size);

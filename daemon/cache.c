@@ -78,7 +78,8 @@ static int is_wanted(struct cds_lfht_node *node, const void *key)
     const struct wanted *wanted = key;
 
     otr_rcu_seen(answer);
-    return strncmp(otr_answer_key(answer), wanted->key, wanted->len) == 0 && otr_answer_key(answer)[wanted->len] == '\0';
+    return strncmp(otr_answer_key(answer), wanted->key, wanted->len) == 0 &&
+           otr_answer_key(answer)[wanted->len] == '\0';
 }
 
 uint64_t otr_cache_hash(const otr_cache *cache, const char *name, size_t len)
@@ -109,7 +110,8 @@ void otr_cache_put(otr_cache *cache, otr_answer *answer)
     atomic_fetch_add_explicit(&cache->count, 1, memory_order_relaxed);
     otr_rcu_published(answer);
     otr_rcu_read_lock();
-    old = cds_lfht_add_replace(cache->table, (unsigned long)otr_hash(&cache->key, key, wanted.len), is_wanted, &wanted, &answer->node);
+    old = cds_lfht_add_replace(cache->table, (unsigned long)otr_hash(&cache->key, key, wanted.len), is_wanted, &wanted,
+                               &answer->node);
     otr_rcu_read_unlock();
     if (old != NULL)
         retire(cache, old);

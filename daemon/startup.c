@@ -360,7 +360,8 @@ outrider_err otr_daemon_check(const otr_conf *conf, outrider_diag *diag)
     outrider_err err = load_anchors(conf, &anchors, diag);
 
     if (err == OUTRIDER_OK)
-        err = base != NULL ? make_resolver(conf, base, &resolver, diag) : otr_fail(diag, OUTRIDER_E_NOMEM, "out of memory");
+        err = base != NULL ? make_resolver(conf, base, &resolver, diag)
+                           : otr_fail(diag, OUTRIDER_E_NOMEM, "out of memory");
     if (resolver != NULL)
         otr_resolver_free(resolver);
     if (anchors != NULL)

@@ -87,8 +87,8 @@ static void set_number(otr_conf_draft *draft, const otr_setting *s, const char *
     if (!take_number(text, base, &number))
         MISTAKE(draft, line, "%s: \"%s\" is not %s", s->name, shown(text, part), what);
     else if (number < s->least || number > s->most)
-        MISTAKE(draft, line, base == 8 ? "%s: %s is not between 0 and 0777" : "%s: %s is not between %u and %u", s->name,
-                shown(text, part), s->least, s->most);
+        MISTAKE(draft, line, base == 8 ? "%s: %s is not between 0 and 0777" : "%s: %s is not between %u and %u",
+                s->name, shown(text, part), s->least, s->most);
     else
         *(uint32_t *)place_of(draft, s) = number;
 }
@@ -439,9 +439,10 @@ static void check_whole(otr_conf_draft *draft)
     if (c->dns.mode == OTR_DNS_RECURSIVE && c->dns.forwarders.count > 0)
         MISTAKE(draft, LINE_OF(draft, dns.forwarders), "forwarders: of no use with mode = recursive");
     if (c->sts.fetch_timeout >= c->limits.answer && LINE_OF(draft, sts.fetch_timeout) > 0)
-        MISTAKE(draft, LINE_OF(draft, sts.fetch_timeout),
-                "fetch_timeout: %u s is not less than limits.answer (%u s): a first question could never end in a verdict",
-                c->sts.fetch_timeout, c->limits.answer);
+        MISTAKE(
+            draft, LINE_OF(draft, sts.fetch_timeout),
+            "fetch_timeout: %u s is not less than limits.answer (%u s): a first question could never end in a verdict",
+            c->sts.fetch_timeout, c->limits.answer);
     if (*c->group != '\0' && *c->user == '\0')
         MISTAKE(draft, LINE_OF(draft, group), "group: has no effect without user");
     check_files(draft);

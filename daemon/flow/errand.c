@@ -2,10 +2,9 @@
  * errand.c - from a question to an answer, in the order in which it happens:
  *
  *   start      DNS discovery, if no valid finding is on hand
- *   hosts      there are MX hosts: a look at the policy domain, beside the rest of discovery. Where there are none (null
- *              MX, no such domain, MX lookup failed) no policy is asked for (DNS-13)
- *   advance    when both have ended, or patience with the policy has (S11)
- *   conclude   decide, publish, answer all who wait
+ *   hosts      there are MX hosts: a look at the policy domain, beside the rest of discovery. Where there are none
+ * (null MX, no such domain, MX lookup failed) no policy is asked for (DNS-13) advance    when both have ended, or
+ * patience with the policy has (S11) conclude   decide, publish, answer all who wait
  */
 #include "daemon/flow/errand.h"
 

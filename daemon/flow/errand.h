@@ -1,6 +1,6 @@
 /*
- * errand.h - one way from a question to an answer: DNS discovery and, once it has found MX hosts, the look at the policy
- * beside it; then the decision. All who ask the same meanwhile wait for the same errand.
+ * errand.h - one way from a question to an answer: DNS discovery and, once it has found MX hosts, the look at the
+ * policy beside it; then the decision. All who ask the same meanwhile wait for the same errand.
  */
 #ifndef OTR_DAEMON_ERRAND_H
 #define OTR_DAEMON_ERRAND_H

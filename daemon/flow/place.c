@@ -141,7 +141,8 @@ otr_answer *otr_place_decide(otr_place *place, bool is_policy_pending, bool is_i
         answer = otr_answer_new(verdict, &flow->views, now, lifetime(place, verdict, now));
     if (answer == NULL) {
         otr_verdict_unref(verdict);
-        OTR_LOG(OTR_LOG_ERROR, "verdict.failed", { "destination", place->destination.key }, { "error", "out of memory" });
+        OTR_LOG(OTR_LOG_ERROR, "verdict.failed", { "destination", place->destination.key },
+                { "error", "out of memory" });
         return NULL;
     }
     if (is_in_use)

@@ -23,7 +23,8 @@ static outrider_err parse_unix(const char *path, otr_listen_address *address, ou
     struct sockaddr_un un = { .sun_family = AF_UNIX };
 
     if (path[0] != '/')
-        return otr_fail(diag, OUTRIDER_E_SYNTAX, "\"%s\": the path after \"unix:\" must begin with \"/\"", address->text);
+        return otr_fail(diag, OUTRIDER_E_SYNTAX, "\"%s\": the path after \"unix:\" must begin with \"/\"",
+                        address->text);
     if (strlen(path) >= sizeof(un.sun_path))
         return otr_fail(diag, OUTRIDER_E_SYNTAX, "\"%s\": a socket path has at most %zu bytes", address->text,
                         sizeof(un.sun_path) - 1);

@@ -34,7 +34,8 @@ static void choose_policy(otr_cursor *c, otr_line_choice *choice)
 {
     otr_slice domain;
 
-    if (!otr_take_literal(c, "domain=") || (domain = otr_take_while(c, is_value_char)).len == 0 || !otr_cursor_at_end(c)) {
+    if (!otr_take_literal(c, "domain=") || (domain = otr_take_while(c, is_value_char)).len == 0 ||
+        !otr_cursor_at_end(c)) {
         refuse(choice, "expected \"v1 policy domain=DOMAIN\"");
         return;
     }

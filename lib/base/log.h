@@ -12,7 +12,13 @@
 
 #include <stdbool.h>
 
-typedef enum otr_log_level { OTR_LOG_ERROR, OTR_LOG_WARNING, OTR_LOG_NOTICE, OTR_LOG_INFO, OTR_LOG_DEBUG } otr_log_level;
+typedef enum otr_log_level {
+    OTR_LOG_ERROR,
+    OTR_LOG_WARNING,
+    OTR_LOG_NOTICE,
+    OTR_LOG_INFO,
+    OTR_LOG_DEBUG
+} otr_log_level;
 
 typedef struct otr_log_field {
     const char *key;

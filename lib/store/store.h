@@ -24,7 +24,8 @@ typedef struct otr_store otr_store;
 outrider_err otr_store_open(const char *path, otr_store **store, outrider_diag *diag);
 void otr_store_close(otr_store *store);
 
-/* Write one entry (insert or replace by domain; one with nothing to keep is removed). A full or read-only disk is OUTRIDER_E_IO, and nothing is half-written. */
+/* Write one entry (insert or replace by domain; one with nothing to keep is removed). A full or read-only disk is
+ * OUTRIDER_E_IO, and nothing is half-written. */
 outrider_err otr_store_put(otr_store *store, const otr_sts_entry *entry, outrider_diag *diag);
 
 /*

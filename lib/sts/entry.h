@@ -109,7 +109,8 @@ bool otr_sts_entry_is_alarming(const otr_sts_entry *entry, otr_time now);
  */
 typedef struct otr_sts_pace {
     uint32_t recheck_floor;  /* the record is looked up at most this often while in use; default 300 */
-    uint32_t refresh_after;  /* a policy is fetched again after this long, or after half of max_age if that is less; default 86400 */
+    uint32_t refresh_after;  /* a policy is fetched again after this long, or after half of max_age if that is less;
+                                default 86400 */
     uint32_t retry_first;    /* back-off after the first failure; default 300 (RFC 8461 §3.3), doubling up to ... */
     uint32_t retry_most;     /* default 3600 */
 } otr_sts_pace;

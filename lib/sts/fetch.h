@@ -44,7 +44,8 @@ typedef void otr_fetch_done(void *arg, const otr_fetch_result *result);
 
 /*
  * GET the policy of `domain` from one of `addresses` (one at least; at most OTR_FETCH_ADDRESS_MAX are used; both
- * families, in order). The anchors are borrowed until done() or cancel. done() is called once and never from inside; after cancel never. NULL: out of memory.
+ * families, in order). The anchors are borrowed until done() or cancel. done() is called once and never from inside;
+ * after cancel never. NULL: out of memory.
  */
 otr_fetch *otr_fetch_start(otr_fetcher *fetcher, const char *domain, const otr_address *addresses, size_t count,
                            const otr_anchor_set *anchors, otr_fetch_done *done, void *arg);

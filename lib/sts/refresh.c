@@ -267,7 +267,8 @@ static void note_address(otr_sts_refresh *r, size_t which, const otr_dns_answer 
                   otr_dns_status_names[answer->status], answer->reason);
     else
         put_words(r->notes[which], "%s %s, %zu record%s, TTL %u", otr_rr_type_name(answer->qtype),
-                  otr_dns_status_names[answer->status], answer->rr_count, answer->rr_count == 1 ? "" : "s", answer->ttl);
+                  otr_dns_status_names[answer->status], answer->rr_count, answer->rr_count == 1 ? "" : "s",
+                  answer->ttl);
     put_words(r->entry->host_note, "%.120s%s%.120s", r->notes[0],
               r->notes[0][0] != '\0' && r->notes[1][0] != '\0' ? "; " : "", r->notes[1]);
 }

@@ -32,8 +32,8 @@ typedef void otr_sts_refresh_done(void *arg, otr_sts_entry *entry);
 /*
  * Look at the record and, if that calls for it, fetch the policy (rows S1 to S10). With OTR_STS_DUE_POLICY the
  * policy is fetched again whatever the record says, absent or not (STS-APPLY-13). A fetch that back-off forbids is
- * not made: that is the row's outcome too. `known` is borrowed for the call. done() is called once, never from inside; after cancel
- * never. NULL: out of memory.
+ * not made: that is the row's outcome too. `known` is borrowed for the call. done() is called once, never from inside;
+ * after cancel never. NULL: out of memory.
  */
 otr_sts_refresh *otr_sts_refresh_start(otr_sts_net *net, const otr_sts_entry *known, otr_sts_due due,
                                        otr_sts_refresh_done *done, void *arg);

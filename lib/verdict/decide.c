@@ -67,7 +67,8 @@ static const char *host_reason(otr_arena *arena, const otr_host_verdict *h)
     case OTR_REQUIRE_DANE:
         return otr_arena_printf(arena, "DANE: %s", h->finding->reason);
     case OTR_REQUIRE_DANE_AND_STS:
-        return otr_arena_printf(arena, "DANE and MTA-STS: %s, and the enforced policy names the host", h->finding->reason);
+        return otr_arena_printf(arena, "DANE and MTA-STS: %s, and the enforced policy names the host",
+                                h->finding->reason);
     case OTR_REQUIRE_STS:
         return otr_arena_printf(arena, "MTA-STS: the enforced policy names the host (%s)", h->finding->reason);
     case OTR_REQUIRE_TLS:
@@ -147,7 +148,8 @@ static void conclude_without_host(otr_verdict *v, const struct tally *t)
         conclude(v, OTR_LEVEL_DEFER, "no MX host can be used: lookups failed");
     } else {
         v->undeliverable = "5.4.4 no MX host has an address";
-        conclude(v, is_in_mode(&v->sts, OTR_STS_ENFORCE) ? OTR_LEVEL_SECURE : OTR_LEVEL_MAY, "no MX host has an address");
+        conclude(v, is_in_mode(&v->sts, OTR_STS_ENFORCE) ? OTR_LEVEL_SECURE : OTR_LEVEL_MAY,
+                 "no MX host has an address");
     }
 }
 
@@ -157,11 +159,13 @@ static void conclude_enforced(otr_verdict *v, const struct tally *t)
         conclude(v, OTR_LEVEL_SECURE, "an enforced MTA-STS policy");
     } else if (t->sts > 0) {
         /* V67: some hosts have DANE, the others only the policy. One level for both would weaken one of them. */
-        conclude(v, OTR_LEVEL_DANE_ONLY, "DANE on some hosts; the others, under the enforced MTA-STS policy, are left aside "
-                                         "where one level must do for all");
+        conclude(v, OTR_LEVEL_DANE_ONLY,
+                 "DANE on some hosts; the others, under the enforced MTA-STS policy, are left aside "
+                 "where one level must do for all");
     } else {
-        conclude(v, OTR_LEVEL_DANE_ONLY, t->dane_and_sts > 0 ? "DANE, and an enforced MTA-STS policy besides"
-                                                             : "DANE on every host, which comes before the MTA-STS policy");
+        conclude(v, OTR_LEVEL_DANE_ONLY,
+                 t->dane_and_sts > 0 ? "DANE, and an enforced MTA-STS policy besides"
+                                     : "DANE on every host, which comes before the MTA-STS policy");
     }
 }
 
@@ -172,12 +176,14 @@ static void conclude_unenforced(otr_verdict *v, const struct tally *t)
     if (t->dane > 0 && v->mx->security != OTR_MX_INSECURE && !is_weaker_host)
         conclude(v, OTR_LEVEL_DANE_ONLY, "DANE on every host that can be used");
     else if (t->dane > 0 && v->mx->security == OTR_MX_INSECURE)
-        conclude(v, OTR_LEVEL_DANE, "DANE on hosts of unsigned MX records: it authenticates the host, not the way to it");
+        conclude(v, OTR_LEVEL_DANE,
+                 "DANE on hosts of unsigned MX records: it authenticates the host, not the way to it");
     else if (t->dane > 0)
         conclude(v, OTR_LEVEL_DANE, "DANE on some hosts, not on all");
     else if (t->failed > 0 || (t->tls > 0 && t->opportunistic > 0))
-        conclude(v, OTR_LEVEL_DANE, t->failed > 0 ? "lookups failed for some hosts: those must not be used"
-                                                  : "hosts with TLSA records that are all unusable, beside hosts without any");
+        conclude(v, OTR_LEVEL_DANE,
+                 t->failed > 0 ? "lookups failed for some hosts: those must not be used"
+                               : "hosts with TLSA records that are all unusable, beside hosts without any");
     else if (t->tls > 0)
         conclude(v, OTR_LEVEL_ENCRYPT, "TLSA records exist and none is usable: TLS, unauthenticated");
     else if (is_in_mode(&v->sts, OTR_STS_TESTING))
@@ -202,7 +208,8 @@ static void judge(otr_verdict *v, const otr_decide_settings *settings)
         v->undeliverable = "5.1.10 null MX";
         conclude(v, is_enforced ? OTR_LEVEL_SECURE : OTR_LEVEL_MAY, "null MX: the domain accepts no mail");
     } else if (v->sts.is_unknown && settings->defer_on_unknown_sts) {
-        conclude(v, OTR_LEVEL_DEFER, "whether there is an MTA-STS policy could not be found out, and sts.on_unknown is defer");
+        conclude(v, OTR_LEVEL_DEFER,
+                 "whether there is an MTA-STS policy could not be found out, and sts.on_unknown is defer");
     } else if (t.dane + t.dane_and_sts + t.sts + t.tls + t.opportunistic == 0) {
         conclude_without_host(v, &t);
     } else if (is_enforced) {
@@ -251,7 +258,8 @@ otr_verdict *otr_decide(otr_mx_finding *mx, otr_sts_entry *entry, bool is_sts_pe
     otr_host_verdict *hosts = v != NULL ? otr_arena_alloc(arena, mx->host_count + 1, sizeof(*hosts)) : NULL;
 
     /* SCOPE: the policy of the next hop itself; an address literal has none (RFC 8461 §3.4). */
-    assert(entry == NULL || (mx->destination.kind != OTR_TO_ADDRESS && strcmp(entry->domain, mx->destination.domain) == 0));
+    assert(entry == NULL ||
+           (mx->destination.kind != OTR_TO_ADDRESS && strcmp(entry->domain, mx->destination.domain) == 0));
     if (hosts == NULL) {
         otr_arena_free(arena);
         return NULL;

@@ -60,7 +60,8 @@ void otr_discover_witness(otr_discover *d, const otr_dns_answer *a)
     if (a->content == OTR_DNS_UNKNOWN)
         what = otr_arena_printf(d->arena, "(%s)", a->reason);
     else if (a->content == OTR_DNS_DATA)
-        what = otr_arena_printf(d->arena, "%zu record%s%s, TTL %u", a->rr_count, a->rr_count == 1 ? "" : "s", alias, a->ttl);
+        what = otr_arena_printf(d->arena, "%zu record%s%s, TTL %u", a->rr_count, a->rr_count == 1 ? "" : "s", alias,
+                                a->ttl);
     else
         what = otr_arena_printf(d->arena, "%s%s, TTL %u",
                                 a->content == OTR_DNS_NXDOMAIN ? "no such name" : "no such record", alias, a->ttl);
@@ -152,7 +153,8 @@ static void take_hosts(otr_discover *d, const otr_dns_answer *a)
     if (is_cut)
         otr_discover_note(d, otr_arena_printf(d->arena, "more than %zu MX hosts: the last are left out", most));
     if (a->is_truncated_by_us)
-        otr_discover_note(d, otr_arena_printf(d->arena, "more than %zu MX records: the rest was not looked at", a->rr_count));
+        otr_discover_note(
+            d, otr_arena_printf(d->arena, "more than %zu MX records: the rest was not looked at", a->rr_count));
 }
 
 static void take_only_host(otr_discover *d)
@@ -283,8 +285,8 @@ static void finish(otr_discover *d)
 }
 
 otr_discover *otr_discover_start(otr_resolver *resolver, otr_clock *clock, const otr_discover_settings *settings,
-                                 const otr_destination *destination, otr_discover_hosts *has_hosts, otr_discover_done *done,
-                                 void *arg)
+                                 const otr_destination *destination, otr_discover_hosts *has_hosts,
+                                 otr_discover_done *done, void *arg)
 {
     otr_discover *d = calloc(1, sizeof(*d));
 

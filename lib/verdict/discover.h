@@ -31,13 +31,13 @@ typedef void otr_discover_done(void *arg, otr_mx_finding *finding);
 typedef void otr_discover_hosts(void *arg);
 
 /*
- * destination is a domain or a host (for which has_hosts, which may be NULL, is not called: there is no MX step); for an address literal there is nothing to look up
- * (otr_mx_finding_of_address). done() is called once, never from inside; after cancel never. NULL: out of
- * memory. resolver, clock: borrowed.
+ * destination is a domain or a host (for which has_hosts, which may be NULL, is not called: there is no MX step); for
+ * an address literal there is nothing to look up (otr_mx_finding_of_address). done() is called once, never from inside;
+ * after cancel never. NULL: out of memory. resolver, clock: borrowed.
  */
 otr_discover *otr_discover_start(otr_resolver *resolver, otr_clock *clock, const otr_discover_settings *settings,
-                                 const otr_destination *destination, otr_discover_hosts *has_hosts, otr_discover_done *done,
-                                 void *arg);
+                                 const otr_destination *destination, otr_discover_hosts *has_hosts,
+                                 otr_discover_done *done, void *arg);
 void otr_discover_cancel(otr_discover *discover);
 
 #endif

@@ -59,7 +59,8 @@ static const otr_address_answer *better_family(const otr_host_errand *h)
     const otr_address_answer *best = NULL;
 
     for (int i = 0; i < 2; i++) {
-        if (has_address(families[i]) && (best == NULL || (families[i]->status == OTR_DNS_SECURE && best->status != OTR_DNS_SECURE)))
+        if (has_address(families[i]) &&
+            (best == NULL || (families[i]->status == OTR_DNS_SECURE && best->status != OTR_DNS_SECURE)))
             best = families[i];
     }
     return best;
@@ -112,7 +113,8 @@ static void on_cname(void *arg, const otr_dns_answer *answer)
         h->address_row = "A3";
         h->is_bogus = answer->status == OTR_DNS_BOGUS;
         end(h, OTR_DANE_TEMPFAIL,
-            otr_arena_printf(h->discover->arena, "whether its alias is secure could not be found out: %s", answer->reason));
+            otr_arena_printf(h->discover->arena, "whether its alias is secure could not be found out: %s",
+                             answer->reason));
         return;
     }
     if (answer->status == OTR_DNS_SECURE && answer->content == OTR_DNS_DATA) {
@@ -238,7 +240,8 @@ bool otr_host_errand_start(otr_host_errand *h)
 static bool take_tlsa(otr_host_errand *h, const otr_dns_answer *answer, bool *is_cut)
 {
     otr_arena *arena = h->discover->arena;
-    size_t count = answer->rr_count < h->discover->settings.tlsa_max ? answer->rr_count : h->discover->settings.tlsa_max;
+    size_t count =
+        answer->rr_count < h->discover->settings.tlsa_max ? answer->rr_count : h->discover->settings.tlsa_max;
     otr_tlsa *records = otr_arena_alloc(arena, count, sizeof(*records));
     bool is_usable = false;
 
@@ -252,7 +255,8 @@ static bool take_tlsa(otr_host_errand *h, const otr_dns_answer *answer, bool *is
         is_usable = is_usable || otr_tlsa_check(&records[i]) == OTR_TLSA_USABLE;
     }
     if (*is_cut)
-        otr_discover_note(h->discover, otr_arena_printf(arena, "more than %zu TLSA records: the rest is left out", count));
+        otr_discover_note(h->discover,
+                          otr_arena_printf(arena, "more than %zu TLSA records: the rest is left out", count));
     h->tlsa = records;
     h->tlsa_count = count;
     return is_usable;
@@ -305,7 +309,8 @@ static void on_tlsa(void *arg, const otr_dns_answer *answer)
     otr_discover_bound(h->discover, answer->ttl);
     if (answer->content == OTR_DNS_UNKNOWN) {
         h->is_bogus = answer->status == OTR_DNS_BOGUS;
-        fail_tlsa(h, otr_arena_printf(h->discover->arena, "TLSA lookup %s: %s", h->is_bogus ? "is bogus" : "failed", answer->reason));
+        fail_tlsa(h, otr_arena_printf(h->discover->arena, "TLSA lookup %s: %s", h->is_bogus ? "is bogus" : "failed",
+                                      answer->reason));
     } else if (answer->content == OTR_DNS_DATA && answer->status == OTR_DNS_SECURE) {
         use_tlsa(h, answer);
     } else {

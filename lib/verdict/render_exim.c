@@ -143,7 +143,8 @@ static bool is_vouched_for(const otr_verdict *v, const otr_host_finding *f)
     return f->addresses == OTR_HOST_SECURE || otr_sts_policy_admits(v->sts.policy, f->canonical);
 }
 
-static void put_alternative(otr_buf *out, const char *name, const char **separator, void (*put)(otr_buf *, const char *))
+static void put_alternative(otr_buf *out, const char *name, const char **separator,
+                            void (*put)(otr_buf *, const char *))
 {
     otr_buf_puts(out, *separator);
     put(out, name);
@@ -227,12 +228,15 @@ static void put_unenforced(otr_buf *out, const otr_verdict *v, const otr_anchor_
     size_t dane = count_hosts(v, is_dane_for_exim);
 
     if (encrypted == 0 && refused == 0) {
-        otr_buf_puts(out, is_testing ? " pol=sts mode=testing dane=\"\" tls=\"\" verify=\"\"" : " pol=none dane=* tls=\"\" verify=\"\"");
+        otr_buf_puts(out, is_testing ? " pol=sts mode=testing dane=\"\" tls=\"\" verify=\"\""
+                                     : " pol=none dane=* tls=\"\" verify=\"\"");
         if (is_testing)
             put_anchors(out, v, views);
         return;
     }
-    otr_buf_printf(out, " pol=%s", dane == 0 && encrypted > 0 && count_hosts(v, is_unusable_tlsa) == encrypted ? "dane-unusable" : "dane");
+    otr_buf_printf(out, " pol=%s",
+                   dane == 0 && encrypted > 0 && count_hosts(v, is_unusable_tlsa) == encrypted ? "dane-unusable"
+                                                                                               : "dane");
     /* Hosts with unusable records stay out of Exim's DANE: one build defers on them, another crashes. */
     if (dane == 0 && encrypted > 0)
         otr_buf_puts(out, " dane=\"\"");

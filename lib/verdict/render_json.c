@@ -64,6 +64,12 @@ static const char *auth_word(const otr_host_verdict *h)
     return "none";
 }
 
+/* null: there is no policy whose patterns could match. */
+static json_t *sts_match(const otr_host_verdict *h)
+{
+    return h->sts == OTR_STS_NO_PATTERNS ? json_null() : json_boolean(h->sts == OTR_STS_ADMITTED);
+}
+
 static json_t *host_object(const otr_host_verdict *h)
 {
     const otr_host_finding *f = h->finding;
@@ -78,7 +84,7 @@ static json_t *host_object(const otr_host_verdict *h)
                         "base_domain", text_or_null(f->base_domain),
                         "tlsa", tlsa_records(f),
                         "row", f->tlsa_row,
-                     "sts_match", h->sts == OTR_STS_NO_PATTERNS ? json_null() : json_boolean(h->sts == OTR_STS_ADMITTED),
+                     "sts_match", sts_match(h),
                      "auth", auth_word(h),
                      "requirement", otr_requirement_names[h->requirement],
                      "usable", (int)otr_host_is_usable(h),
@@ -110,7 +116,7 @@ static json_t *sts_object(const otr_verdict *v)
                      "source", policy != NULL ? json_string(v->sts.is_from_cache ? "cache" : "fetched") : json_null(),
                      "fetched_at", policy != NULL ? time_or_null(v->sts.fetched_at) : json_null(),
                      "expires_at", policy != NULL ? time_or_null(v->sts.expires_at) : json_null(),
-                     "failure", v->sts.failure != OTR_STS_NO_FAILURE ? json_string(otr_sts_failure_names[v->sts.failure]) : json_null(),
+                     "failure", text_or_null(v->sts.failure != OTR_STS_NO_FAILURE ? otr_sts_failure_names[v->sts.failure] : ""),
                      "error", text_or_null(v->sts.error),
                      "row", v->sts.row);
 }
@@ -121,7 +127,8 @@ static json_t *anchors_object(const otr_verdict *v)
 
     for (size_t i = 0; v->anchors->rules[i] != NULL; i++)
         json_array_append_new(rules, json_string(v->anchors->rules[i]));
-    return json_pack("{s:o, s:s, s:I}", "rules", rules, "file", v->anchors->file, "count", (json_int_t)v->anchors->count);
+    return json_pack("{s:o, s:s, s:I}", "rules", rules, "file", v->anchors->file, "count",
+                     (json_int_t)v->anchors->count);
 }
 
 static json_t *evidence_list(const otr_verdict *v)
@@ -131,7 +138,8 @@ static json_t *evidence_list(const otr_verdict *v)
     char *save = NULL;
 
     otr_render_evidence(v, &lines);
-    for (char *line = lines.data != NULL ? strtok_r(lines.data, "\n", &save) : NULL; line != NULL; line = strtok_r(NULL, "\n", &save))
+    for (char *line = lines.data != NULL ? strtok_r(lines.data, "\n", &save) : NULL; line != NULL;
+         line = strtok_r(NULL, "\n", &save))
         json_array_append_new(list, json_string(line));
     otr_buf_clear(&lines);
     return list;

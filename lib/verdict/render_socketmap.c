@@ -134,7 +134,8 @@ static void put_policy_strings(otr_buf *out, const otr_sts_policy *policy)
         const char *stop = newline != NULL ? newline : end;
         otr_slice line = { .ptr = at, .len = (size_t)(stop - at) };
 
-        while (line.len > 0 && (line.ptr[line.len - 1] == '\r' || line.ptr[line.len - 1] == ' ' || line.ptr[line.len - 1] == '\t'))
+        while (line.len > 0 &&
+               (line.ptr[line.len - 1] == '\r' || line.ptr[line.len - 1] == ' ' || line.ptr[line.len - 1] == '\t'))
             line.len--;
         put_policy_string(out, line);
         at = newline != NULL ? newline + 1 : end;

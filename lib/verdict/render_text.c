@@ -48,7 +48,8 @@ static void put_policy_evidence(const otr_verdict *v, otr_buf *out)
     if (policy != NULL)
         otr_buf_printf(out, "policy %s: mode %s, max_age %" PRIu32 " s, fetched %s, expires %s (%s)\n", v->sts.id,
                        otr_sts_mode_names[policy->mode], policy->max_age, otr_time_text(v->sts.fetched_at, from),
-                       otr_time_text(v->sts.expires_at, until), v->sts.is_from_cache ? "from the cache" : "just fetched");
+                       otr_time_text(v->sts.expires_at, until),
+                       v->sts.is_from_cache ? "from the cache" : "just fetched");
     if (v->entry->failure != OTR_STS_NO_FAILURE) {
         otr_buf line = OTR_BUF_INIT;
 
@@ -129,7 +130,8 @@ static void put_explanation(const otr_verdict *v, const otr_anchor_views *views,
         put_line(out, "  ", v->mx->error);
     put_hosts(v, out);
     put_policy(v, out);
-    otr_buf_printf(out, "Trust anchors: rule %s, %s (%zu certificates)\n", v->anchors->rules[0], v->anchors->file, v->anchors->count);
+    otr_buf_printf(out, "Trust anchors: rule %s, %s (%zu certificates)\n", v->anchors->rules[0], v->anchors->file,
+                   v->anchors->count);
     otr_buf_printf(out, "Valid until: %s\n\nLookups:\n", otr_time_text(v->valid_until, until));
     otr_render_evidence(v, &evidence);
     for (const char *at = otr_buf_text(&evidence), *end; *at != '\0'; at = end + 1) {
