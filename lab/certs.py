@@ -8,6 +8,8 @@ A certificate is asked for in words: an issuer, then what is wrong with it.
     self       self-signed
     ...
     expired    valid until a week ago
+    future     valid from tomorrow on
+    clients    for TLS clients only
     foreign    for a name that has nothing to do with the destination
     domain     for the mail domain instead of the host
     cn-only    the name stands in the subject only
@@ -24,10 +26,10 @@ import os
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 ISSUERS = ("lab", "other", "private", "self")
-FLAWS = ("expired", "foreign", "domain", "cn-only", "rootless")
+FLAWS = ("expired", "future", "clients", "foreign", "domain", "cn-only", "rootless")
 FOREIGN_NAME = "somebody-else.example"
 DAY = datetime.timedelta(days=1)
 
@@ -81,7 +83,10 @@ class Certificates:
         extensions = [(x509.BasicConstraints(ca=False, path_length=None), True)]
         if "cn-only" not in flaws:
             extensions.append((x509.SubjectAlternativeName([x509.DNSName(name)]), False))
-        leaf = _sign(subject, key.public_key(), root.subject if root else subject, signer, -20 * DAY, end, extensions)
+        if "clients" in flaws:
+            extensions.append((x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), False))
+        begin = DAY if "future" in flaws else -20 * DAY
+        leaf = _sign(subject, key.public_key(), root.subject if root else subject, signer, begin, end, extensions)
         sends_root = issuer == "private" and "rootless" not in flaws
         return self._store(key, (leaf, root) if sends_root else (leaf,), f"{host}-{kind}".replace(" ", "-"))
 

@@ -93,8 +93,7 @@ static void evict_one(otr_worker *worker)
 
 /*
  * How long an answer may be given: as long as the verdict holds; but not long past the time at which the record is to
- * be looked at again, so that a destination that is asked for after a long rest is looked at first. A failure is kept
- * briefly, whatever the TTLs beside it say (RFC 9520).
+ * be looked at again, so that a destination that is asked for after a long rest is looked at first.
  */
 static otr_time lifetime(const otr_place *place, const otr_verdict *verdict, otr_time now)
 {
@@ -104,8 +103,6 @@ static otr_time lifetime(const otr_place *place, const otr_verdict *verdict, otr
         next = otr_sts_entry_next(verdict->entry, &place->worker->flow->pace, now) + RECHECK_GRACE_S;
         until = next < until ? next : until;
     }
-    if (verdict->level == OTR_LEVEL_DEFER && until > now + OTR_FAILURE_TTL)
-        until = now + OTR_FAILURE_TTL;
     return until;
 }
 

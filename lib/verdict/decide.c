@@ -71,7 +71,7 @@ static const char *host_reason(otr_arena *arena, const otr_host_verdict *h)
     case OTR_REQUIRE_STS:
         return otr_arena_printf(arena, "MTA-STS: the enforced policy names the host (%s)", h->finding->reason);
     case OTR_REQUIRE_TLS:
-        return otr_arena_printf(arena, "TLS without authentication: %s (RFC 7672 §2.2)", h->finding->reason);
+        return otr_arena_printf(arena, "TLS without authentication: %s (RFC 7672 section 2.2)", h->finding->reason);
     case OTR_OPPORTUNISTIC:
         return otr_arena_printf(arena, "opportunistic TLS: %s", h->finding->reason);
     case OTR_SKIP:

@@ -450,6 +450,21 @@ static void a_failure_is_not_kept(void **state)
     assert_int_equal(answer->reply[OTR_FORM_EXIM].len, 0); /* R1: no answer, Exim defers */
 }
 
+/* S11 also where there was no record at the last look: what is under way now may be its first policy. */
+static void a_first_policy_that_is_being_fetched_is_not_absent(void **state)
+{
+    (void)state;
+    script_mail();
+    script("_mta-sts.example.org TXT insecure ttl=600 nxdomain");
+    expect(ask_and_await("example.org"), OTR_LEVEL_MAY, "S1");
+    otr_scripted_reset(worker->resolver);
+    script_mail();
+    script_policy("a", NULL);
+    otr_scripted_fetcher_never(worker->fetcher, "example.org");
+    otr_clock_set(&f.clock, NOW + 1000);
+    expect(ask_and_await("example.org"), OTR_LEVEL_MAY, "S11");
+}
+
 static void dns_that_never_answers_is_not_waited_for(void **state)
 {
     (void)state;
@@ -521,6 +536,7 @@ int main(void)
         TEST(a_stored_policy_is_refreshed_though_nobody_asks),
         TEST(an_answer_in_use_is_renewed_and_another_lapses),
         TEST(a_failure_is_not_kept),
+        TEST(a_first_policy_that_is_being_fetched_is_not_absent),
         TEST(dns_that_never_answers_is_not_waited_for),
         TEST(destinations_are_bounded_and_policies_are_not_lost),
         TEST(an_address_literal_needs_no_lookup),
