@@ -258,11 +258,34 @@ static outrider_err start_timer(otr_sts_refresh *r, struct event **timer, event_
     return *timer != NULL && evtimer_add(*timer, &span) == 0 ? OUTRIDER_OK : OUTRIDER_E_NOMEM;
 }
 
+/* For the evidence: state, content and TTL. */
+static void note_address(otr_sts_refresh *r, size_t which, const otr_dns_answer *answer)
+{
+    const char *status = otr_dns_status_names[answer->status];
+    char *words = r->entry->host_note[which];
+
+    switch (answer->content) {
+    case OTR_DNS_DATA:
+        put_words(words, "%s, %zu record%s, TTL %u", status, answer->rr_count, answer->rr_count == 1 ? "" : "s", answer->ttl);
+        break;
+    case OTR_DNS_NODATA:
+        put_words(words, "%s, no such record, TTL %u", status, answer->ttl);
+        break;
+    case OTR_DNS_NXDOMAIN:
+        put_words(words, "%s, no such name, TTL %u", status, answer->ttl);
+        break;
+    case OTR_DNS_UNKNOWN:
+        put_words(words, "%s, (%s)", status, answer->reason);
+        break;
+    }
+}
+
 /* One family that answers is enough; a failed lookup matters only when the other gives nothing either. */
 static void on_address(otr_sts_refresh *r, size_t which, const otr_dns_answer *answer)
 {
     assert(r->step == LOOKUP_ADDRESS);
     r->queries[which] = NULL;
+    note_address(r, which, answer);
     if (answer->status == OTR_DNS_BOGUS || answer->status == OTR_DNS_TEMPFAIL)
         put_words(r->trouble, "address of %s: %s: %s", r->host, otr_dns_status_names[answer->status], answer->reason);
     else if (answer->content == OTR_DNS_DATA)
@@ -302,6 +325,7 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
 static void lookup_address(otr_sts_refresh *r)
 {
     r->step = LOOKUP_ADDRESS;
+    memset(r->entry->host_note, 0, sizeof(r->entry->host_note));
     if (strlen(r->host) > OTR_DOMAIN_MAX) {
         fail(r, OTR_STS_FETCH_ERROR, "the name %s would be too long", r->host);
         return;
@@ -384,6 +408,7 @@ static void note_record(otr_sts_entry *entry, const otr_dns_answer *answer)
 {
     entry->record_id[0] = '\0';
     entry->record_note[0] = '\0';
+    entry->record_ttl = answer->ttl;
     snprintf(entry->record_status, sizeof(entry->record_status), "%s", otr_dns_status_names[answer->status]);
     if (strlen(entry->domain) + strlen(RECORD_PREFIX) > OTR_DOMAIN_MAX) {
         entry->record = OTR_STS_ABSENT; /* nobody can publish a record there */
