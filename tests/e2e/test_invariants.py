@@ -330,7 +330,8 @@ def test_bounded_warm_answers(lab, outrider, monkeypatch):
         for thread in threads:
             thread.join()
     assert len(took) > 100
-    assert sorted(took)[len(took) * 99 // 100] < 0.1 and max(took) < 0.5
+    # Whoever waited behind a slow peer waited for seconds. (The peers share this process, and their work costs some.)
+    assert sorted(took)[len(took) * 99 // 100] < 0.3 and max(took) < 1
 
 
 def test_bounded_mx_hosts(lab, outrider):
