@@ -8,14 +8,16 @@
 
 import contextlib
 import ipaddress
+import itertools
 import os
 import threading
 
 from lab import certs, mxhost, namespace, nameservers, policyhost, scenarios, zones
 from lab.process import Failed
 
-MX_ADDRESSES = ("203.0.113.0/24", "2001:db8:25::/64")
-POLICY_ADDRESSES = "192.0.2.0/24"
+# Small networks first, whose addresses are easy to tell apart; tests may need more.
+MX_IPV4, MX_IPV6 = ("203.0.113.0/24", "198.18.0.0/16"), ("2001:db8:25::/64",)
+POLICY_IPV4 = ("192.0.2.0/24", "198.19.0.0/16")
 
 
 class World:
@@ -31,8 +33,9 @@ class World:
         self.certs = certs.Certificates(os.path.join(folder, "certs"))
         self.mx, self.policies = {}, {}  # name -> MxHost, PolicyHost
         self.addresses = {}              # name -> list
-        self._ipv4, self._ipv6 = (ipaddress.ip_network(network).hosts() for network in MX_ADDRESSES)
-        self._policy_ipv4 = ipaddress.ip_network(POLICY_ADDRESSES).hosts()
+        self._ipv4, self._ipv6, self._policy_ipv4 = (
+            itertools.chain.from_iterable(ipaddress.ip_network(network).hosts() for network in networks)
+            for networks in (MX_IPV4, MX_IPV6, POLICY_IPV4))
         os.makedirs(self.path("zones"))
         self.zones = zones.ZoneTree(self.path("zones"))
         self.trust_anchor, self.root_hints = self.path("root.key"), self.path("root.hints")

@@ -46,17 +46,18 @@ typedef struct otr_sts_entry {
     char record_id[OTR_STS_ID_MAX + 1]; /* PRESENT: the id it shows, may differ from `id` */
     char record_status[16];      /* DNSSEC state and content of the last TXT answer, for the evidence: "secure" ... */
     char record_note[OTR_STS_ERROR_SIZE]; /* ABSENT or FAILED: why, in words; else "" */
-    uint32_t record_ttl;         /* of that answer, in seconds */
+    uint32_t record_ttl;         /* s; of the last TXT answer, as it came */
     otr_time checked_at;         /* last TXT lookup; 0: never */
     otr_time recheck_at;         /* its TTL, not sooner than the floor in the settings (STS-APPLY-17) */
 
-    char host_note[OTR_STS_ERROR_SIZE]; /* the address lookups of the policy host in the last attempt, in words */
     otr_sts_failure failure;     /* of the last attempt to fetch; NO_FAILURE after a success */
     char error[OTR_STS_ERROR_SIZE]; /* what happened, with HTTP status, verifier error, or line and column */
     char tried_id[OTR_STS_ID_MAX + 1]; /* the record id that the last failed attempt was for */
     otr_time tried_at;
     otr_time retry_at;           /* back-off: not before this for the same id (STS-FETCH-14); 0: none */
     unsigned failures;           /* attempts failed in a row */
+    /* A and AAAA of the policy host at the last attempt of this process, in words. */
+    char host_note[2][OTR_STS_ERROR_SIZE];
 
     _Atomic unsigned refs;
 } otr_sts_entry;

@@ -32,7 +32,6 @@ struct otr_sts_refresh {
     size_t address_count;
     otr_address refused;          /* a private one, for the reason */
     size_t refused_count;
-    char notes[2][OTR_STS_ERROR_SIZE]; /* what the address lookups found, in words */
     char trouble[OTR_STS_ERROR_SIZE]; /* of an address lookup */
     otr_fetch *fetch;             /* owned; set during FETCH_POLICY */
     struct event *deadline;       /* owned; one for LOOKUP_ADDRESS and FETCH_POLICY together */
@@ -259,18 +258,27 @@ static outrider_err start_timer(otr_sts_refresh *r, struct event **timer, event_
     return *timer != NULL && evtimer_add(*timer, &span) == 0 ? OUTRIDER_OK : OUTRIDER_E_NOMEM;
 }
 
-/* "A insecure, 1 record, TTL 300; AAAA insecure, 0 records, TTL 60", for the evidence; A comes first. */
+/* For the evidence: state, content and TTL. */
 static void note_address(otr_sts_refresh *r, size_t which, const otr_dns_answer *answer)
 {
-    if (answer->content == OTR_DNS_UNKNOWN)
-        put_words(r->notes[which], "%s %s (%.80s)", otr_rr_type_name(answer->qtype),
-                  otr_dns_status_names[answer->status], answer->reason);
-    else
-        put_words(r->notes[which], "%s %s, %zu record%s, TTL %u", otr_rr_type_name(answer->qtype),
-                  otr_dns_status_names[answer->status], answer->rr_count, answer->rr_count == 1 ? "" : "s",
+    const char *status = otr_dns_status_names[answer->status];
+    char *words = r->entry->host_note[which];
+
+    switch (answer->content) {
+    case OTR_DNS_DATA:
+        put_words(words, "%s, %zu record%s, TTL %u", status, answer->rr_count, answer->rr_count == 1 ? "" : "s",
                   answer->ttl);
-    put_words(r->entry->host_note, "%.120s%s%.120s", r->notes[0],
-              r->notes[0][0] != '\0' && r->notes[1][0] != '\0' ? "; " : "", r->notes[1]);
+        break;
+    case OTR_DNS_NODATA:
+        put_words(words, "%s, no such record, TTL %u", status, answer->ttl);
+        break;
+    case OTR_DNS_NXDOMAIN:
+        put_words(words, "%s, no such name, TTL %u", status, answer->ttl);
+        break;
+    case OTR_DNS_UNKNOWN:
+        put_words(words, "%s, (%s)", status, answer->reason);
+        break;
+    }
 }
 
 /* One family that answers is enough; a failed lookup matters only when the other gives nothing either. */
@@ -318,7 +326,7 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
 static void lookup_address(otr_sts_refresh *r)
 {
     r->step = LOOKUP_ADDRESS;
-    r->entry->host_note[0] = '\0';
+    memset(r->entry->host_note, 0, sizeof(r->entry->host_note));
     if (strlen(r->host) > OTR_DOMAIN_MAX) {
         fail(r, OTR_STS_FETCH_ERROR, "the name %s would be too long", r->host);
         return;
@@ -401,6 +409,7 @@ static void note_record(otr_sts_entry *entry, const otr_dns_answer *answer)
 {
     entry->record_id[0] = '\0';
     entry->record_note[0] = '\0';
+    entry->record_ttl = answer->ttl;
     snprintf(entry->record_status, sizeof(entry->record_status), "%s", otr_dns_status_names[answer->status]);
     if (strlen(entry->domain) + strlen(RECORD_PREFIX) > OTR_DOMAIN_MAX) {
         entry->record = OTR_STS_ABSENT; /* nobody can publish a record there */
@@ -435,7 +444,6 @@ static void on_record(void *arg, const otr_dns_answer *answer)
     assert(r->step == LOOKUP_RECORD);
     r->record_query = NULL; /* a query that has answered is already gone */
     note_record(entry, answer);
-    entry->record_ttl = answer->ttl;
     entry->checked_at = now_of(r);
     entry->recheck_at = entry->checked_at + add_jitter(r, recheck_span(r, answer->ttl));
     if (is_fetch_wanted(r) && !is_held_back(r))

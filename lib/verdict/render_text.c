@@ -29,15 +29,31 @@ static void put_record_evidence(const otr_sts_entry *e, otr_buf *out)
             otr_buf_printf(&line, ", id %s", e->record_id);
         else
             otr_buf_printf(&line, ", %s", e->record_note);
-        otr_buf_printf(&line, ", TTL %" PRIu32 " (asked %s)", e->record_ttl, otr_time_text(e->checked_at, time));
+        if (e->record != OTR_STS_LOOKUP_FAILED)
+            otr_buf_printf(&line, ", TTL %" PRIu32, e->record_ttl);
+        otr_buf_printf(&line, " (asked %s)", otr_time_text(e->checked_at, time));
     }
     put_line(out, "", otr_buf_text(&line));
-    if (e->host_note[0] != '\0') {
-        otr_buf_reset(&line);
-        otr_buf_printf(&line, "address of mta-sts.%s: %s", e->domain, e->host_note);
-        put_line(out, "", otr_buf_text(&line));
-    }
     otr_buf_clear(&line);
+}
+
+/* Those that led to the last attempt to fetch; a family that was not waited for is left out. */
+static void put_address_evidence(const otr_sts_entry *e, otr_buf *out)
+{
+    static const char *const families[] = { "A", "AAAA" };
+    otr_time asked_at = e->fetched_at > e->tried_at ? e->fetched_at : e->tried_at;
+    char time[OTR_TIME_TEXT];
+
+    for (size_t i = 0; i < 2; i++) {
+        otr_buf line = OTR_BUF_INIT;
+
+        if (e->host_note[i][0] == '\0')
+            continue;
+        otr_buf_printf(&line, "%s mta-sts.%s: %s (asked %s)", families[i], e->domain, e->host_note[i],
+                       otr_time_text(asked_at, time));
+        put_line(out, "", otr_buf_text(&line));
+        otr_buf_clear(&line);
+    }
 }
 
 static void put_policy_evidence(const otr_verdict *v, otr_buf *out)
@@ -66,6 +82,7 @@ void otr_render_evidence(const otr_verdict *v, otr_buf *out)
         put_line(out, "", v->mx->evidence[i]);
     if (v->entry != NULL) {
         put_record_evidence(v->entry, out);
+        put_address_evidence(v->entry, out);
         put_policy_evidence(v, out);
     }
 }

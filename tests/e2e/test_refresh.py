@@ -236,18 +236,6 @@ def test_an_mx_that_moves(lab, daemon):
     assert daemon.postfix(domain.name).startswith("TEMP ")
 
 
-# What nobody asks for ---------------------------------------------------------------------------------------------
-
-
-def test_a_policy_that_is_not_used_is_left_alone(lab, daemon):
-    """Refresh ahead is for what is in use: a destination that was asked for once is not fetched for ever."""
-    domain = domains.add_sts(lab, "unused", max_age=4)
-    assert level(daemon, domain.name) == "secure"
-    other = domains.add_sts(lab, "used", max_age=4)
-    ask_until(daemon, other.name, lambda _: other.fetches == 3)  # five to six seconds
-    assert domain.fetches <= 2
-
-
 def test_a_policy_in_use_is_refreshed_before_it_lapses(lab, daemon):
     """STS-APPLY-13: no client ever sees a gap."""
     domain = domains.add_sts(lab, "no-gap", max_age=2)

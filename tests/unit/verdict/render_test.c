@@ -567,7 +567,7 @@ static void explain(void **state)
         "Trust anchors: rule default, /etc/outrider/roots.pem (2 certificates)\n",
         "Valid until: 2026-01-01T00:05:00Z\n",
         "Lookups:\n  MX example.org: as the test says\n  TXT _mta-sts.example.org: secure, id 1, TTL 300 (asked 2026-01-01T00:00:00Z)\n"
-        "  address of mta-sts.example.org: A secure, 1 record, TTL 60\n",
+        "  A mta-sts.example.org: secure, 1 record, TTL 60 (asked 2025-12-31T23:00:00Z)\n",
         "  policy 1: mode enforce, max_age 86400 s, fetched 2025-12-31T23:00:00Z, expires 2026-01-01T23:00:00Z (from the cache)\n",
         "  Postfix  OK dane-only\n", "  Exim     v=1 pol=dane+sts ",
     };

@@ -194,7 +194,7 @@ static void read_sts_row(otr_sts_entry *e, const char *row)
     e->recheck_at = NOW + 300;
     e->record_ttl = 300;
     strcpy(e->record_status, "secure");
-    strcpy(e->host_note, "A secure, 1 record, TTL 60");
+    strcpy(e->host_note[0], "secure, 1 record, TTL 60");
     switch (number) {
     case 1:
     case 2:
