@@ -302,7 +302,7 @@ class Victim:
         for thread in threads:
             thread.start()
         wanted = self.random.randrange(len(self.names))
-        wait_until(lambda: len(promised) >= wanted, 20, self.daemon.log)
+        wait_until(lambda: len(promised) >= wanted, 60, self.daemon.log)
         time.sleep(self.random.uniform(0, 0.01))
         self.daemon.kill()
         for thread in threads:
