@@ -147,8 +147,8 @@ static void put_explanation(const otr_verdict *v, const otr_anchor_views *views,
         put_line(out, "  ", v->mx->error);
     put_hosts(v, out);
     put_policy(v, out);
-    otr_buf_printf(out, "Trust anchors: rule %s, %s (%zu certificates)\n", v->anchors->rules[0], v->anchors->file,
-                   v->anchors->count);
+    otr_buf_printf(out, "Trust anchors: rule %s, %s (%zu certificate%s)\n", v->anchors->rules[0], v->anchors->file,
+                   v->anchors->count, v->anchors->count == 1 ? "" : "s");
     otr_buf_printf(out, "Valid until: %s\n\nLookups:\n", otr_time_text(v->valid_until, until));
     otr_render_evidence(v, &evidence);
     for (const char *at = otr_buf_text(&evidence), *end; *at != '\0'; at = end + 1) {
