@@ -10,7 +10,7 @@ from lab import clients, policyhost, zones
 from lab.model import UNSIGNED, Host, Scenario, Sts
 
 QUICK = {"recheck": 1}   # the record of a policy in use is looked at every second
-SOON = 10                # seconds in which a change must have arrived; most take one or two
+SOON = 20                # seconds in which a change must have arrived; most take one or two, on an idle machine
 
 
 def row(name, ttl=1, **settings):

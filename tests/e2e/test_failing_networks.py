@@ -25,7 +25,7 @@ ATTACKER = "203.0.113.66"
 
 def through(forwarder, **more):
     """Settings of a daemon that asks this forwarder."""
-    return {"forwarders": [forwarder.address], "timeout": 2, **more}
+    return {"forwarders": [forwarder.address], "timeout": 5, **more}
 
 
 def ask_all(daemon, names):
@@ -230,17 +230,17 @@ FAILURES = {
     "404": ("S7", "S8", "sts-policy-fetch-error", "HTTP status 404"),
     "500": ("S7", "S8", "sts-policy-fetch-error", "HTTP status 500"),
     "redirect": ("S7", "S8", "sts-policy-fetch-error", "redirects are not followed"),
-    "slow": ("S7", "S8", "sts-policy-fetch-error", "within 2.0 s"),
+    "slow": ("S7", "S8", "sts-policy-fetch-error", "within 3.0 s"),
     "endless": ("S7", "S8", "sts-policy-fetch-error", "more than 65536 octets"),
     "oversized": ("S7", "S8", "sts-policy-fetch-error", "more than 65536 octets"),
     "malformed": ("S9", "S10", "sts-policy-invalid", "policy has no mode"),
     "html": ("S7", "S8", "sts-policy-fetch-error", "text/html"),
     "bomb": ("S7", "S8", "sts-policy-fetch-error", "gzip"),
-    "silent": ("S7", "S8", "sts-policy-fetch-error", "within 2.0 s"),
+    "silent": ("S7", "S8", "sts-policy-fetch-error", "within 3.0 s"),
     "unreachable": ("S7", "S8", "", ""),
     "self-signed": ("S7", "S8", "sts-webpki-invalid", "self-signed"),
     "refused": ("S7", "S8", "sts-policy-fetch-error", "refused"),
-    "dropped": ("S7", "S8", "sts-policy-fetch-error", "within 2.0 s"),
+    "dropped": ("S7", "S8", "sts-policy-fetch-error", "within 3.0 s"),
     "no address": ("S7", "S8", "sts-policy-fetch-error", "no address"),
     "private": ("S7", "S8", "sts-policy-fetch-error", "only private addresses (127.0.0.1)"),
 }
@@ -293,7 +293,7 @@ def stories(lab, build, hole):
     names = {failure: f"host-{failure.replace(' ', '-')}" for failure in FAILURES}
     made = dict(zip(FAILURES, domains.add(lab, *[
         domains.row(name, zone=model.UNSIGNED, sts=model.Sts(records=("v=STSv1; id=1;",))) for name in names.values()])))
-    settings = {"sts": {**QUICK, "fetch_timeout": 2}, "limits": {"answer": 8}}
+    settings = {"sts": {**QUICK, "fetch_timeout": 3}, "limits": {"answer": 9}}
     told = {failure: Story() for failure in FAILURES}
     remembering, forgetting = (conftest.start_outrider(build, lab, **settings) for _ in range(2))
     with remembering, forgetting, concurrent.futures.ThreadPoolExecutor(32) as pool:

@@ -13,6 +13,7 @@ import pytest
 import domains
 from domains import QUICK, ask, ask_until, level, levels
 from lab import model
+from lab.forwarder import at, deny
 from lab.process import wait_until
 
 
@@ -89,11 +90,12 @@ def test_a_changed_body_under_the_same_id(lab, daemon):
 # A policy whose record or host goes -----------------------------------------------------------------------------
 
 
-def test_a_policy_without_its_record(lab, daemon):
+def test_a_policy_without_its_record(lab, outriders, forwarders):
     """S2, V56, STS-APPLY-13: the policy stays in force, and is fetched again all the same when half of max_age has passed."""
-    domain = domains.add_sts(lab, "record-removed", max_age=6)
+    domain, between = domains.add_sts(lab, "record-removed", max_age=6), forwarders()
+    daemon = outriders(sts=QUICK, dns={"forwarders": [between.address]})
     first = ask(daemon, domain.name)
-    domain.set_record()
+    between.change = at(f"_mta-sts.{domain.name}", deny)
     seen = ask_until(daemon, domain.name, lambda verdict: verdict["sts"]["row"] == "S2")
     seen += ask_until(daemon, domain.name, lambda verdict: expiry(verdict) > expiry(first))
     assert levels(seen) == {"secure"}
