@@ -14,7 +14,6 @@ static const char *const line_listen[] = { "unix:/run/outrider/exim.sock", NULL 
 static const char *const dns_modes[] = { "forward", "recursive", NULL };
 static const char *const unknown_words[] = { "proceed", "defer", NULL };
 static const char *const combine_words[] = { "dane-first", "both", NULL };
-static const char *const log_words[] = { "error", "warning", "notice", "info", "debug", NULL };
 
 #define AT(member) offsetof(otr_conf, member)
 #define NUMBER(section, name, member, least, most, preset) \
@@ -75,7 +74,7 @@ const otr_setting otr_settings[] = {
     CHOICE("", "combine", combine, combine_words, "dane-first"),
     WORD("", "user", OTR_SET_USER, user, ""),
     WORD("", "group", OTR_SET_GROUP, group, ""),
-    CHOICE("", "log", log, log_words, "notice"),
+    CHOICE("", "log", log, otr_log_level_names, "notice"),
 };
 const size_t otr_setting_count = sizeof(otr_settings) / sizeof(otr_settings[0]);
 

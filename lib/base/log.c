@@ -5,29 +5,17 @@
 #include "base/buf.h"
 
 #include <stdio.h>
-#include <string.h>
 #include <syslog.h>
 #include <unistd.h>
 
 #define LINE_LIMIT 2048 /* a line longer than this is cut; peers decide how long some values are */
 
-const char *const otr_log_level_names[] = { "error", "warning", "notice", "info", "debug" };
+const char *const otr_log_level_names[] = { "error", "warning", "notice", "info", "debug", NULL };
 
 static struct {
     bool to_stderr;
     otr_log_level most;
 } sink = { .to_stderr = true, .most = OTR_LOG_NOTICE };
-
-bool otr_log_level_parse(const char *word, otr_log_level *level)
-{
-    for (int i = OTR_LOG_ERROR; i <= OTR_LOG_DEBUG; i++) {
-        if (strcmp(word, otr_log_level_names[i]) == 0) {
-            *level = (otr_log_level)i;
-            return true;
-        }
-    }
-    return false;
-}
 
 void otr_log_open(const char *program, bool to_stderr, otr_log_level most)
 {

@@ -25,9 +25,8 @@ typedef struct otr_log_field {
     const char *value; /* NULL: the field is left out */
 } otr_log_field;
 
-/* The words of the levels, one table for the parser of the configuration and the printer. */
+/* The words of the levels, one table for the configuration and the printer; it ends with NULL. */
 extern const char *const otr_log_level_names[];
-bool otr_log_level_parse(const char *word, otr_log_level *level);
 
 /* Once at the start of a program, before any thread. Default: standard error, notice. */
 void otr_log_open(const char *program, bool to_stderr, otr_log_level most);
