@@ -13,6 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 import conftest
+from lab import clients
 from lab.scenarios import SCENARIOS
 
 OK, USAGE, DATAERR, TEMPFAIL, CONFIG = 0, 64, 65, 75, 78
@@ -150,6 +151,20 @@ def test_what_mail_servers_are_told_is_what_the_json_says(daemon):
         found = daemon.query(ROWS[name].domain)
         assert daemon.postfix(ROWS[name].domain) == found["postfix"]
         assert daemon.exim(ROWS[name].domain).rstrip("\n") == found["exim"]
+
+
+def test_answers_over_tcp_are_those_over_unix_sockets(outrider):
+    """Both protocols listen where they are told to, IPv6 included."""
+    ports = {"line": ("127.0.0.1", 9998), "socketmap": ("::1", 9997)}
+    probe = outrider(start=False)
+    own = outrider(line={"listen": [f"unix:{probe.line_socket}", "inet:127.0.0.1:9998"]},
+                   socketmap={"listen": [f"unix:{probe.map_socket}", "inet:[::1]:9997"]}, start=False)
+    own.line_socket, own.map_socket = probe.line_socket, probe.map_socket
+    own.start()
+    name = ROWS["sts-enforce"].domain
+    assert clients.line(ports["line"], f"v1 policy domain={name}\n") == own.exim(name)
+    with clients.Socketmap(ports["socketmap"]) as postfix:
+        assert postfix.ask("QUERY", name) == own.postfix(name) != ""
 
 
 # --- for people ------------------------------------------------------------------------------------------------
