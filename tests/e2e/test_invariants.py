@@ -177,7 +177,7 @@ def downgrades(lab, outriders, forwarders):
     def tell(fault):
         hostile = forwarders(change=each(*(at(f"{name}.example", FAULTS[fault], place.split()[0])
                                            for place, name in PLACES.items())))
-        daemon = outriders(dns={"forwarders": [hostile.address], "timeout": 2, "self_test": False})
+        daemon = outriders(dns={"forwarders": [hostile.address], "timeout": 4, "self_test": False})
         untouched = {name: ask(daemon, name) for name in UNTOUCHED}
         found = ask_all(daemon, [f"{name}.example" for name in PLACES.values()])
         replies = {name: (daemon.postfix(name), daemon.exim(name)) for name in found}
