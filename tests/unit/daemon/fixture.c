@@ -3,7 +3,7 @@
  */
 #include "fixture.h"
 
-#include "support/make_cert.h"
+#include "support/test_anchors.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,31 +18,13 @@ static void must(bool holds, const char *what)
     exit(1);
 }
 
-static otr_anchors *one_root(const char *folder)
-{
-    otr_cert root = otr_make_cert(&(otr_cert_plan){ .common_name = "Test Root", .constraints = "critical,CA:TRUE" });
-    otr_buf pem = OTR_BUF_INIT;
-    otr_anchors *anchors = NULL;
-    char path[100];
-    FILE *out;
-
-    otr_cert_put_pem(&root, &pem);
-    snprintf(path, sizeof(path), "%s/root.pem", folder);
-    out = fopen(path, "w");
-    must(out != NULL && fwrite(pem.data, 1, pem.len, out) == pem.len && fclose(out) == 0, "writing a root");
-    must(otr_anchors_load(path, &anchors, NULL) == OUTRIDER_OK, "loading a root");
-    otr_buf_clear(&pem);
-    otr_cert_clear(&root);
-    return anchors;
-}
-
 void fixture_init(fixture *f)
 {
     memset(f, 0, sizeof(*f));
     snprintf(f->folder, sizeof(f->folder), "/tmp/outrider-daemon-XXXXXX");
     must(mkdtemp(f->folder) != NULL, "mkdtemp");
     snprintf(f->store_path, sizeof(f->store_path), "%s/outrider.db", f->folder);
-    f->anchors = one_root(f->folder);
+    f->anchors = otr_test_anchors();
     otr_clock_init(&f->clock, 0);
     otr_clock_set(&f->clock, NOW);
     must(otr_store_open(f->store_path, &f->store, NULL) == OUTRIDER_OK, "opening a store");
