@@ -14,6 +14,7 @@ A certificate is asked for in words: an issuer, then what is wrong with it.
     domain     for the mail domain instead of the host
     cn-only    the name stands in the subject only
     rootless   the chain is sent without its root
+    rooted     the chain is sent with its root, for issuers that do not do so anyway
 
 "private expired" is a chain of the private CA whose leaf has expired.
 """
@@ -29,7 +30,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 ISSUERS = ("lab", "other", "private", "self")
-FLAWS = ("expired", "future", "clients", "foreign", "domain", "cn-only", "rootless")
+FLAWS = ("expired", "future", "clients", "foreign", "domain", "cn-only", "rootless", "rooted")
 FOREIGN_NAME = "somebody-else.example"
 DAY = datetime.timedelta(days=1)
 
@@ -87,7 +88,7 @@ class Certificates:
             extensions.append((x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), False))
         begin = DAY if "future" in flaws else -20 * DAY
         leaf = _sign(subject, key.public_key(), root.subject if root else subject, signer, begin, end, extensions)
-        sends_root = issuer == "private" and "rootless" not in flaws
+        sends_root = root is not None and ("rooted" in flaws or issuer == "private" and "rootless" not in flaws)
         return self._store(key, (leaf, root) if sends_root else (leaf,), f"{host}-{kind}".replace(" ", "-"))
 
     def _store(self, key, certificates, name):
