@@ -71,6 +71,8 @@ class Siege:
                        zones=() if f"{TLD}." in self.world.zones.zones else ((TLD, SIGNED, TTL), (HOSTING, SIGNED, TTL)))
         for cell in everybody:
             cell.settle(self.world, self.wire, self.near)
+        if self.daemon.process is None:  # not before: a validator remembers for a while what did not exist
+            self.daemon.start()
 
     def prime(self, cells):
         """outriderd gets to know them, as from earlier mail. Returns {domain: answer for Postfix}."""
@@ -154,7 +156,8 @@ def open_siege(build, world, tell, folder=os.path.join(namespace.HOME, "siege"),
         wire = stack.enter_context(world.between(Wire))
         near = stack.enter_context(Wire())
         settings = {**SETTINGS, "dns": {"forwarders": [near.address]}}
-        daemon = stack.enter_context(Outrider(build, world, folder, for_mtas=True, **settings))
+        daemon = Outrider(build, world, folder, for_mtas=True, **settings)
+        stack.callback(lambda: daemon.process and daemon.process.status() is None and daemon.stop())
         mtas = stack.enter_context(senders.started(build, exim, postfix))
         yield Siege(world, daemon, mtas, wire, near, tell)
 
