@@ -49,7 +49,7 @@ class Sink:
 
     def __init__(self, name, chain=None, **manners):
         self.name, self.chain = name, chain
-        self.greeting = f"220 {name} ESMTP"
+        self.greeting = f"220 {name} ESMTP"  # "": none, ever
         self.offers = ("8BITMIME", "SMTPUTF8", "STARTTLS")
         self.knows_ehlo = True
         self.is_wrapped = False   # TLS from the first octet, as on port 465
@@ -144,6 +144,9 @@ class _Session:
     def run(self):
         if self.sink.is_wrapped:
             self._handshake()
+        if not self.sink.greeting:
+            self.file.readline()  # until the client has had enough
+            return
         self._reply(self.sink.greeting)
         if not self.sink.greeting.startswith("220"):
             return
