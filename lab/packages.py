@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import tempfile
 
-PACKAGES = ("exim4-base", "exim4-daemon-heavy", "postfix")
+PACKAGES = ("exim4-base", "exim4-config", "exim4-daemon-heavy", "postfix")
 
 
 class Unavailable(Exception):
@@ -23,7 +23,7 @@ def unpacked(build):
     The folder is named after the versions, and is moved into place when complete, so that an interrupted download
     leaves nothing that looks finished. To move on to newer packages remove BUILD/lab/packages.
     """
-    cache = os.path.join(build, "lab", "packages")
+    cache = os.path.join(build, "lab", "packages", "+".join(PACKAGES))
     os.makedirs(cache, exist_ok=True)
     with open(os.path.join(cache, "lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two labs may start at once
