@@ -76,7 +76,8 @@ static int take_option(int option, struct setup_options *o)
                    : otr_complain(EX_DATAERR, optarg, "no version; one looks like 3.7.11 or 4.96");
     case 't':
         o->tls = optarg;
-        return strcmp(optarg, "gnutls") == 0 || strcmp(optarg, "openssl") == 0 ? -1 : misuse("--tls is gnutls or openssl");
+        return strcmp(optarg, "gnutls") == 0 || strcmp(optarg, "openssl") == 0 ? -1
+                                                                               : misuse("--tls is gnutls or openssl");
     case 'h': fputs(help, stdout); return otr_flush_output(EX_OK);
     default: fputs("outrider setup --help shows the options\n", stderr); return EX_USAGE;
     }
@@ -102,11 +103,11 @@ static int look_for_contradictions(const struct setup_options *o)
 static int read_options(int argc, char **argv, struct setup_options *o)
 {
     static const struct option options[] = {
-        { "json", no_argument, NULL, 'j' },            { "config", required_argument, NULL, 'c' },
-        { "program", required_argument, NULL, 'p' },   { "for-version", required_argument, NULL, 'V' },
-        { "tls", required_argument, NULL, 't' },       { "layout", required_argument, NULL, 'l' },
-        { "check", no_argument, NULL, 'C' },           { "domain", required_argument, NULL, 'd' },
-        { "help", no_argument, NULL, 'h' },            { NULL, 0, NULL, 0 },
+        { "json", no_argument, NULL, 'j' },          { "config", required_argument, NULL, 'c' },
+        { "program", required_argument, NULL, 'p' }, { "for-version", required_argument, NULL, 'V' },
+        { "tls", required_argument, NULL, 't' },     { "layout", required_argument, NULL, 'l' },
+        { "check", no_argument, NULL, 'C' },         { "domain", required_argument, NULL, 'd' },
+        { "help", no_argument, NULL, 'h' },          { NULL, 0, NULL, 0 },
     };
     int c, status;
 
@@ -135,8 +136,8 @@ static bool find_mta(const struct setup_options *o, otr_mta *mta)
     if (o->has_version) {
         otr_mta_assume(mta, o->kind, &o->version, o->tls);
     } else if (!otr_mta_ask(mta, o->kind, o->program, &why)) {
-        otr_complain(EX_UNAVAILABLE, otr_mta_titles[o->kind], "%s; --program names another program%s", otr_buf_text(&why),
-                     o->is_check ? "" : ", --for-version asks none");
+        otr_complain(EX_UNAVAILABLE, otr_mta_titles[o->kind], "%s; --program names another program%s",
+                     otr_buf_text(&why), o->is_check ? "" : ", --for-version asks none");
         is_known = false;
     }
     if (o->has_layout)
@@ -193,7 +194,8 @@ int otr_cmd_setup(int argc, char **argv)
     conf = otr_read_settings(o.config, &status);
     if (conf == NULL)
         return o.is_check ? OTR_CHECK_UNKNOWN : status;
-    settings = (otr_settings){ .conf = conf, .path = o.config != NULL ? o.config : DEFAULT_CONFIG,
+    settings = (otr_settings){ .conf = conf,
+                               .path = o.config != NULL ? o.config : DEFAULT_CONFIG,
                                .is_file = o.config != NULL || access(DEFAULT_CONFIG, F_OK) == 0 };
     if (!find_mta(&o, &mta))
         status = o.is_check ? OTR_CHECK_UNKNOWN : EX_UNAVAILABLE;

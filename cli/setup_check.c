@@ -10,11 +10,17 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
+#define FOUND_MAX 2000 /* octets of one finding that are shown */
+
 static const char *const status_names[] = {
-    [OTR_CHECK_OK] = "ok", [OTR_CHECK_WARNING] = "warning", [OTR_CHECK_CRITICAL] = "critical", [OTR_CHECK_UNKNOWN] = "unknown",
+    [OTR_CHECK_OK] = "ok",
+    [OTR_CHECK_WARNING] = "warning",
+    [OTR_CHECK_CRITICAL] = "critical",
+    [OTR_CHECK_UNKNOWN] = "unknown",
 };
 
-void otr_check_say(otr_check_list *list, const char *id, otr_check_status status, const char *fix, const char *found, ...)
+void otr_check_say(otr_check_list *list, const char *id, otr_check_status status, const char *fix, const char *found,
+                   ...)
 {
     otr_check *check = &list->checks[list->count];
     va_list args;
@@ -60,8 +66,10 @@ void otr_check_resolver(const otr_check_question *question, const char *resolv_c
         bool is_only_far = fault != NULL && resolver.ad[i] == OTR_AD_SET;
 
         otr_check_say(list, "resolver",
-                      fault == NULL ? OTR_CHECK_OK : is_only_far ? OTR_CHECK_WARNING : OTR_CHECK_CRITICAL, fix,
-                      "%s of %s %s", resolver.servers.address[i], resolv_conf,
+                      fault == NULL ? OTR_CHECK_OK
+                      : is_only_far ? OTR_CHECK_WARNING
+                                    : OTR_CHECK_CRITICAL,
+                      fix, "%s of %s %s", resolver.servers.address[i], resolv_conf,
                       fault != NULL ? fault : "validates, and is on this machine");
     }
     if (question->mta->kind != OTR_EXIM)
@@ -76,7 +84,9 @@ void otr_check_resolver(const otr_check_question *question, const char *resolv_c
 
 static otr_check_status worst(const otr_check_list *list)
 {
-    static const int rank[] = { [OTR_CHECK_OK] = 0, [OTR_CHECK_UNKNOWN] = 1, [OTR_CHECK_WARNING] = 2, [OTR_CHECK_CRITICAL] = 3 };
+    static const int rank[] = {
+        [OTR_CHECK_OK] = 0, [OTR_CHECK_UNKNOWN] = 1, [OTR_CHECK_WARNING] = 2, [OTR_CHECK_CRITICAL] = 3
+    };
     otr_check_status found = OTR_CHECK_OK;
 
     for (size_t i = 0; i < list->count; i++)
@@ -94,56 +104,63 @@ static size_t count_of(const otr_check_list *list, otr_check_status status)
     return count;
 }
 
-static const char *found_of(const otr_check *check)
+/* On one line and in ASCII, whatever others said. */
+static const char *found_of(const otr_check *check, otr_buf *printable)
 {
-    return check->found != NULL ? check->found : "out of memory";
+    size_t len = check->found != NULL ? strlen(check->found) : 0;
+
+    while (len > 0 && (check->found[len - 1] == '\n' || check->found[len - 1] == ' '))
+        check->found[--len] = '\0';
+    otr_buf_reset(printable);
+    otr_buf_put_printable(printable, check->found != NULL ? check->found : "out of memory", FOUND_MAX);
+    return otr_buf_text(printable);
 }
 
 static int print_text(const otr_check_question *question, const otr_check_list *list)
 {
     otr_check_status sum = worst(list);
+    otr_buf printable = OTR_BUF_INIT;
 
     printf("%s: %s: %zu critical, %zu warning, %zu unknown, %zu ok\n", otr_mta_titles[question->mta->kind],
            status_names[sum], count_of(list, OTR_CHECK_CRITICAL), count_of(list, OTR_CHECK_WARNING),
            count_of(list, OTR_CHECK_UNKNOWN), count_of(list, OTR_CHECK_OK));
     for (size_t i = 0; i < list->count; i++) {
         const otr_check *check = &list->checks[i];
-        const char *found = found_of(check);
-        char *shown = otr_escape(found, strlen(found));
 
-        printf("%-8s  %-18s  %s\n", status_names[check->status], check->id, shown != NULL ? shown : "?");
+        printf("%-8s  %-18s  %s\n", status_names[check->status], check->id, found_of(check, &printable));
         if (check->fix != NULL)
             printf("%30s-> %s\n", "", check->fix);
-        free(shown);
     }
+    otr_buf_clear(&printable);
     return otr_flush_output((int)sum);
 }
 
 static int print_json(const otr_check_question *question, const otr_check_list *list)
 {
     json_t *checks = json_array();
+    otr_buf printable = OTR_BUF_INIT;
     char version[OTR_VERSION_SIZE];
 
     otr_version_print(&question->mta->traits.version, version);
     for (size_t i = 0; i < list->count; i++) {
         const otr_check *check = &list->checks[i];
-        const char *found = found_of(check);
-        char *shown = otr_escape(found, strlen(found)); /* what others said need not be UTF-8 */
 
-        json_array_append_new(checks, json_pack("{s:s, s:s, s:s, s:s?}", "id", check->id, "status",
-                                                status_names[check->status], "found", shown != NULL ? shown : "?",
-                                                "fix", check->fix));
-        free(shown);
+        json_array_append_new(checks,
+                              json_pack("{s:s, s:s, s:s, s:s?}", "id", check->id, "status", status_names[check->status],
+                                        "found", found_of(check, &printable), "fix", check->fix));
     }
-    return otr_print_json(json_pack("{s:s, s:s, s:s, s:o}", "mta", otr_mta_names[question->mta->kind], "version", version,
-                                    "status", status_names[worst(list)], "checks", checks),
+    otr_buf_clear(&printable);
+    return otr_print_json(json_pack("{s:s, s:s, s:s, s:o}", "mta", otr_mta_names[question->mta->kind], "version",
+                                    version, "status", status_names[worst(list)], "checks", checks),
                           (int)worst(list));
 }
 
 int otr_check_run(const otr_check_question *question, bool is_json)
 {
     static void (*const check[OTR_MTA_COUNT])(const otr_check_question *, otr_check_list *) = {
-        [OTR_EXIM] = otr_check_exim, [OTR_POSTFIX] = otr_check_postfix, [OTR_SENDMAIL] = otr_check_sendmail,
+        [OTR_EXIM] = otr_check_exim,
+        [OTR_POSTFIX] = otr_check_postfix,
+        [OTR_SENDMAIL] = otr_check_sendmail,
     };
     otr_check_list list = { .count = 0 };
     int status;

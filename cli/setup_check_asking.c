@@ -16,28 +16,28 @@ void otr_identity_print(const otr_identity *who, otr_buf *out)
 }
 
 /* What is the same for all deeds: true if the deed itself was done. */
-static bool report(otr_check_list *list, const char *id, otr_deed_result result, const otr_buf *said, const otr_identity *who,
-                   const char *what, const char *fix)
+static bool report(otr_check_list *list, const char *id, otr_deed_result result, const otr_buf *said,
+                   const otr_identity *who, const char *what, const char *fix)
 {
     otr_buf name = OTR_BUF_INIT;
 
     otr_identity_print(who, &name);
     switch (result) {
-    case OTR_DEED_DONE:
-        break;
+    case OTR_DEED_DONE: break;
     case OTR_DEED_FAILED:
         otr_check_say(list, id, OTR_CHECK_CRITICAL, fix, "%s (%s)", otr_buf_text(said), otr_buf_text(&name));
         break;
     case OTR_DEED_NOT_ROOT:
-        otr_check_say(list, id, OTR_CHECK_UNKNOWN, NEEDS_ROOT, "%s: only root can try it as %s", what, otr_buf_text(&name));
+        otr_check_say(list, id, OTR_CHECK_UNKNOWN, NEEDS_ROOT, "%s: only root can try it as %s", what,
+                      otr_buf_text(&name));
         break;
     case OTR_DEED_IMPOSSIBLE:
         otr_check_say(list, id, OTR_CHECK_UNKNOWN, "see that the mail server is installed as its configuration says",
                       "cannot act as %s: %s", otr_buf_text(&name), otr_buf_text(said));
         break;
     case OTR_DEED_TOO_LONG:
-        otr_check_say(list, id, OTR_CHECK_CRITICAL, "look whether outriderd hangs: its log tells", "%s: no answer in %d s (%s)",
-                      what, OTR_DEED_TIMEOUT, otr_buf_text(&name));
+        otr_check_say(list, id, OTR_CHECK_CRITICAL, "look whether outriderd hangs: its log tells",
+                      "%s: no answer in %d s (%s)", what, OTR_DEED_TIMEOUT, otr_buf_text(&name));
         break;
     }
     otr_buf_clear(&name);
@@ -50,9 +50,10 @@ bool otr_check_socket(otr_check_list *list, const otr_identity *who, const otr_a
     otr_deed_result result = otr_do_as(who, otr_ask_socket, &copy, answer);
     otr_buf name = OTR_BUF_INIT;
 
-    if (!report(list, "socket", result, answer, who, asking->address,
-                "start outriderd, and give the socket to the mail server's group: outrider setup without --check prints "
-                "the lines for outrider.conf"))
+    if (!report(
+            list, "socket", result, answer, who, asking->address,
+            "start outriderd, and give the socket to the mail server's group: outrider setup without --check prints "
+            "the lines for outrider.conf"))
         return false;
     otr_identity_print(who, &name);
     otr_check_say(list, "socket", OTR_CHECK_OK, NULL, "%s answers %s", asking->address, otr_buf_text(&name));

@@ -68,7 +68,8 @@ static otr_slice option_of(const struct driver *driver, const char *name)
             return otr_slice_of("true");
         if (line.len == name_len + 3 && memcmp(line.ptr, "no_", 3) == 0 && memcmp(line.ptr + 3, name, name_len) == 0)
             return otr_slice_of("false");
-        if (line.len >= name_len + 2 && memcmp(line.ptr, name, name_len) == 0 && memcmp(line.ptr + name_len, " =", 2) == 0) {
+        if (line.len >= name_len + 2 && memcmp(line.ptr, name, name_len) == 0 &&
+            memcmp(line.ptr + name_len, " =", 2) == 0) {
             size_t skip = name_len + 2;
 
             skip += skip < line.len && line.ptr[skip] == ' ';
@@ -145,8 +146,7 @@ static const struct option_rule {
 static const struct option_rule router_rules[] = {
     { "router-driver", "driver", IS, "dnslookup", OTR_CHECK_WARNING,
       "the answer is for the domain of the address, so its MX hosts must be looked up" },
-    { "complete-answer", "address_data", HOLDS, "end=1", OTR_CHECK_CRITICAL,
-      "an answer that was cut off would count" },
+    { "complete-answer", "address_data", HOLDS, "end=1", OTR_CHECK_CRITICAL, "an answer that was cut off would count" },
     { "failing-answer", "address_data", HOLDS, "${eval:", OTR_CHECK_CRITICAL,
       "without an answer mail must wait: only an expansion that fails by mistake does that; \"fail\" bounces" },
     { "skip-hosts", "ignore_target_hosts", HOLDS, "{skip}{$address_data}", OTR_CHECK_CRITICAL,
@@ -156,7 +156,8 @@ static const struct option_rule router_rules[] = {
       "when DNS does not answer, mail would go on to the next router" },
 };
 
-static void apply_rules(const struct exim *e, const struct driver *driver, const struct option_rule *rules, size_t count)
+static void apply_rules(const struct exim *e, const struct driver *driver, const struct option_rule *rules,
+                        size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         otr_slice value = option_of(driver, rules[i].option);
@@ -191,8 +192,9 @@ static void check_order(const struct exim *e)
         if (!sends(e, router) || option_of(router, "transport").len == 0)
             continue;
         otr_check_say(e->list, "router-order", is_dns ? OTR_CHECK_CRITICAL : OTR_CHECK_WARNING,
-                      is_dns ? "put Outrider's routers in front of it"
-                             : "see that it takes only mail that need not be protected, such as mail within your network",
+                      is_dns
+                          ? "put Outrider's routers in front of it"
+                          : "see that it takes only mail that need not be protected, such as mail within your network",
                       "%.*s stands in front of %.*s and sends mail without asking outriderd", (int)router->name.len,
                       router->name.ptr, (int)e->asking->name.len, e->asking->name.ptr);
         is_first = false;
@@ -205,15 +207,16 @@ static void check_order(const struct exim *e)
 static bool is_deferring_stub(const struct driver *router)
 {
     return otr_slice_is(option_of(router, "driver"), "redirect") && holds(option_of(router, "data"), ":defer:") &&
-           otr_slice_is(option_of(router, "allow_defer"), "true") &&
-           holds(option_of(router, "condition"), "{skip}{$address_data}");
+           otr_slice_is(option_of(router, "allow_defer"), "true");
 }
 
 static void check_stub(const struct exim *e)
 {
     const struct driver *end = e->routers.list + e->routers.count;
+    otr_slice more = option_of(e->asking, "more"); /* whether the next router gets what this one declines */
+    bool goes_on = otr_slice_is(more, "true") || holds(more, "{skip}{$address_data}");
 
-    for (const struct driver *router = e->asking + 1; router < end; router++) {
+    for (const struct driver *router = e->asking + 1; goes_on && router < end; router++) {
         if (is_deferring_stub(router)) {
             otr_check_say(e->list, "defer-stub", OTR_CHECK_OK, NULL, "%.*s defers what no admitted host can take",
                           (int)router->name.len, router->name.ptr);
@@ -222,9 +225,11 @@ static void check_stub(const struct exim *e)
         if (!is_asking(router) && (sends(e, router) || otr_slice_is(option_of(router, "driver"), "dnslookup")))
             break;
     }
-    otr_check_say(e->list, "defer-stub", OTR_CHECK_CRITICAL, PRINT_AGAIN,
-                  "behind %.*s no router defers mail whose MX hosts the policy does not admit: it would bounce, or leave "
-                  "through another router", (int)e->asking->name.len, e->asking->name.ptr);
+    otr_check_say(
+        e->list, "defer-stub", OTR_CHECK_CRITICAL, PRINT_AGAIN,
+        "behind %.*s no router defers mail whose MX hosts the policy does not admit: it would bounce, or leave "
+        "through another router",
+        (int)e->asking->name.len, e->asking->name.ptr);
 }
 
 /* Exim before 4.98 discards mail whose "set" fails to expand. */
@@ -248,18 +253,26 @@ static void check_set(const struct exim *e)
         otr_check_say(e->list, "set", OTR_CHECK_OK, NULL, "no router can lose mail by a failing \"set\"");
 }
 
-/* With OpenSSL the system's roots count beside those of the file, unless an event refuses them. */
+/*
+ * With OpenSSL the system's roots count beside those of the file, unless an event refuses them. GnuTLS only accepts a
+ * few certificates more than it should.
+ */
 static void check_event(const struct exim *e)
 {
+    bool is_openssl = otr_mta_has(e->question->mta, "openssl");
     otr_slice action = option_of(e->transport, "event_action");
-    bool is_there = holds(action, "tls:cert") && holds(action, "{tafp}");
+    bool is_there = holds(action, "tls:cert") && (!is_openssl || holds(action, ".fp"));
 
-    if (!otr_mta_has(e->question->mta, "openssl"))
-        return;
-    otr_check_say(e->list, "tls-cert-event", is_there ? OTR_CHECK_OK : OTR_CHECK_CRITICAL, PRINT_AGAIN,
-                  is_there ? "the tls:cert event refuses roots that are no anchors of the destination"
-                           : "this Exim uses OpenSSL, which adds the system's roots to those of tls_verify_certificates, "
-                             "and no tls:cert event refuses them");
+    otr_check_say(
+        e->list, "tls-cert-event",
+        is_there     ? OTR_CHECK_OK
+        : is_openssl ? OTR_CHECK_CRITICAL
+                     : OTR_CHECK_WARNING,
+        PRINT_AGAIN, "%.*s: %s", (int)e->transport->name.len, e->transport->name.ptr,
+        is_there     ? "the tls:cert event looks at certificates"
+        : is_openssl ? "this Exim uses OpenSSL, which adds the system's roots to those of tls_verify_certificates, and "
+                       "no tls:cert event refuses them"
+                     : "without a tls:cert event GnuTLS takes certificates that name no host or are not for servers");
 }
 
 static void check_dnssec_ok(const struct exim *e)
@@ -274,8 +287,8 @@ static void check_dnssec_ok(const struct exim *e)
                       "exim -bP dns_dnssec_ok does not tell");
     else
         otr_check_say(e->list, "dns-dnssec-ok", strstr(text, "= 0") == NULL ? OTR_CHECK_OK : OTR_CHECK_CRITICAL,
-                      "remove dns_dnssec_ok from the configuration: its default is right",
-                      "%.*s", (int)strcspn(text, "\n"), text);
+                      "remove dns_dnssec_ok from the configuration: its default is right", "%.*s",
+                      (int)strcspn(text, "\n"), text);
     otr_ran_clear(&ran);
 }
 
@@ -286,8 +299,10 @@ static void check_fails_closed(const struct exim *e)
     otr_ran ran;
     otr_buf said = OTR_BUF_INIT;
 
-    snprintf(address, sizeof(address), "postmaster@%s", e->question->domain != NULL ? e->question->domain : "example.org");
-    otr_run((const char *const[]){ e->question->mta->program, "-DOUTRIDER=" DEAD_SOCKET, "-bt", address, NULL }, &ran);
+    snprintf(address, sizeof(address), "postmaster@%s",
+             e->question->domain != NULL ? e->question->domain : "example.org");
+    otr_run((const char *const[]){ e->question->mta->program, "-DOUTRIDER_SOCKET=" DEAD_SOCKET, "-bt", address, NULL },
+            &ran);
     otr_ran_complaint(&ran, &said);
     if (ran.how == OTR_RAN && strstr(otr_buf_text(&ran.out), "cannot be resolved at this time") != NULL &&
         strstr(otr_buf_text(&ran.out), DEAD_SOCKET) != NULL)
@@ -297,7 +312,8 @@ static void check_fails_closed(const struct exim *e)
                       "only root may give Exim another socket: %s", otr_buf_text(&said));
     else
         otr_check_say(e->list, "fails-closed", OTR_CHECK_CRITICAL, PRINT_AGAIN,
-                      "exim -DOUTRIDER=" DEAD_SOCKET " -bt %s is no temporary failure: %s", address, otr_buf_text(&said));
+                      "exim -DOUTRIDER_SOCKET=" DEAD_SOCKET " -bt %s is no temporary failure: %s", address,
+                      otr_buf_text(&said));
     otr_buf_clear(&said);
     otr_ran_clear(&ran);
 }
@@ -376,8 +392,8 @@ static void find_router(struct exim *e)
     e->transport = find_driver(&e->transports, option_of(e->asking, "transport"));
     if (e->transport == NULL || !otr_slice_is(option_of(e->transport, "driver"), "smtp")) {
         e->transport = NULL;
-        otr_check_say(e->list, "transport", OTR_CHECK_CRITICAL, PRINT_AGAIN, "router %.*s has no transport with driver = smtp",
-                      (int)e->asking->name.len, e->asking->name.ptr);
+        otr_check_say(e->list, "transport", OTR_CHECK_CRITICAL, PRINT_AGAIN,
+                      "router %.*s has no transport with driver = smtp", (int)e->asking->name.len, e->asking->name.ptr);
     }
 }
 

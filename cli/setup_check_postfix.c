@@ -22,7 +22,7 @@ struct postfix {
     size_t service_count;
     char maps[MAPS_MAX][MAP_SIZE]; /* of smtp_tls_policy_maps */
     size_t map_count;
-    size_t ours; /* index; map_count: none */
+    size_t ours;                /* index; map_count: none */
     char address[OTR_MTA_WORD]; /* that our map names: "unix:outrider/policy.sock" */
     char name[64];              /* QUERY or QUERYwithTLSRPT */
 };
@@ -44,7 +44,8 @@ static const struct parameter_rule {
     { "host-lookup", "smtp_host_lookup", "2.0+", " dns dns,native dns,_native ", OTR_CHECK_CRITICAL,
       "DANE needs the addresses from DNS" },
     { "insecure-mx", "smtp_tls_dane_insecure_mx_policy", "3.1+", " dane ", OTR_CHECK_CRITICAL,
-      "hosts with TLSA records behind unsigned MX records would not be authenticated (the default of several versions)" },
+      "hosts with TLSA records behind unsigned MX records would not be authenticated (the default of several "
+      "versions)" },
     { "level", "smtp_tls_security_level", "2.3+", " dane ", OTR_CHECK_WARNING,
       "destinations of which outriderd says nothing special are best reached with level dane" },
     { "mx-patterns", "smtp_tls_enforce_sts_mx_patterns", "3.10.5+", " yes ", OTR_CHECK_CRITICAL,
@@ -114,7 +115,8 @@ static const char *harm_of(const char *parameter, const char *value, size_t name
     if (name_len == strlen(map) && memcmp(parameter, map, name_len) == 0)
         return "this service does not ask outriderd as main.cf says";
     for (size_t i = 0; i < RULE_COUNT; i++) {
-        if (name_len != strlen(rules[i].name) || memcmp(parameter, rules[i].name, name_len) != 0 || is_met(&rules[i], value))
+        if (name_len != strlen(rules[i].name) || memcmp(parameter, rules[i].name, name_len) != 0 ||
+            is_met(&rules[i], value))
             continue;
         *status = rules[i].status;
         return rules[i].why;
@@ -141,15 +143,17 @@ static void check_overrides(const struct postfix *p)
             snprintf(value, sizeof(value), "%.*s", (int)(line + len - begin), begin);
             harm = harm_of(parameter, value, name_len, &status);
             if (harm != NULL) {
-                otr_check_say(p->list, "overrides", status, "remove this -o from master.cf, if mail to MX hosts goes through it",
-                              "%.*s: %s", (int)len, line, harm);
+                otr_check_say(p->list, "overrides", status,
+                              "remove this -o from master.cf, if mail to MX hosts goes through it", "%.*s: %s",
+                              (int)len, line, harm);
                 found++;
             }
         }
         line += len + (line[len] == '\n');
     }
     if (found == 0)
-        otr_check_say(p->list, "overrides", otr_ran_well(&ran) ? OTR_CHECK_OK : OTR_CHECK_UNKNOWN, "see what postconf -P says",
+        otr_check_say(p->list, "overrides", otr_ran_well(&ran) ? OTR_CHECK_OK : OTR_CHECK_UNKNOWN,
+                      "see what postconf -P says",
                       otr_ran_well(&ran) ? "master.cf takes nothing back" : "postconf -P does not tell");
     otr_ran_clear(&ran);
 }
@@ -240,17 +244,19 @@ static void check_map_name(const struct postfix *p)
     bool is_long = strcmp(p->name, "QUERYwithTLSRPT") == 0;
 
     if (is_long && is_version(p, "-3.9"))
-        otr_check_say(p->list, "map-name", OTR_CHECK_CRITICAL, PRINT_AGAIN,
-                      "%s: Postfix before 3.10 does not know the attributes of its answers, and defers all mail they are for",
-                      p->name);
+        otr_check_say(
+            p->list, "map-name", OTR_CHECK_CRITICAL, PRINT_AGAIN,
+            "%s: Postfix before 3.10 does not know the attributes of its answers, and defers all mail they are for",
+            p->name);
     else if (!is_long && is_version(p, "3.10.5+"))
         otr_check_say(p->list, "map-name", OTR_CHECK_WARNING, PRINT_AGAIN,
                       "%s: this Postfix could enforce MX patterns by itself, with QUERYwithTLSRPT", p->name);
     else
         otr_check_say(p->list, "map-name", OTR_CHECK_OK, NULL, "%s%s", p->name,
-                      is_version(p, "-3.10.4") ? "; before Postfix 3.10.5 one MX host that the policy admits could stand in for "
-                                                 "another one that it admits"
-                                               : "");
+                      is_version(p, "-3.10.4")
+                          ? "; before Postfix 3.10.5 one MX host that the policy admits could stand in for "
+                            "another one that it admits"
+                          : "");
 }
 
 /* A path that begins with "/" means another place inside the jail. */
@@ -268,7 +274,8 @@ static void check_chroot(const struct postfix *p)
                       p->services[i].name, p->question->mta->queue, path);
     }
     if (bad == 0)
-        otr_check_say(p->list, "chroot", OTR_CHECK_OK, NULL, "%s means the same inside and outside of the jail", p->address);
+        otr_check_say(p->list, "chroot", OTR_CHECK_OK, NULL, "%s means the same inside and outside of the jail",
+                      p->address);
 }
 
 /* Answers name roots where anchors.postfix_dir is set; else Postfix must have some of its own. */
@@ -320,7 +327,8 @@ static void check_fails_closed(const struct postfix *p)
         otr_ran_clear(&ran);
     }
     if (is_closed)
-        otr_check_say(p->list, "fails-closed", OTR_CHECK_OK, NULL, "without a daemon the lookup ends in an error: mail waits");
+        otr_check_say(p->list, "fails-closed", OTR_CHECK_OK, NULL,
+                      "without a daemon the lookup ends in an error: mail waits");
 }
 
 static void check_answer(const struct postfix *p, const char *answer)
@@ -369,7 +377,8 @@ static void find_services(struct postfix *p)
     p->service_count = otr_smtp_services(otr_buf_text(&ran.out), otr_default_chroot(otr_buf_text(&level)), p->services,
                                          OTR_SERVICES_MAX);
     if (p->service_count == 0)
-        otr_check_say(p->list, "services", OTR_CHECK_CRITICAL, "see what postconf -M says", "master.cf has no smtp(8) client");
+        otr_check_say(p->list, "services", OTR_CHECK_CRITICAL, "see what postconf -M says",
+                      "master.cf has no smtp(8) client");
     otr_ran_clear(&ran);
     otr_buf_clear(&level);
 }

@@ -1,6 +1,6 @@
 /*
- * setup_check_sendmail.c - sendmail's running configuration is sendmail.cf: lines that begin with "K" define maps, those
- * that begin with "O" set options.
+ * setup_check_sendmail.c - sendmail's running configuration is sendmail.cf: lines that begin with "K" define maps,
+ * those that begin with "O" set options.
  */
 #include "cli/command.h"
 #include "cli/setup_check_asking.h"
@@ -56,7 +56,9 @@ static void check_map(const otr_check_question *question, otr_check_list *list, 
     asking.request = otr_buf_text(&request);
     if (otr_check_socket(list, &who, &asking, &answer)) {
         said = otr_buf_text(&answer);
-        otr_check_say(list, "answer", strncmp(said, "OK ", 3) == 0 || strcmp(said, "NOTFOUND ") == 0 ? OTR_CHECK_OK : OTR_CHECK_CRITICAL,
+        otr_check_say(list, "answer",
+                      strncmp(said, "OK ", 3) == 0 || strcmp(said, "NOTFOUND ") == 0 ? OTR_CHECK_OK
+                                                                                     : OTR_CHECK_CRITICAL,
                       "outrider query --explain tells what stands in the way", "%s: %s", key, said);
     }
     otr_buf_clear(&request);
@@ -70,7 +72,8 @@ void otr_check_sendmail(const otr_check_question *question, otr_check_list *list
 
     otr_check_version(question, list);
     if (in == NULL || text == NULL) {
-        otr_check_say(list, "configuration", OTR_CHECK_CRITICAL, "run sendmailconfig", CONFIGURATION ": %s", strerror(errno));
+        otr_check_say(list, "configuration", OTR_CHECK_CRITICAL, "run sendmailconfig", CONFIGURATION ": %s",
+                      strerror(errno));
     } else {
         text[fread(text, 1, CONFIGURATION_LIMIT, in)] = '\0';
         map = line_behind(text, "Ksts ");
@@ -78,7 +81,8 @@ void otr_check_sendmail(const otr_check_question *question, otr_check_list *list
                       map != NULL ? map : "there is no map sts: nothing is protected");
         check_option(list, "option", text, "O StrictTransportSecurity=", "true", "the map is not asked");
         check_option(list, "names", text, "O SetCertAltnames=", "true", "a certificate for another host would do");
-        check_option(list, "roots", text, "O CACertFile=", NULL, "no certificate verifies, and mail under a policy waits");
+        check_option(list, "roots", text, "O CACertFile=", NULL,
+                     "no certificate verifies, and mail under a policy waits");
         if (map != NULL)
             check_map(question, list, map);
     }

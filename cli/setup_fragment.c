@@ -139,7 +139,8 @@ static void place(struct fragment *f, size_t length, size_t comments)
 }
 
 /* Lines under conditions that follow one another share the comments above them: the first that holds takes them. */
-static outrider_err take_group(struct fragment *f, const otr_slice *lines, size_t count, size_t *at, outrider_diag *diag)
+static outrider_err take_group(struct fragment *f, const otr_slice *lines, size_t count, size_t *at,
+                               outrider_diag *diag)
 {
     size_t comments = comments_at_the_end(f);
     bool any = false;

@@ -90,7 +90,8 @@ otr_deed_result otr_do_as(const otr_identity *who, otr_deed *deed, void *arg, ot
     if (geteuid() != 0)
         return OTR_DEED_NOT_ROOT;
     if (!find_user(who->user, &uid, &gid) || (who->group != NULL && !find_group(who->group, &gid))) {
-        otr_buf_printf(said, "there is no user \"%s\" or no group \"%s\"", who->user, who->group != NULL ? who->group : "");
+        otr_buf_printf(said, "there is no user \"%s\" or no group \"%s\"", who->user,
+                       who->group != NULL ? who->group : "");
         return OTR_DEED_IMPOSSIBLE;
     }
     if (pipe2(pipe_ends, O_CLOEXEC) != 0 || (pid = fork()) < 0) {

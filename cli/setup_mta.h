@@ -26,11 +26,11 @@ typedef struct otr_mta {
     otr_traits traits;
     const char *features[OTR_FEATURES_MAX + 1]; /* static words; traits.features points here */
     size_t feature_count;
-    otr_layout layout;             /* of Exim's configuration */
-    char config[OTR_MTA_WORD];     /* Exim: the file it reads */
+    otr_layout layout;                            /* of Exim's configuration */
+    char config[OTR_MTA_WORD];                    /* Exim: the file it reads */
     char user[OTR_MTA_WORD], group[OTR_MTA_WORD]; /* whom deliveries run as */
-    char queue[OTR_MTA_WORD];      /* Postfix: queue_directory */
-    bool is_chrooted;              /* Postfix: some smtp(8) runs in the queue directory as its root */
+    char queue[OTR_MTA_WORD];                     /* Postfix: queue_directory */
+    bool is_chrooted;                             /* Postfix: some smtp(8) runs in the queue directory as its root */
 } otr_mta;
 
 bool otr_mta_has(const otr_mta *mta, const char *feature);

@@ -55,7 +55,7 @@ static bool speak_postfix(const otr_mta *mta, const char *listen, char spoken[OT
            snprintf(spoken, OTR_MTA_WORD, "inet:%.200s:%s", host, port) < OTR_MTA_WORD;
 }
 
-/* sendmail, as for milters: unix:PATH or inet:PORT@HOST. */
+/* sendmail, as for milters: local:PATH or inet:PORT@HOST. */
 static bool speak_sendmail(const otr_mta *mta, const char *listen, char spoken[OTR_MTA_WORD])
 {
     char host[OTR_MTA_WORD];
@@ -63,13 +63,15 @@ static bool speak_sendmail(const otr_mta *mta, const char *listen, char spoken[O
 
     (void)mta;
     if (strncmp(listen, "unix:", 5) == 0)
-        return snprintf(spoken, OTR_MTA_WORD, "%s", listen) < OTR_MTA_WORD;
+        return snprintf(spoken, OTR_MTA_WORD, "local:%s", listen + 5) < OTR_MTA_WORD;
     return split_inet(listen, host, &port) &&
            snprintf(spoken, OTR_MTA_WORD, "%s:%s@%.200s", host[0] == '[' ? "inet6" : "inet", port, host) < OTR_MTA_WORD;
 }
 
 static bool (*const speak[OTR_MTA_COUNT])(const otr_mta *, const char *, char[OTR_MTA_WORD]) = {
-    [OTR_EXIM] = speak_exim, [OTR_POSTFIX] = speak_postfix, [OTR_SENDMAIL] = speak_sendmail,
+    [OTR_EXIM] = speak_exim,
+    [OTR_POSTFIX] = speak_postfix,
+    [OTR_SENDMAIL] = speak_sendmail,
 };
 
 /* What the files in integration/ name. */
@@ -80,7 +82,7 @@ static void expect(const otr_mta *mta, otr_asking_place *place)
     else if (mta->kind == OTR_POSTFIX)
         snprintf(place->listen, sizeof(place->listen), "unix:%.200s/outrider/policy.sock", mta->queue);
     else
-        snprintf(place->listen, sizeof(place->listen), "inet:127.0.0.1:8461");
+        snprintf(place->listen, sizeof(place->listen), "unix:/run/outrider/sendmail.sock");
     speak[mta->kind](mta, place->listen, place->spoken);
 }
 
@@ -90,7 +92,7 @@ static bool suits(const otr_mta *mta, const char *listen)
     bool is_unix = strncmp(listen, "unix:", 5) == 0;
 
     if (mta->kind == OTR_SENDMAIL)
-        return !is_unix; /* the folder of a Unix socket must please sendmail, too */
+        return !is_unix || strstr(listen, "sendmail") != NULL; /* Postfix' socket lies where sendmail has no business */
     return is_unix && (mta->kind != OTR_POSTFIX || strncmp(listen + 5, mta->queue, strlen(mta->queue)) == 0);
 }
 
@@ -103,7 +105,8 @@ void otr_asking_place_find(const otr_mta *mta, const otr_settings *settings, otr
         for (size_t i = 0; i < list->count; i++) {
             if (round == 0 && !suits(mta, list->values[i]))
                 continue;
-            if (strlen(list->values[i]) < sizeof(place->listen) && speak[mta->kind](mta, list->values[i], place->spoken)) {
+            if (strlen(list->values[i]) < sizeof(place->listen) &&
+                speak[mta->kind](mta, list->values[i], place->spoken)) {
                 strcpy(place->listen, list->values[i]);
                 place->is_configured = true;
                 return;

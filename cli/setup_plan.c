@@ -14,33 +14,40 @@
 
 #define EXIM_DEBIAN "/etc/exim4"
 #define RELOAD_DEBIAN "; then run update-exim4.conf and restart Exim"
+#define INCLUDE(name) "# Outrider, see outrider(1).\n.include " EXIM_DEBIAN "/outrider/" name "\n"
 
-/* The address that a fragment names as it stands. */
+/* The address and the folder of anchor files that a fragment names as it stands. */
 static const char *const shipped_address[OTR_MTA_COUNT] = {
-    [OTR_EXIM] = "/run/outrider/exim.sock", [OTR_POSTFIX] = "unix:outrider/policy.sock", [OTR_SENDMAIL] = "inet:8461@127.0.0.1",
+    [OTR_EXIM] = "/run/outrider/exim.sock",
+    [OTR_POSTFIX] = "unix:outrider/policy.sock",
+    [OTR_SENDMAIL] = "local:/run/outrider/sendmail.sock",
 };
+#define SHIPPED_EXIM_DIR "/run/outrider/ta"
 
-/* Which fragment goes where. path "": the file that the mail server reads. */
+/* Which text goes where: a fragment, or lines that include one. path "": the file that the mail server reads. */
+#define ANY_LAYOUT -1
 static const struct target {
     otr_mta_kind mta;
-    otr_layout layout;
-    const char *fragment, *path, *action;
+    int layout;
+    const char *fragment, *text, *path, *action;
 } targets[] = {
-    { OTR_EXIM, OTR_LAYOUT_PLAIN, "exim/routers.conf", "",
-      "insert into the section \"begin routers\", in place of the router that has driver = dnslookup" },
-    { OTR_EXIM, OTR_LAYOUT_PLAIN, "exim/transport.conf", "", "insert into the section \"begin transports\"" },
-    { OTR_EXIM, OTR_LAYOUT_SPLIT, "exim/routers.conf", EXIM_DEBIAN "/conf.d/router/180_outrider",
+    { OTR_EXIM, ANY_LAYOUT, "exim/routers.conf", NULL, EXIM_DEBIAN "/outrider/routers.conf", "create" },
+    { OTR_EXIM, ANY_LAYOUT, "exim/transport.conf", NULL, EXIM_DEBIAN "/outrider/transport.conf", "create" },
+    { OTR_EXIM, OTR_LAYOUT_PLAIN, NULL, INCLUDE("routers.conf"), "",
+      "insert below \"begin routers\", before or in place of the router that has driver = dnslookup" },
+    { OTR_EXIM, OTR_LAYOUT_PLAIN, NULL, INCLUDE("transport.conf"), "",
+      "insert below \"begin transports\"; then restart Exim" },
+    { OTR_EXIM, OTR_LAYOUT_SPLIT, NULL, INCLUDE("routers.conf"), EXIM_DEBIAN "/conf.d/router/180_outrider", "create" },
+    { OTR_EXIM, OTR_LAYOUT_SPLIT, NULL, INCLUDE("transport.conf"), EXIM_DEBIAN "/conf.d/transport/30_outrider",
       "create" RELOAD_DEBIAN },
-    { OTR_EXIM, OTR_LAYOUT_SPLIT, "exim/transport.conf", EXIM_DEBIAN "/conf.d/transport/30_outrider",
-      "create" RELOAD_DEBIAN },
-    { OTR_EXIM, OTR_LAYOUT_UNSPLIT, "exim/routers.conf", EXIM_DEBIAN "/exim4.conf.template",
-      "insert above the line \"### router/200_exim4-config_primary\"" RELOAD_DEBIAN },
-    { OTR_EXIM, OTR_LAYOUT_UNSPLIT, "exim/transport.conf", EXIM_DEBIAN "/exim4.conf.template",
+    { OTR_EXIM, OTR_LAYOUT_UNSPLIT, NULL, INCLUDE("routers.conf"), EXIM_DEBIAN "/exim4.conf.template",
+      "insert above the line \"### router/200_exim4-config_primary\"" },
+    { OTR_EXIM, OTR_LAYOUT_UNSPLIT, NULL, INCLUDE("transport.conf"), EXIM_DEBIAN "/exim4.conf.template",
       "insert below the line \"begin transports\"" RELOAD_DEBIAN },
-    { OTR_POSTFIX, OTR_LAYOUT_PLAIN, "postfix/main.cf", "",
+    { OTR_POSTFIX, ANY_LAYOUT, "postfix/main.cf", NULL, "/etc/postfix/main.cf",
       "add, and remove other lines that set the same; then run postfix reload" },
-    { OTR_SENDMAIL, OTR_LAYOUT_PLAIN, "sendmail/outrider.mc", "/etc/mail/sendmail.mc",
-      "add above the MAILER lines; then run sendmailconfig (or make -C /etc/mail) and restart sendmail" },
+    { OTR_SENDMAIL, ANY_LAYOUT, "sendmail/outrider.mc", NULL, "/etc/mail/sendmail.mc",
+      "add the rulesets at the end, and what is above them above the MAILER lines; then run sendmailconfig" },
 };
 
 const char *otr_mta_tls(const otr_mta *mta)
@@ -87,15 +94,13 @@ const char *otr_resolver_fault(const otr_resolver_state *resolver, size_t server
     *fix = "install a validating resolver on this machine (on Debian: unbound) and name it in resolv.conf: "
            "nameserver 127.0.0.1";
     switch (resolver->ad[server]) {
-    case OTR_AD_SILENT:
-        return "gives no answer";
-    case OTR_AD_FAILED:
-        return "cannot answer a question for the root's NS records";
+    case OTR_AD_SILENT: return "gives no answer";
+    case OTR_AD_FAILED: return "cannot answer a question for the root's NS records";
     case OTR_AD_MISSING:
-        return "does not validate DNSSEC (no AD bit in its answer): the mail server would see no TLSA records, and mail "
+        return "does not validate DNSSEC (no AD bit in its answer): the mail server would see no TLSA records, and "
+               "mail "
                "to destinations that have them would wait";
-    case OTR_AD_SET:
-        break;
+    case OTR_AD_SET: break;
     }
     if (!resolver->is_loopback[server])
         return "is not on this machine: whoever is on the path to it can forge the AD bit, on which the mail server's "
@@ -130,7 +135,8 @@ static bool admits(const char *path, const otr_mta *mta)
 
     if (stat(path, &found) != 0)
         return false;
-    return (found.st_mode & 06) == 06 || (group != NULL && found.st_gid == group->gr_gid && (found.st_mode & 060) == 060) ||
+    return (found.st_mode & 06) == 06 ||
+           (group != NULL && found.st_gid == group->gr_gid && (found.st_mode & 060) == 060) ||
            (user != NULL && found.st_uid == user->pw_uid);
 }
 
@@ -149,8 +155,8 @@ static void find_listener_lacks(otr_plan *plan, const otr_settings *settings, ot
         if (settings->is_file)
             add_lack(plan, "a socket to ask", why, "add what is printed for outrider.conf");
     } else if (lacks_group) {
-        snprintf(why, sizeof(why), "%s gives the socket %s to another group than \"%s\", as which %s asks", settings->path,
-                 plan->place.listen + 5, plan->mta->group, otr_mta_titles[plan->mta->kind]);
+        snprintf(why, sizeof(why), "%s gives the socket %s to another group than \"%s\", as which %s asks",
+                 settings->path, plan->place.listen + 5, plan->mta->group, otr_mta_titles[plan->mta->kind]);
         add_lack(plan, "access to the socket", why, "add what is printed for outrider.conf");
     }
     if (plan->place.is_configured && !lacks_group)
@@ -172,12 +178,14 @@ static void find_anchor_lacks(otr_plan *plan, const otr_settings *settings, otr_
     if (plan->mta->kind == OTR_EXIM && settings->conf->anchors.exim_dir[0] == '\0')
         why = "anchors.exim_dir is empty: Exim has no none.pem, on which it depends where DANE applies";
     else if (plan->mta->kind == OTR_POSTFIX && settings->conf->anchors.postfix_dir[0] == '\0')
-        why = "anchors.postfix_dir is not set: answers name no roots, and Postfix would use its own for all destinations";
+        why =
+            "anchors.postfix_dir is not set: answers name no roots, and Postfix would use its own for all destinations";
     if (why == NULL)
         return;
     if (settings->is_file)
         add_lack(plan, "anchor files", why, "add what is printed for outrider.conf");
-    otr_buf_puts(text, "anchors \"default\" {\n    # The roots that count for a destination are handed over as files.\n");
+    otr_buf_puts(text,
+                 "anchors \"default\" {\n    # The roots that count for a destination are handed over as files.\n");
     if (plan->mta->kind == OTR_EXIM)
         otr_buf_puts(text, "    exim_dir = \"/run/outrider/ta\"\n}\n");
     else
@@ -202,34 +210,38 @@ static void plan_settings(otr_plan *plan, const otr_settings *settings)
     otr_buf_clear(&text);
 }
 
-static void path_of(const otr_mta *mta, const struct target *target, otr_buf *path)
+static outrider_err plan_target(otr_plan *plan, const otr_settings *settings, const struct target *target,
+                                outrider_diag *diag)
 {
-    if (target->path[0] != '\0')
-        otr_buf_puts(path, target->path);
-    else if (mta->kind == OTR_POSTFIX)
-        otr_buf_puts(path, "/etc/postfix/main.cf");
-    else
-        otr_buf_puts(path, mta->config[0] != '\0' ? mta->config : EXIM_DEBIAN "/exim4.conf");
-}
-
-static outrider_err plan_fragment(otr_plan *plan, const struct target *target, outrider_diag *diag)
-{
-    const char *text = otr_embedded_find(target->fragment);
-    otr_buf adapted = OTR_BUF_INIT, out = OTR_BUF_INIT, path = OTR_BUF_INIT;
+    const char *path = target->path;
+    otr_buf adapted = OTR_BUF_INIT, spoken = OTR_BUF_INIT, out = OTR_BUF_INIT;
     outrider_err err = OUTRIDER_OK;
 
-    if (text != NULL)
-        err = otr_fragment_adapt(text, &plan->mta->traits, &adapted, diag);
-    if (text != NULL && err == OUTRIDER_OK) {
-        otr_replace_all(otr_buf_text(&adapted), shipped_address[plan->mta->kind], plan->place.spoken, &out);
-        path_of(plan->mta, target, &path);
-        if ((err = out.err != OUTRIDER_OK ? out.err : path.err) == OUTRIDER_OK)
-            add_file(plan, path.data, target->action, otr_buf_steal(&out), false);
+    if (*path == '\0')
+        path = plan->mta->config[0] != '\0' ? plan->mta->config : EXIM_DEBIAN "/exim4.conf";
+    if (target->fragment == NULL)
+        otr_buf_puts(&adapted, target->text);
+    else
+        err = otr_fragment_adapt(otr_embedded_find(target->fragment), &plan->mta->traits, &adapted, diag);
+    if (err == OUTRIDER_OK) {
+        otr_replace_all(otr_buf_text(&adapted), shipped_address[plan->mta->kind], plan->place.spoken, &spoken);
+        if (plan->mta->kind == OTR_EXIM && settings->conf->anchors.exim_dir[0] != '\0')
+            otr_replace_all(otr_buf_text(&spoken), SHIPPED_EXIM_DIR, settings->conf->anchors.exim_dir, &out);
+        else
+            otr_buf_puts(&out, otr_buf_text(&spoken));
+        err = spoken.err != OUTRIDER_OK ? spoken.err : out.err;
     }
+    if (err == OUTRIDER_OK)
+        add_file(plan, path, target->action, otr_buf_steal(&out), false);
     otr_buf_clear(&adapted);
+    otr_buf_clear(&spoken);
     otr_buf_clear(&out);
-    otr_buf_clear(&path);
     return err;
+}
+
+static bool is_for(const struct target *target, const otr_mta *mta)
+{
+    return target->mta == mta->kind && (target->layout == ANY_LAYOUT || target->layout == (int)mta->layout);
 }
 
 outrider_err otr_plan_make(const otr_mta *mta, const otr_settings *settings, const otr_resolver_state *resolver,
@@ -244,8 +256,8 @@ outrider_err otr_plan_make(const otr_mta *mta, const otr_settings *settings, con
         find_resolver_lacks(plan, resolver);
     plan_settings(plan, settings);
     for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]) && err == OUTRIDER_OK; i++)
-        if (targets[i].mta == mta->kind && targets[i].layout == mta->layout)
-            err = plan_fragment(plan, &targets[i], diag);
+        if (is_for(&targets[i], mta))
+            err = plan_target(plan, settings, &targets[i], diag);
     return err == OUTRIDER_OK && plan->is_out_of_memory ? OUTRIDER_E_NOMEM : err;
 }
 

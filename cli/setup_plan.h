@@ -60,7 +60,8 @@ void otr_plan_clear(otr_plan *plan);
 /* "GnuTLS", "OpenSSL" or NULL, and as conditions name it. */
 const char *otr_mta_tls(const otr_mta *mta);
 
-/* What is wrong with a server of resolv.conf as far as DANE goes; NULL if nothing is. `fix` is set where something is. */
+/* What is wrong with a server of resolv.conf as far as DANE goes; NULL if nothing is. `fix` is set where something is.
+ */
 const char *otr_resolver_fault(const otr_resolver_state *resolver, size_t server, const char **fix);
 
 /* The least and most that is asked of a version, and what each build must have; also for checks. */

@@ -47,7 +47,9 @@ static void put_head(const otr_plan *plan)
     otr_version_print(&plan->mta->traits.version, version);
     printf("%soutrider %s: configuration for %s %s%s%s\n", comment_mark(plan->mta), OUTRIDER_VERSION,
            otr_mta_titles[plan->mta->kind], version, tls != NULL ? " with " : "",
-           tls == NULL ? "" : strcmp(tls, "gnutls") == 0 ? "GnuTLS" : "OpenSSL");
+           tls == NULL                  ? ""
+           : strcmp(tls, "gnutls") == 0 ? "GnuTLS"
+                                        : "OpenSSL");
     if (plan->lack_count == 0)
         return;
     put_mark(plan);
@@ -77,7 +79,7 @@ static void put_file(const otr_plan *plan, const otr_plan_file *file)
     char line[1024];
 
     putchar('\n');
-    snprintf(line, sizeof(line), "---- %s: %s ----", file->path, file->action);
+    snprintf(line, sizeof(line), "---- %s: %s", file->path, file->action);
     put_comment(plan, "", line);
     if (file->is_ours) {
         put_as_comment(plan, file->text);

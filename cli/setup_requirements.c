@@ -36,8 +36,10 @@ const otr_requirement otr_requirements[] = {
       "MX host: one admitted host could stand in for another one; any other host is refused",
       "upgrade to Postfix 3.10.5" },
 
-    { OTR_SENDMAIL, "-8.16", true, "sendmail 8.17 or later", "older versions have no FEATURE(`sts')", "upgrade sendmail" },
-    { OTR_SENDMAIL, "no-starttls", true, "STARTTLS", "this sendmail was built without TLS", "install a build with STARTTLS" },
+    { OTR_SENDMAIL, "-8.16", true, "sendmail 8.17 or later", "older versions have no FEATURE(`sts')",
+      "upgrade sendmail" },
+    { OTR_SENDMAIL, "no-starttls", true, "STARTTLS", "this sendmail was built without TLS",
+      "install a build with STARTTLS" },
     { OTR_SENDMAIL, "no-socketmap", true, "SOCKETMAP",
       "this sendmail has no map class socket, through which it asks outriderd", "install a build with SOCKETMAP" },
     { OTR_SENDMAIL, "no-mta-sts", true, "_FFR_MTA_STS", "this sendmail was built without MTA-STS",

@@ -52,16 +52,15 @@ bool otr_resolv_trusts_ad(const char *text, size_t len)
 
 bool otr_address_is_loopback(const char *address)
 {
-    return strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0 ||
-           strncmp(address, "::ffff:127.", 11) == 0;
+    return strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0 || strncmp(address, "::ffff:127.", 11) == 0;
 }
 
 size_t otr_ad_question(uint16_t id, uint8_t question[OTR_AD_QUESTION_SIZE])
 {
     static const uint8_t form[OTR_AD_QUESTION_SIZE] = {
-        0, 0, 0x01, 0x20, 0, 1, 0, 0, 0, 0, 0, 1, /* RD and AD (RFC 6840 §5.7); one question, one OPT */
-        0, 0, 2, 0, 1,                            /* . NS IN */
-        0, 0, 41, 0x04, 0xd0, 0, 0, 0x80, 0, 0, 0 /* OPT: 1232 octets, DO (RFC 6891, RFC 3225) */
+        0, 0, 0x01, 0x20, 0,    1, 0, 0,    0, 0, 0, 1, /* RD and AD (RFC 6840 §5.7); one question, one OPT */
+        0, 0, 2,    0,    1,                            /* . NS IN */
+        0, 0, 41,   0x04, 0xd0, 0, 0, 0x80, 0, 0, 0     /* OPT: 1232 octets, DO (RFC 6891, RFC 3225) */
     };
 
     memcpy(question, form, sizeof(form));

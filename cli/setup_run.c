@@ -178,15 +178,9 @@ void otr_ran_complaint(const otr_ran *ran, otr_buf *out)
         line = last_line(otr_buf_text(&ran->out));
     snprintf(text, sizeof(text), "%.*s", (int)line.len, line.ptr);
     switch (ran->how) {
-    case OTR_RAN_NOT_FOUND:
-        otr_buf_puts(out, "no such program");
-        break;
-    case OTR_RAN_TOO_LONG:
-        otr_buf_printf(out, "did not end within %d s", OTR_RUN_TIMEOUT);
-        break;
-    case OTR_RAN_FAILED:
-        otr_buf_puts(out, "cannot be run, or was killed");
-        break;
+    case OTR_RAN_NOT_FOUND: otr_buf_puts(out, "no such program"); break;
+    case OTR_RAN_TOO_LONG: otr_buf_printf(out, "did not end within %d s", OTR_RUN_TIMEOUT); break;
+    case OTR_RAN_FAILED: otr_buf_puts(out, "cannot be run, or was killed"); break;
     case OTR_RAN:
         if (line.len > 0)
             otr_buf_put_printable(out, text, sizeof(text));

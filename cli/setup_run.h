@@ -6,14 +6,15 @@
 
 #include "base/buf.h"
 
-#define OTR_RUN_OUTPUT_LIMIT (2 * 1024 * 1024) /* octets of output that are kept; Exim's whole configuration is 100 k */
+#define OTR_RUN_OUTPUT_LIMIT (2 * 1024 * 1024) /* octets of output that are kept; Exim's whole configuration is 100 k  \
+                                                */
 #define OTR_RUN_TIMEOUT 30                     /* s; Exim waits 20 s for a daemon */
 
 typedef struct otr_ran {
     enum { OTR_RAN, OTR_RAN_NOT_FOUND, OTR_RAN_TOO_LONG, OTR_RAN_FAILED } how; /* FAILED: by a signal, or not at all */
-    int status;    /* exit status if OTR_RAN */
-    otr_buf out;   /* standard output; owned */
-    otr_buf errors; /* standard error; owned */
+    int status;                                                                /* exit status if OTR_RAN */
+    otr_buf out;                                                               /* standard output; owned */
+    otr_buf errors;                                                            /* standard error; owned */
 } otr_ran;
 
 /* argv[0] is looked for where mail servers are, unless it is a path. Clear the result in any case. */
