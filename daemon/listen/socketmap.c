@@ -44,6 +44,7 @@ void otr_socketmap_choose(otr_slice request, otr_socketmap_choice *choice)
     otr_slice name, key;
 
     choice->reply = NULL;
+    choice->is_refused = true; /* until it turns out to be a question */
     if (space == NULL) {
         choice->reply = no_key;
         return;
@@ -55,4 +56,5 @@ void otr_socketmap_choose(otr_slice request, otr_socketmap_choice *choice)
     else if (otr_destination_parse(key.ptr, key.len, &choice->destination, NULL) != OUTRIDER_OK ||
              choice->destination.kind == OTR_TO_ADDRESS)
         choice->reply = not_found;
+    choice->is_refused = choice->reply == no_map;
 }
