@@ -71,6 +71,10 @@ class Certificates:
         """The certificate of a CA."""
         return self._authorities[name][1]
 
+    def signer(self, name):
+        """Key and certificate of a CA, for chains that issue() has no word for."""
+        return self._authorities[name]
+
     def issue(self, kind, host, domain=""):
         """A fresh chain of this kind for a host (of a mail domain)."""
         issuer, *flaws = kind.split()
