@@ -68,7 +68,8 @@ static void fail(otr_errand *errand, const char *reason)
 {
     otr_place *place = errand->place;
 
-    OTR_LOG(OTR_LOG_WARNING, "errand.failed", { "destination", place->destination.key }, { "reason", reason });
+    OTR_LOG(OTR_LOG_WARNING, "errand.failed", { "destination", place->destination.key }, { "reason", reason },
+            { "flow", errand->flow });
     otr_place_withdraw(place);
     otr_worker_arm(place->timer, OTR_FAILURE_TTL); /* it is gone then, unless somebody asks again */
     finish(errand, NULL);
@@ -166,7 +167,7 @@ static bool look_at_policy(otr_errand *errand)
 
     if (domain == NULL)
         return true;
-    switch (otr_domain_look(domain)) {
+    switch (otr_domain_look(domain, errand->flow)) {
     case OTR_DOMAIN_READY:
         return true;
     case OTR_DOMAIN_LOOKING:
@@ -223,6 +224,7 @@ void otr_errand_start(otr_place *place, otr_ticket *ticket)
     }
     errand->place = place;
     place->errand = errand;
+    otr_worker_name_flow(worker, errand->flow);
     if (ticket != NULL)
         otr_errand_join(errand, ticket);
     else

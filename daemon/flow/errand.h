@@ -16,6 +16,7 @@ typedef struct otr_errand {
     bool is_renewal;             /* nobody asked: counted by the worker */
     struct event *patience;      /* owned: how long the policy is waited for */
     struct event *bound;         /* owned: how long all of it may take */
+    char flow[OTR_FLOW_ID_SIZE]; /* its name in the log */
     otr_ticket *tickets;         /* owned: who waits */
     TAILQ_ENTRY(otr_errand) in_domain;
 } otr_errand;

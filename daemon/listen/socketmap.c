@@ -46,6 +46,7 @@ void otr_socketmap_choose(otr_slice request, otr_socketmap_choice *choice)
     otr_slice name, key;
 
     choice->reply = NULL;
+    choice->is_refused = true; /* until it turns out to be a question */
     if (space == NULL) {
         choice->reply = no_key;
         return;
@@ -58,4 +59,5 @@ void otr_socketmap_choose(otr_slice request, otr_socketmap_choice *choice)
         choice->reply = otr_destination_has_odd_port(key.ptr, key.len) ? odd_port : not_found;
     else if (choice->destination.kind == OTR_TO_ADDRESS)
         choice->reply = not_found;
+    choice->is_refused = choice->reply == no_map;
 }

@@ -120,8 +120,8 @@ static otr_time back_off(otr_sts_refresh *r)
 }
 
 /* A failed attempt changes the evidence and nothing else (REMEMBER). */
-OUTRIDER_PRINTF(3, 4)
-static void fail(otr_sts_refresh *r, otr_sts_failure failure, const char *format, ...)
+OUTRIDER_PRINTF(4, 5)
+static void fail(otr_sts_refresh *r, otr_sts_failure failure, otr_sts_cause cause, const char *format, ...)
 {
     otr_sts_entry *entry = r->entry;
     char words[OTR_STS_ERROR_SIZE];
@@ -134,6 +134,7 @@ static void fail(otr_sts_refresh *r, otr_sts_failure failure, const char *format
     /* Back-off grows with attempts for the same id; a new id begins anew (STS-FETCH-14). */
     entry->failures = strcmp(entry->tried_id, wanted_id(entry)) == 0 ? entry->failures + 1 : 1;
     entry->failure = failure;
+    entry->cause = cause;
     snprintf(entry->tried_id, sizeof(entry->tried_id), "%s", wanted_id(entry));
     entry->tried_at = now_of(r);
     entry->retry_at = entry->tried_at + back_off(r);
@@ -177,7 +178,7 @@ static void on_policy(void *arg, const otr_fetch_result *result)
     assert(r->step == FETCH_POLICY);
     r->fetch = NULL;
     if (result->failure != OTR_STS_NO_FAILURE) {
-        fail(r, result->failure, "%s: %s", r->host, result->reason);
+        fail(r, result->failure, result->cause, "%s: %s", r->host, result->reason);
         return;
     }
     notes = calloc(1, sizeof(*notes));
@@ -185,12 +186,12 @@ static void on_policy(void *arg, const otr_fetch_result *result)
     if (err == OUTRIDER_OK)
         take_policy(r, policy);
     else if (err == OUTRIDER_E_NOMEM)
-        fail(r, OTR_STS_FETCH_ERROR, "out of memory");
+        fail(r, OTR_STS_FETCH_ERROR, OTR_STS_CAUSE_INTERNAL, "out of memory");
     else if (notes->error_count > 0)
-        fail(r, OTR_STS_POLICY_INVALID, "line %u, column %u: %s", notes->errors[0].line, notes->errors[0].column,
-             notes->errors[0].message);
+        fail(r, OTR_STS_POLICY_INVALID, OTR_STS_CAUSE_POLICY, "line %u, column %u: %s", notes->errors[0].line,
+             notes->errors[0].column, notes->errors[0].message);
     else
-        fail(r, OTR_STS_POLICY_INVALID, "the policy exceeds a limit");
+        fail(r, OTR_STS_POLICY_INVALID, OTR_STS_CAUSE_POLICY, "the policy exceeds a limit");
     free(notes);
 }
 
@@ -202,7 +203,7 @@ static void fetch_policy(otr_sts_refresh *r)
     r->fetch = otr_fetch_start(net->fetcher, r->entry->domain, r->addresses, r->address_count,
                                otr_anchors_for(net->anchors, r->entry->domain), on_policy, r);
     if (r->fetch == NULL)
-        fail(r, OTR_STS_FETCH_ERROR, "out of memory");
+        fail(r, OTR_STS_FETCH_ERROR, OTR_STS_CAUSE_INTERNAL, "out of memory");
 }
 
 /* LOOKUP_ADDRESS -------------------------------------------------------------------------------------- */
@@ -216,12 +217,12 @@ static void end_addresses(otr_sts_refresh *r)
     if (r->address_count > 0)
         fetch_policy(r);
     else if (r->trouble[0] != '\0')
-        fail(r, OTR_STS_FETCH_ERROR, "%s", r->trouble);
+        fail(r, OTR_STS_FETCH_ERROR, OTR_STS_CAUSE_DNS, "%s", r->trouble);
     else if (r->refused_count > 0)
-        fail(r, OTR_STS_FETCH_ERROR, "%s has only private addresses (%s); sts.allow_private would permit them", r->host,
-             otr_address_text(&r->refused, text));
+        fail(r, OTR_STS_FETCH_ERROR, OTR_STS_CAUSE_ADDRESS,
+             "%s has only private addresses (%s); sts.allow_private would permit them", r->host, otr_address_text(&r->refused, text));
     else
-        fail(r, OTR_STS_FETCH_ERROR, "%s has no address", r->host);
+        fail(r, OTR_STS_FETCH_ERROR, OTR_STS_CAUSE_ADDRESS, "%s has no address", r->host);
 }
 
 static void take_address(otr_sts_refresh *r, const otr_dns_rr *rr)
@@ -296,7 +297,7 @@ static void on_address(otr_sts_refresh *r, size_t which, const otr_dns_answer *a
     if (r->queries[0] == NULL && r->queries[1] == NULL)
         end_addresses(r);
     else if (r->address_count > 0 && start_timer(r, &r->patience, on_patience, PATIENCE_MS) != OUTRIDER_OK)
-        fail(r, OTR_STS_FETCH_ERROR, "out of memory");
+        fail(r, OTR_STS_FETCH_ERROR, OTR_STS_CAUSE_INTERNAL, "out of memory");
 }
 
 static void on_a(void *arg, const otr_dns_answer *answer)
@@ -320,8 +321,8 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    fail(r, OTR_STS_FETCH_ERROR, "%s: no policy within %u.%u s", r->host, fetch_ms(r) / 1000,
-         fetch_ms(r) % 1000 / 100);
+    fail(r, OTR_STS_FETCH_ERROR, OTR_STS_CAUSE_TIMEOUT, "%s: no policy within %u.%u s", r->host,
+         fetch_ms(r) / 1000, fetch_ms(r) % 1000 / 100);
 }
 
 static void lookup_address(otr_sts_refresh *r)
@@ -329,14 +330,14 @@ static void lookup_address(otr_sts_refresh *r)
     r->step = LOOKUP_ADDRESS;
     memset(r->entry->host_note, 0, sizeof(r->entry->host_note));
     if (strlen(r->host) > OTR_DOMAIN_MAX) {
-        fail(r, OTR_STS_FETCH_ERROR, "the name %s would be too long", r->host);
+        fail(r, OTR_STS_FETCH_ERROR, OTR_STS_CAUSE_ADDRESS, "the name %s would be too long", r->host);
         return;
     }
     r->queries[0] = otr_dns_ask(r->net->resolver, r->host, OTR_RR_A, on_a, r);
     r->queries[1] = otr_dns_ask(r->net->resolver, r->host, OTR_RR_AAAA, on_aaaa, r);
     if (r->queries[0] == NULL || r->queries[1] == NULL ||
         start_timer(r, &r->deadline, on_deadline, fetch_ms(r)) != OUTRIDER_OK)
-        fail(r, OTR_STS_FETCH_ERROR, "out of memory");
+        fail(r, OTR_STS_FETCH_ERROR, OTR_STS_CAUSE_INTERNAL, "out of memory");
 }
 
 /* LOOKUP_RECORD --------------------------------------------------------------------------------------- */
