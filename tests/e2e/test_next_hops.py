@@ -171,7 +171,7 @@ def smarthost_in(exim):
         include = f".include {folder}/routers.conf"
         assert include in site
         own = include.replace("routers.conf", "smarthost.conf")
-        write(exim_files.CONFIG, "".join(f"SMARTHOST_{name} = {value}\n" for name, value in macros.items())
+        write(exim_files.CONFIG, "".join(f"OUTRIDER_SMARTHOST_{name} = {value}\n" for name, value in macros.items())
               + site.replace(include, f"{own}\n{include}" if is_fallback else own))
         # With TCP Fast Open it is the wait for the greeting in which Exim learns that there is no connection.
         write(transport, usual_transport.replace("driver = smtp", f"driver = smtp\n  protocol = {protocol}\n"
