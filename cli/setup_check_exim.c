@@ -181,6 +181,14 @@ static void find_socket(struct exim *e)
         snprintf(e->socket, sizeof(e->socket), "%.*s", (int)(end - begin), begin);
 }
 
+/* Routers for some domains only, such as Debian's for hubs, are what the administrator wants; so are address literals. */
+static bool is_for_anybody(const struct driver *router)
+{
+    otr_slice domains = option_of(router, "domains");
+
+    return !otr_slice_is(option_of(router, "driver"), "ipliteral") && (domains.len == 0 || *domains.ptr == '!');
+}
+
 /* Before it, no router may take remote mail; behind it, only the one that defers may get what it declines. */
 static void check_order(const struct exim *e)
 {
@@ -189,19 +197,19 @@ static void check_order(const struct exim *e)
     for (const struct driver *router = e->routers.list; router < e->asking; router++) {
         bool is_dns = otr_slice_is(option_of(router, "driver"), "dnslookup");
 
-        if (!sends(e, router) || option_of(router, "transport").len == 0)
+        if (!sends(e, router) || !is_for_anybody(router))
             continue;
         otr_check_say(e->list, "router-order", is_dns ? OTR_CHECK_CRITICAL : OTR_CHECK_WARNING,
-                      is_dns
-                          ? "put Outrider's routers in front of it"
-                          : "see that it takes only mail that need not be protected, such as mail within your network",
+                      is_dns ? "put Outrider's routers in front of it"
+                             : "see that it takes only mail that need not be protected, such as mail within your net",
                       "%.*s stands in front of %.*s and sends mail without asking outriderd", (int)router->name.len,
                       router->name.ptr, (int)e->asking->name.len, e->asking->name.ptr);
         is_first = false;
     }
     if (is_first)
-        otr_check_say(e->list, "router-order", OTR_CHECK_OK, NULL, "no router in front of %.*s sends mail",
-                      (int)e->asking->name.len, e->asking->name.ptr);
+        otr_check_say(e->list, "router-order", OTR_CHECK_OK, NULL,
+                      "no router in front of %.*s sends mail to just any domain", (int)e->asking->name.len,
+                      e->asking->name.ptr);
 }
 
 static bool is_deferring_stub(const struct driver *router)
