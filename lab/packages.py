@@ -28,17 +28,12 @@ def unpacked(build):
     Exim and Postfix both have a /usr/sbin/sendmail; the one unpacked last wins, which is Postfix'. Exim is called by
     its own name, and sendmail's program lies in /usr/libexec/sendmail.
     """
-    cache = os.path.join(build, "lab", "packages", "+".join(PACKAGES))
+    cache = os.path.join(build, "lab", "packages", "+".join(PACKAGES))  # another list, another folder
     os.makedirs(cache, exist_ok=True)
     with open(os.path.join(cache, "lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two labs may start at once
-        ready = sorted(e.path for e in os.scandir(cache) if _is_complete(e))
+        ready = sorted(e.path for e in os.scandir(cache) if e.is_dir() and not e.name.startswith("."))
         return ready[-1] if ready else _fetch(cache)
-
-
-def _is_complete(entry):
-    """False also for a folder from the time when fewer packages were wanted."""
-    return entry.is_dir() and not entry.name.startswith(".") and all(f"{name}-" in entry.name for name in NAMED)
 
 
 def _fetch(cache):
