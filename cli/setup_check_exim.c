@@ -181,7 +181,8 @@ static void find_socket(struct exim *e)
         snprintf(e->socket, sizeof(e->socket), "%.*s", (int)(end - begin), begin);
 }
 
-/* Routers for some domains only, such as Debian's for hubs, are what the administrator wants; so are address literals. */
+/* Routers for some domains only, such as Debian's for hubs, are what the administrator wants; so are address literals.
+ */
 static bool is_for_anybody(const struct driver *router)
 {
     otr_slice domains = option_of(router, "domains");
