@@ -51,6 +51,19 @@ static void find_user(const char *text, char user[OTR_MTA_WORD], char group[OTR_
     free(found);
 }
 
+/* A host that failed for one destination would count as down for all. */
+static void check_host_status(otr_check_list *list, const char *text)
+{
+    char *folder = line_behind(text, "O HostStatusDirectory=");
+
+    otr_check_say(list, "host-status", folder == NULL ? OTR_CHECK_OK : OTR_CHECK_WARNING, PRINT_AGAIN,
+                  folder == NULL ? "hosts are judged for each destination by itself"
+                                 : "O HostStatusDirectory=%s: what failed for one destination at a host delays mail to "
+                                   "others there",
+                  folder);
+    free(folder);
+}
+
 /* FEATURE(`sts') alone leaves gaps, which the rulesets close. */
 static void check_rulesets(otr_check_list *list, const char *text)
 {
@@ -108,6 +121,10 @@ void otr_check_sendmail(const otr_check_question *question, otr_check_list *list
         check_option(list, "names", text, "O SetCertAltnames=", "true", "a certificate for another host would do");
         check_option(list, "roots", text, "O CACertFile=", NULL,
                      "no certificate verifies, and mail under a policy waits");
+        check_option(list, "roots-folder", text, "O CACertPath=", NULL, "sendmail reads CACertFile only beside a folder");
+        check_option(list, "aliases", text, "O DontExpandCnames=", "true",
+                     "the map would be asked for what a CNAME leads to, which has no policy (RFC 8461 section 3.4)");
+        check_host_status(list, text);
         check_rulesets(list, text);
         if (map != NULL)
             check_map(question, list, text, map);

@@ -16,7 +16,6 @@ from lab import exim as exim_files
 from lab import namespace, packages
 from lab import postfix as postfix_files
 from lab.nameservers import RESOLVER
-from lab.sendmail import Sendmail
 from lab.zones import SERVER
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -489,6 +488,9 @@ SENDMAIL_MUTATIONS = {
     "option": (("O StrictTransportSecurity=true", "O StrictTransportSecurity=false"), {"option": CRITICAL}),
     "names": (("O SetCertAltnames=true\n", ""), {"names": CRITICAL}),
     "roots": (("O CACertFile=", "#O CACertFile="), {"roots": CRITICAL}),
+    "roots-folder": (("O CACertPath=", "#O CACertPath="), {"roots-folder": CRITICAL}),
+    "aliases": (("O DontExpandCnames=True", "O DontExpandCnames=False"), {"aliases": CRITICAL}),
+    "host-status": (("#O HostStatusDirectory", "O HostStatusDirectory"), {"host-status": WARNING}),
     "rulesets": (("\nSLocal_tls_rcpt\n", "\nSother\n"), {"rulesets": CRITICAL}),
     "fails-closed": (("Ksts socket -d20 -T<TMPF>", "Ksts socket -d20"), {"fails-closed": CRITICAL}),
     "another socket": (("local:/run/outrider/sendmail.sock", "local:/run/outrider/other.sock"), {"socket": CRITICAL}),
@@ -496,9 +498,8 @@ SENDMAIL_MUTATIONS = {
 }
 
 
-def test_sendmail(lab, build, daemons):
+def test_sendmail(lab, sendmail, daemons):
     """What is printed is what the lab runs; all is well, and each thing that is taken away is missed."""
-    Sendmail(packages.unpacked(build))
     plan = json.loads(daemons.run_cli("setup", "sendmail", "--json", "--config", daemons.config).stdout)
     assert text_of(plan, "sendmail.mc") == shipped("sendmail/outrider.mc")
     assert {"mta-sts", "socketmap", "starttls"} <= set(plan["features"])
