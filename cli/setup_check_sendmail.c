@@ -121,7 +121,8 @@ void otr_check_sendmail(const otr_check_question *question, otr_check_list *list
         check_option(list, "names", text, "O SetCertAltnames=", "true", "a certificate for another host would do");
         check_option(list, "roots", text, "O CACertFile=", NULL,
                      "no certificate verifies, and mail under a policy waits");
-        check_option(list, "roots-folder", text, "O CACertPath=", NULL, "sendmail reads CACertFile only beside a folder");
+        check_option(list, "roots-folder", text, "O CACertPath=", NULL,
+                     "sendmail reads CACertFile only beside a folder");
         check_option(list, "aliases", text, "O DontExpandCnames=", "true",
                      "the map would be asked for what a CNAME leads to, which has no policy (RFC 8461 section 3.4)");
         check_host_status(list, text);
