@@ -136,7 +136,7 @@ def verify(relays, hop, delivery, expected):
 @contextlib.contextmanager
 def smarthost_in(exim):
     """smarthost(NAME=..., PORT=...): the site's configuration with smarthost.conf instead of routers.conf."""
-    folder = os.path.dirname(exim_files.CONFIG)
+    folder = exim_files.FRAGMENTS
     shutil.copy(os.path.join(conftest.ROOT, "integration/exim/smarthost.conf"), folder)
     transport = os.path.join(folder, "transport.conf")
     with open(exim_files.CONFIG) as file:

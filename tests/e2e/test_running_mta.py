@@ -246,7 +246,7 @@ def exim_asks(exim, lab, outrider):
     between = Between("/run/lab/between-exim.sock", daemon.line_socket)
     with open(exim_files.CONFIG) as file:
         site = file.read()
-    write(exim_files.CONFIG, "OUTRIDER = /run/lab/between-exim.sock\n" + site)
+    write(exim_files.CONFIG, "OUTRIDER_SOCKET = /run/lab/between-exim.sock\n" + site)
     yield between
     write(exim_files.CONFIG, site)
     between.close()
