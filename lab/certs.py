@@ -10,6 +10,7 @@ A certificate is asked for in words: an issuer, then what is wrong with it.
     expired    valid until a week ago
     future     valid from tomorrow on
     clients    for TLS clients only
+    servers    for TLS servers, and it says so: no flaw
     foreign    for a name that has nothing to do with the destination
     domain     for the mail domain instead of the host
     cn-only    the name stands in the subject only
@@ -29,7 +30,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 ISSUERS = ("lab", "other", "private", "self")
-FLAWS = ("expired", "future", "clients", "foreign", "domain", "cn-only", "rootless")
+FLAWS = ("expired", "future", "clients", "servers", "foreign", "domain", "cn-only", "rootless")
 FOREIGN_NAME = "somebody-else.example"
 DAY = datetime.timedelta(days=1)
 
@@ -70,6 +71,10 @@ class Certificates:
         """The certificate of a CA."""
         return self._authorities[name][1]
 
+    def signer(self, name):
+        """Key and certificate of a CA, for chains that issue() has no word for."""
+        return self._authorities[name]
+
     def issue(self, kind, host, domain=""):
         """A fresh chain of this kind for a host (of a mail domain)."""
         issuer, *flaws = kind.split()
@@ -85,6 +90,9 @@ class Certificates:
             extensions.append((x509.SubjectAlternativeName([x509.DNSName(name)]), False))
         if "clients" in flaws:
             extensions.append((x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), False))
+        if "servers" in flaws:
+            usages = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+            extensions.append((x509.ExtendedKeyUsage(usages), False))
         begin = DAY if "future" in flaws else -20 * DAY
         leaf = _sign(subject, key.public_key(), root.subject if root else subject, signer, begin, end, extensions)
         sends_root = issuer == "private" and "rootless" not in flaws

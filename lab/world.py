@@ -45,6 +45,11 @@ class World:
     def path(self, name):
         return os.path.join(self.folder, name)
 
+    @property
+    def mx_server(self):
+        """The listener on port 25."""
+        return self._servers[0]
+
     def add(self, *rows):
         """More destinations, while everything runs: for tests that need some of their own."""
         with self._changing:

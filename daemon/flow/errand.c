@@ -124,11 +124,32 @@ void otr_errand_policy_ready(otr_errand *errand)
     advance(errand);
 }
 
+static void arm_ms(struct event *timer, unsigned ms)
+{
+    struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
+
+    evtimer_add(timer, &tv);
+}
+
+/*
+ * A policy on hand is not left waiting for long; unless its owner has said that there is another: this may be the mail
+ * server's last attempt, and is not to be lost by an old policy (STS-APPLY-06).
+ */
 static void on_patience(evutil_socket_t fd, short what, void *arg)
 {
+    otr_errand *errand = arg;
+    const otr_flow *flow = errand->place->worker->flow;
+    const otr_sts_refresh *refresh = errand->place->domain->refresh;
+
     (void)fd;
     (void)what;
-    otr_errand_policy_ready(arg);
+    if (!errand->is_patient && flow->first_look_ms > flow->recheck_ms && refresh != NULL &&
+        otr_domain_has_policy(errand->place->domain) && otr_sts_refresh_has_news(refresh)) {
+        errand->is_patient = true;
+        arm_ms(errand->patience, flow->first_look_ms - flow->recheck_ms);
+        return;
+    }
+    otr_errand_policy_ready(errand);
 }
 
 static void on_bound(evutil_socket_t fd, short what, void *arg)
@@ -136,13 +157,6 @@ static void on_bound(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     fail(arg, "DNS takes too long");
-}
-
-static void arm_ms(struct event *timer, unsigned ms)
-{
-    struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
-
-    evtimer_add(timer, &tv);
 }
 
 /* False: no answer can be given (the reason is in the log, or memory is short). */

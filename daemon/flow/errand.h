@@ -11,6 +11,7 @@ typedef struct otr_errand {
     otr_place *place;            /* borrowed */
     otr_discover *discover;      /* owned; NULL when it has ended or none is needed */
     bool is_waiting_for_policy;  /* then it is in the domain's queue */
+    bool is_patient;             /* patience has been prolonged once */
     bool is_store_failing;       /* the look at the policy could not be made */
     bool is_renewal;             /* nobody asked: counted by the worker */
     struct event *patience;      /* owned: how long the policy is waited for */

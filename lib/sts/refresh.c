@@ -18,6 +18,7 @@
 #define HOST_PREFIX "mta-sts."
 #define NAME_SIZE (sizeof(RECORD_PREFIX) + OTR_DOMAIN_SIZE)
 #define PATIENCE_MS 1000 /* for the other address family once one has answered with an address */
+#define RECHECK_MOST 3600  /* s; the resolver keeps nothing longer, either */
 #define UNKNOWN_RECHECK 30 /* s after a failed lookup when no policy is on hand: "unknown" is not kept for long */
 
 struct otr_sts_refresh {
@@ -425,15 +426,18 @@ static void note_record(otr_sts_entry *entry, const otr_dns_answer *answer)
     }
 }
 
-/* The record's TTL, not sooner than the floor and not later than a policy is refreshed (STS-APPLY-17). */
+/*
+ * The record's TTL, not sooner than the floor (STS-APPLY-17) and not later than in an hour: nobody tells us which attempt
+ * is a mail server's last for a message, so none may go without a recent look (STS-APPLY-06).
+ */
 static otr_time recheck_span(const otr_sts_refresh *r, uint32_t ttl)
 {
     const otr_sts_pace *pace = &r->net->pace;
 
     if (r->entry->record == OTR_STS_LOOKUP_FAILED && !otr_sts_entry_is_unexpired(r->entry, now_of(r)))
         return pace->recheck_floor < UNKNOWN_RECHECK ? pace->recheck_floor : UNKNOWN_RECHECK;
-    if (ttl > pace->refresh_after)
-        ttl = pace->refresh_after;
+    if (ttl > RECHECK_MOST)
+        ttl = RECHECK_MOST;
     return ttl < pace->recheck_floor ? pace->recheck_floor : ttl;
 }
 
@@ -476,6 +480,12 @@ otr_sts_refresh *otr_sts_refresh_start(otr_sts_net *net, const otr_sts_entry *kn
         return NULL;
     }
     return r;
+}
+
+bool otr_sts_refresh_has_news(const otr_sts_refresh *r)
+{
+    return r->step != LOOKUP_RECORD && r->entry->record == OTR_STS_PRESENT &&
+           strcmp(r->entry->record_id, r->entry->id) != 0;
 }
 
 void otr_sts_refresh_cancel(otr_sts_refresh *r)
