@@ -477,3 +477,21 @@ def test_tcp_and_unix_sockets_and_none(lab, outrider):
     assert os.stat(path).st_mode & 0o777 == 0o600
     daemon.stop()
     assert not os.path.exists(path)
+
+
+def test_a_socket_of_the_service_manager(lab, outrider):
+    """Handed over by systemd (LISTEN_FDS): taken, not opened, and left alone at the end."""
+    daemon = outrider(start=False)
+    path = os.path.join(os.path.dirname(daemon.config), "http.sock")
+    daemon.settings["http"] = {"listen": [f"unix:{path}"]}
+    daemon.write_config()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        os.chmod(path, 0o666)
+        listener.listen()
+        command = f"LISTEN_FDS=1 LISTEN_PID=$$ exec {daemon.program} -f -c {daemon.config} 3<&{listener.fileno()}"
+        process = subprocess.Popen(["bash", "-c", command], pass_fds=[listener.fileno()])
+        assert health(daemon)[0] == 200  # it waited in the socket until somebody came
+        process.terminate()
+        assert process.wait(10) == 0
+    assert os.path.exists(path)
