@@ -13,7 +13,7 @@
 /* argv[0] is the last word of the command ("policy" for "lint policy"); returns an exit status of sysexits. */
 typedef int otr_command(int argc, char **argv);
 
-otr_command otr_cmd_query, otr_cmd_lint_policy, otr_cmd_lint_record, otr_cmd_lint_tlsrpt, otr_cmd_lint_tlsa,
+otr_command otr_cmd_query, otr_cmd_setup, otr_cmd_lint_policy, otr_cmd_lint_record, otr_cmd_lint_tlsrpt, otr_cmd_lint_tlsa,
     otr_cmd_lint_domain, otr_cmd_tlsa_match;
 
 /* "outrider: WHAT: WHY" on standard error, WHAT escaped; returns status, so that a command can `return

@@ -12,6 +12,7 @@ static const struct command {
     const char *summary;
 } commands[] = {
     { "query", NULL, otr_cmd_query, "what applies when mail goes to a destination" },
+    { "setup", NULL, otr_cmd_setup, "print or check the configuration of Exim, Postfix or sendmail" },
     { "lint", "policy", otr_cmd_lint_policy, "check an MTA-STS policy" },
     { "lint", "record", otr_cmd_lint_record, "check an _mta-sts TXT record" },
     { "lint", "tlsrpt", otr_cmd_lint_tlsrpt, "check an _smtp._tls TXT record" },

@@ -3,7 +3,9 @@
  */
 #include "daemon/anchor_files.h"
 
+#include "base/buf.h"
 #include "base/diag.h"
+#include "trust/pem.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -140,9 +142,50 @@ static outrider_err write_file(const char *folder, const char *name, const char 
     return err;
 }
 
+/* The SHA-256 of each certificate as Exim's ${sha256:...} writes it, one to a line: a file for its lsearch. */
+static outrider_err put_fingerprints(otr_buf *out, const char *pem, size_t len, outrider_diag *diag)
+{
+    STACK_OF(X509) *certs = NULL;
+    outrider_err err = otr_pem_read_certs(pem, len, 0, &certs, diag);
+
+    for (int i = 0; err == OUTRIDER_OK && i < sk_X509_num(certs); i++) {
+        unsigned char digest[EVP_MAX_MD_SIZE];
+        unsigned size = 0;
+
+        if (X509_digest(sk_X509_value(certs, i), EVP_sha256(), digest, &size) != 1)
+            err = otr_fail(diag, OUTRIDER_E_NOMEM, "cannot hash a certificate");
+        for (unsigned j = 0; j < size; j++)
+            otr_buf_printf(out, "%02X", digest[j]);
+        otr_buf_putc(out, '\n');
+    }
+    sk_X509_pop_free(certs, X509_free);
+    if (err == OUTRIDER_OK && out->err != OUTRIDER_OK)
+        err = otr_fail(diag, out->err, "out of memory");
+    return err;
+}
+
+/*
+ * NAME.pem and NAME.fp, the fingerprints first: an Exim that finds the certificates finds its list too (A3).
+ */
+static outrider_err write_set(const char *folder, const char *name, const char *pem, size_t len, outrider_diag *diag)
+{
+    char file[128];
+    otr_buf fingerprints = OTR_BUF_INIT;
+    outrider_err err = put_fingerprints(&fingerprints, pem, len, diag);
+
+    snprintf(file, sizeof(file), "%s.fp", name);
+    if (err == OUTRIDER_OK)
+        err = write_file(folder, file, fingerprints.data, fingerprints.len, diag);
+    snprintf(file, sizeof(file), "%s.pem", name);
+    if (err == OUTRIDER_OK)
+        err = write_file(folder, file, pem, len, diag);
+    otr_buf_clear(&fingerprints);
+    return err;
+}
+
 outrider_err otr_anchor_files_write(const char *folder, const otr_anchor_set *set, outrider_diag *diag)
 {
-    char name[128], *none;
+    char *none;
     size_t none_len = 0;
     outrider_err err = make_folders(folder, diag);
 
@@ -151,10 +194,9 @@ outrider_err otr_anchor_files_write(const char *folder, const otr_anchor_set *se
     none = otr_anchor_none(&none_len);
     if (none == NULL)
         return otr_fail(diag, OUTRIDER_E_NOMEM, "none.pem: cannot make a certificate");
-    snprintf(name, sizeof(name), "%s.pem", set->sha256);
-    err = write_file(folder, name, set->pem, set->pem_len, diag);
+    err = write_set(folder, set->sha256, set->pem, set->pem_len, diag);
     if (err == OUTRIDER_OK)
-        err = write_file(folder, "none.pem", none, none_len, diag);
+        err = write_set(folder, "none", none, none_len, diag);
     free(none);
     return err;
 }

@@ -1,7 +1,7 @@
 /*
- * anchor_files.h - the trust anchors as files for the MTAs (docs/protocols.md, A1 and A2): <sha256>.pem for each set,
- * and none.pem, which nothing chains to. Written before any socket is open, so that no answer names a file that is not
- * there.
+ * anchor_files.h - the trust anchors as files for the MTAs (docs/protocols.md, A1 to A3): <sha256>.pem for each set,
+ * and none.pem, which nothing chains to; beside each the fingerprints of its certificates, as NAME.fp. Written before
+ * any socket is open, so that no answer names a file that is not there.
  */
 #ifndef OTR_DAEMON_ANCHOR_FILES_H
 #define OTR_DAEMON_ANCHOR_FILES_H

@@ -9,6 +9,7 @@
 #include "base/diag.h"
 #include "base/log.h"
 #include "daemon/listen/connection.h"
+#include "daemon/metrics.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -58,6 +59,7 @@ static void pause_accepting(otr_front *front, int failed)
 {
     struct timeval tv = { .tv_usec = ACCEPT_PAUSE_MS * 1000 };
 
+    otr_count(OTR_CELL_LIMITS + OTR_LIMIT_FILES);
     if (otr_front_may_log(front->shared))
         OTR_LOG(OTR_LOG_ERROR, "accept.failed", { "error", strerror(failed) },
                 { "do", "raise the limit of open files of this process, or lower limits.connections" });
@@ -72,6 +74,7 @@ static void admit(otr_front *front, int fd, const otr_listener *listener)
     if (atomic_fetch_add_explicit(&shared->connections, 1, memory_order_relaxed) >= shared->connections_max) {
         atomic_fetch_sub_explicit(&shared->connections, 1, memory_order_relaxed);
         close(fd);
+        otr_count(OTR_CELL_LIMITS + OTR_LIMIT_CONNECTIONS);
         if (otr_front_may_log(shared))
             OTR_LOG(OTR_LOG_WARNING, "limit.connections", { "listener", listener->name },
                     { "effect", "a new connection was closed" }, { "do", "raise limits.connections" });
@@ -198,6 +201,7 @@ outrider_err otr_front_new(otr_front_shared *shared, otr_front **made, outrider_
 void otr_front_run(otr_front *front)
 {
     urcu_memb_register_thread();
+    otr_metrics_enter();
     watch_listeners(front, true);
     event_base_dispatch(front->base);
     watch_listeners(front, false);

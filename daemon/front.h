@@ -14,7 +14,7 @@
 struct event;
 struct event_base;
 
-typedef enum otr_protocol { OTR_SOCKETMAP, OTR_LINE } otr_protocol;
+typedef enum otr_protocol { OTR_SOCKETMAP, OTR_LINE, OTR_HTTP /* never on a front thread */ } otr_protocol;
 
 typedef struct otr_listener {
     int fd; /* borrowed */

@@ -28,7 +28,7 @@ static const char usage[] =
     "usage: outriderd [-c FILE] [-t] [-f]\n"
     "  -c, --config FILE   read FILE instead of " CONFIGURATION "\n"
     "  -t, --test          check the configuration and exit\n"
-    "  -f, --foreground    stay in the foreground and log to standard error\n"
+    "  -f, --foreground    stay in the foreground, and log to standard error unless log_to says otherwise\n"
     "      --version       print the version and exit\n"
     "  -h, --help          print this and exit\n";
 
@@ -189,7 +189,7 @@ int main(int argc, char **argv)
             fprintf(stderr, "outriderd: %s\n", diag.message);
             status = EX_OSERR;
         } else {
-            otr_log_open("outriderd", options.is_foreground, (otr_log_level)conf->log);
+            otr_log_open("outriderd", (otr_log_sink)conf->log_to, options.is_foreground, (otr_log_level)conf->log);
             status = run(conf, ready);
         }
     }

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+static const char *const protocol_names[] = { [OTR_SOCKETMAP] = "socketmap", [OTR_LINE] = "line", [OTR_HTTP] = "http" };
+
 /* Find an inherited descriptor for this address and take it; -1: none. */
 static int take_inherited(bool *is_taken, int count, const otr_listen_address *address)
 {
@@ -41,8 +43,8 @@ static outrider_err open_group(otr_sockets *sockets, const otr_listen_conf *conf
             return err;
         sockets->listeners[sockets->count] = (otr_listener){ fd, protocol, address->text };
         sockets->own[sockets->count++] = is_own ? address : NULL;
-        OTR_LOG(OTR_LOG_INFO, "listen", { "address", address->text },
-                { "protocol", protocol == OTR_LINE ? "line" : "socketmap" }, { "from", is_own ? "self" : "inherited" });
+        OTR_LOG(OTR_LOG_INFO, "listen", { "address", address->text }, { "protocol", protocol_names[protocol] },
+                { "from", is_own ? "self" : "inherited" });
     }
     return OUTRIDER_OK;
 }
@@ -63,7 +65,7 @@ static void close_unclaimed(const bool *is_taken, int inherited)
 
 outrider_err otr_sockets_open(const otr_conf *conf, otr_sockets *sockets, outrider_diag *diag)
 {
-    size_t wanted = conf->socketmap.listen.count + conf->line.listen.count;
+    size_t wanted = conf->socketmap.listen.count + conf->line.listen.count + conf->http.listen.count;
     int inherited = otr_inherited_count();
     bool *is_taken = calloc((size_t)inherited + 1, sizeof(*is_taken));
     outrider_err err = OUTRIDER_E_NOMEM;
@@ -74,6 +76,9 @@ outrider_err otr_sockets_open(const otr_conf *conf, otr_sockets *sockets, outrid
         err = open_group(sockets, &conf->socketmap, OTR_SOCKETMAP, is_taken, inherited, diag);
     if (err == OUTRIDER_OK)
         err = open_group(sockets, &conf->line, OTR_LINE, is_taken, inherited, diag);
+    sockets->front_count = sockets->count;
+    if (err == OUTRIDER_OK)
+        err = open_group(sockets, &conf->http, OTR_HTTP, is_taken, inherited, diag);
     if (err == OUTRIDER_OK)
         close_unclaimed(is_taken, inherited);
     else

@@ -11,6 +11,8 @@
 #include "daemon/anchor_files.h"
 #include "daemon/conf/options.h"
 #include "daemon/flow/worker.h"
+#include "daemon/http.h"
+#include "daemon/metrics.h"
 #include "daemon/sockets.h"
 #include "daemon/system.h"
 #include "dns/unbound.h"
@@ -19,6 +21,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 /* Descriptors beside the connections: libunbound's outgoing ports and TCP, policy fetches, files. */
 #define FILES_PER_RESOLVER 4608
@@ -29,6 +32,7 @@ struct resolver_thread {
     bool is_running;
     struct event_base *base; /* owned */
     otr_worker *worker;      /* owned */
+    otr_pulse pulse;
     bool has_self_test;
 };
 
@@ -49,6 +53,10 @@ struct otr_daemon {
     struct resolver_thread *resolvers; /* owned; conf->threads.resolver of them */
     otr_front_shared shared;
     struct front_thread *fronts;       /* owned; conf->threads.front of them */
+    otr_watch *watch;                  /* owned */
+    otr_status status;
+    const otr_pulse **pulses;          /* owned; of the resolver threads, ends with NULL */
+    otr_http *http;                    /* owned; NULL without a listener */
 };
 
 static outrider_err load_anchors(const otr_conf *conf, otr_anchors **anchors, outrider_diag *diag)
@@ -127,12 +135,15 @@ static void on_servers(void *arg, const char *event, const char *words)
     OTR_LOG(is_changed ? OTR_LOG_NOTICE : OTR_LOG_ERROR, event, { is_changed ? "servers" : "error", words });
 }
 
-static outrider_err make_resolver(const otr_conf *c, struct event_base *base, otr_resolver **resolver,
+/* pulse: NULL where nobody watches. */
+static outrider_err make_resolver(const otr_conf *c, struct event_base *base, otr_pulse *pulse, otr_resolver **resolver,
                                   outrider_diag *diag)
 {
     otr_unbound_options options = otr_conf_unbound(c);
 
     options.note = on_servers;
+    options.seen = pulse != NULL ? otr_pulse_seen : NULL;
+    options.seen_arg = pulse;
     return otr_unbound_new(base, &options, resolver, diag);
 }
 
@@ -147,7 +158,7 @@ static outrider_err make_worker(otr_daemon *d, struct resolver_thread *t, outrid
     t->base = event_base_new();
     if (t->base == NULL)
         return otr_fail(diag, OUTRIDER_E_NOMEM, "out of memory");
-    err = make_resolver(d->conf, t->base, &resolver, diag);
+    err = make_resolver(d->conf, t->base, &t->pulse, &resolver, diag);
     if (err == OUTRIDER_OK)
         err = otr_curl_fetcher_new(t->base, &fetching, &fetcher, diag);
     if (err == OUTRIDER_OK)
@@ -161,20 +172,15 @@ static outrider_err make_worker(otr_daemon *d, struct resolver_thread *t, outrid
     return err;
 }
 
-static void on_self_test(void *arg, otr_selftest_result result, const char *words)
-{
-    (void)arg;
-    OTR_LOG(result == OTR_SELFTEST_OK ? OTR_LOG_INFO : OTR_LOG_ERROR, "dns.selftest",
-            { "result", otr_selftest_names[result] }, { "words", words });
-}
-
 static void *run_resolver(void *arg)
 {
     struct resolver_thread *t = arg;
 
     urcu_memb_register_thread();
-    if (t->has_self_test && otr_selftest_start(t->worker->resolver, on_self_test, NULL) != OUTRIDER_OK)
-        OTR_LOG(OTR_LOG_ERROR, "dns.selftest", { "result", "not started" }, { "words", "out of memory" });
+    otr_metrics_enter();
+    if (otr_pulse_start(&t->pulse, t->base, t->worker->resolver, t->has_self_test) != OUTRIDER_OK)
+        OTR_LOG(OTR_LOG_ERROR, "resolver.failed", { "error", "out of memory" },
+                { "effect", "its state is unknown to /healthz" });
     event_base_dispatch(t->base);
     urcu_memb_unregister_thread();
     return NULL;
@@ -186,7 +192,10 @@ static outrider_err make_workers(otr_daemon *d, outrider_diag *diag)
     if (d->resolvers == NULL)
         return otr_fail(diag, OUTRIDER_E_NOMEM, "out of memory");
     for (uint32_t i = 0; i < d->conf->threads.resolver; i++) {
-        outrider_err err = make_worker(d, &d->resolvers[i], diag);
+        outrider_err err;
+
+        otr_pulse_init(&d->resolvers[i].pulse);
+        err = make_worker(d, &d->resolvers[i], diag);
 
         if (err != OUTRIDER_OK)
             return err;
@@ -207,7 +216,7 @@ static outrider_err make_fronts(otr_daemon *d, outrider_diag *diag)
     d->shared.clock = &d->clock;
     d->shared.views = &d->flow.views;
     d->shared.listeners = d->sockets.listeners;
-    d->shared.listener_count = d->sockets.count;
+    d->shared.listener_count = d->sockets.front_count;
     d->shared.request_max = c->limits.request;
     d->shared.answer_ms = c->limits.answer * 1000;
     d->shared.idle_ms = c->limits.idle * 1000;
@@ -250,6 +259,27 @@ static outrider_err start_threads(otr_daemon *d, outrider_diag *diag)
     return failed == 0 ? OUTRIDER_OK : otr_fail(diag, OUTRIDER_E_IO, "cannot start a thread: %s", strerror(failed));
 }
 
+/* What watches ----------------------------------------------------------------------------------------------------- */
+
+static outrider_err start_watching(otr_daemon *d, outrider_diag *diag)
+{
+    const otr_conf *c = d->conf;
+    outrider_err err = otr_watch_start(d->store, &d->clock, c->sts.refresh, &d->watch, diag);
+
+    if (err != OUTRIDER_OK || c->http.listen.count == 0)
+        return err;
+    d->pulses = calloc(c->threads.resolver + 1, sizeof(*d->pulses));
+    if (d->pulses == NULL)
+        return otr_fail(diag, OUTRIDER_E_NOMEM, "out of memory");
+    for (uint32_t i = 0; i < c->threads.resolver; i++)
+        d->pulses[i] = &d->resolvers[i].pulse;
+    d->status = (otr_status){ .store = d->store, .watch = d->watch, .cache = d->cache, .fronts = &d->shared,
+                              .pulses = d->pulses, .anchors = otr_anchors_for(d->anchors, "")->count,
+                              .started_at = time(NULL) };
+    return otr_http_start(d->sockets.listeners + d->sockets.front_count, d->sockets.count - d->sockets.front_count,
+                          &d->status, &d->http, diag);
+}
+
 /* The whole -------------------------------------------------------------------------------------------------------- */
 
 static void raise_limits(const otr_conf *c)
@@ -290,7 +320,9 @@ static outrider_err build(otr_daemon *d, outrider_diag *diag)
     err = make_workers(d, diag);
     if (err == OUTRIDER_OK)
         err = make_fronts(d, diag);
-    return err == OUTRIDER_OK ? start_threads(d, diag) : err;
+    if (err == OUTRIDER_OK)
+        err = start_threads(d, diag);
+    return err == OUTRIDER_OK ? start_watching(d, diag) : err;
 }
 
 outrider_err otr_daemon_start(const otr_conf *conf, otr_daemon **daemon, outrider_diag *diag)
@@ -332,15 +364,19 @@ void otr_daemon_stop(otr_daemon *d)
 {
     if (d == NULL)
         return;
+    otr_http_stop(d->http);
+    otr_watch_stop(d->watch);
     stop_threads(d);
     for (uint32_t i = 0; d->resolvers != NULL && i < d->conf->threads.resolver; i++) {
         otr_worker_free(d->resolvers[i].worker);
+        otr_pulse_clear(&d->resolvers[i].pulse);
         if (d->resolvers[i].base != NULL)
             event_base_free(d->resolvers[i].base);
     }
     for (uint32_t i = 0; d->fronts != NULL && i < d->conf->threads.front; i++)
         otr_front_free(d->fronts[i].front);
     free(d->resolvers);
+    free(d->pulses);
     free(d->fronts);
     otr_cache_free(d->cache);
     if (d->store != NULL)
@@ -360,7 +396,7 @@ outrider_err otr_daemon_check(const otr_conf *conf, outrider_diag *diag)
     outrider_err err = load_anchors(conf, &anchors, diag);
 
     if (err == OUTRIDER_OK)
-        err = base != NULL ? make_resolver(conf, base, &resolver, diag)
+        err = base != NULL ? make_resolver(conf, base, NULL, &resolver, diag)
                            : otr_fail(diag, OUTRIDER_E_NOMEM, "out of memory");
     if (resolver != NULL)
         otr_resolver_free(resolver);

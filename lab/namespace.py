@@ -16,12 +16,12 @@ from lab import packages
 
 INSIDE = "OUTRIDER_LAB"          # set in the environment inside the lab, to the folder of its own files
 HOME = "/run/lab"                # that folder; /run is a tmpfs by then
-OVERLAID = ("/usr/sbin", "/usr/lib")  # where the programs of Exim and Postfix live; never a checkout
+OVERLAID = ("/usr/sbin", "/usr/lib", "/usr/libexec", "/usr/share")  # where the mail servers have their files; never a checkout
 SCRATCH = ("/var/spool", "/var/log")  # written by mail servers: empty and private in the lab
 NETWORKS = ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "198.18.0.0/15", "2001:db8::/32")  # the whole internet
 NAMESPACES = 0x00020000 | 0x04000000 | 0x08000000 | 0x20000000 | 0x40000000  # CLONE_NEWNS, NEWUTS, NEWIPC, NEWPID, NEWNET
 PR_SET_PDEATHSIG = 1
-USERS = ("Debian-exim", "postfix", "outrider")
+USERS = ("Debian-exim", "postfix", "smmta", "smmsp", "outrider")
 GROUPS = (*USERS, "postdrop")
 
 

@@ -33,6 +33,7 @@ class Outrider:
         self.store = os.path.join(folder, "store", "outrider.db")
         run, jail = ("/run/outrider", f"{postfix.QUEUE}/outrider") if for_mtas else (folder, f"{folder}/jail")
         self.line_socket, self.map_socket = f"{run}/exim.sock", f"{jail}/policy.sock"
+        self.sendmail_socket = f"{run}/sendmail.sock"
         self.exim_dir, self.postfix_dir = f"{run}/ta", f"{jail}/ta"
         for path in (folder, run, jail, self.exim_dir, self.postfix_dir, os.path.dirname(self.store)):
             os.makedirs(path, exist_ok=True)
@@ -44,7 +45,7 @@ class Outrider:
     def _defaults(self, world):
         """The lab's configuration: what a user would write, and where this daemon has its files."""
         return {
-            "socketmap": {"listen": [f"unix:{self.map_socket}"], "group": "postfix", "mode": "0660"},
+            "socketmap": {"listen": [f"unix:{self.map_socket}", f"unix:{self.sendmail_socket}"], "group": "postfix", "mode": "0660"},
             "line": {"listen": [f"unix:{self.line_socket}"], "group": "Debian-exim", "mode": "0660"},
             "dns": {"mode": "forward", "forwarders": [nameservers.RESOLVER], "root_hints": world.root_hints,
                     "trust_anchor": world.trust_anchor, "allow_localhost": True},

@@ -1,4 +1,4 @@
-"""Exim and Postfix from Debian, without installing them.
+"""Exim, Postfix and sendmail from Debian, without installing them.
 
 As packages they exclude one another and would replace the mail system of this machine. Their files do not: each is
 downloaded, unpacked into a folder of the build tree, and laid over /usr inside the lab only (namespace.py).
@@ -10,7 +10,9 @@ import shutil
 import subprocess
 import tempfile
 
-PACKAGES = ("exim4-base", "exim4-daemon-heavy", "postfix")
+PACKAGES = ("exim4-base", "exim4-config", "exim4-daemon-heavy", "postfix", "sendmail-bin", "sendmail-base",
+            "sendmail-cf")
+NAMED = {"exim4": "exim4-daemon-heavy", "postfix": "postfix", "sendmail": "sendmail-bin"}  # whose versions name the folder
 
 
 class Unavailable(Exception):
@@ -22,8 +24,11 @@ def unpacked(build):
 
     The folder is named after the versions, and is moved into place when complete, so that an interrupted download
     leaves nothing that looks finished. To move on to newer packages remove BUILD/lab/packages.
+
+    Exim and Postfix both have a /usr/sbin/sendmail; the one unpacked last wins, which is Postfix'. Exim is called by
+    its own name, and sendmail's program lies in /usr/libexec/sendmail.
     """
-    cache = os.path.join(build, "lab", "packages")
+    cache = os.path.join(build, "lab", "packages", "+".join(PACKAGES))  # another list, another folder
     os.makedirs(cache, exist_ok=True)
     with open(os.path.join(cache, "lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two labs may start at once
@@ -45,7 +50,7 @@ def _fetch(cache):
         for deb in debs:
             subprocess.run(["dpkg-deb", "-x", os.path.join(scratch, deb), tree], check=True)
         versions = dict(deb.split("_")[:2] for deb in debs)
-        name = f"exim4-{versions['exim4-daemon-heavy']}+postfix-{versions['postfix']}".replace("%3a", "-")
+        name = "+".join(f"{name}-{versions[package]}" for name, package in NAMED.items()).replace("%3a", "-")
         ready = os.path.join(cache, name)
         os.rename(tree, ready)
         return ready

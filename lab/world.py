@@ -45,9 +45,13 @@ class World:
     def path(self, name):
         return os.path.join(self.folder, name)
 
+    @property
+    def mx_server(self):
+        """The listener on port 25."""
+        return self._servers[0]
+
     def add(self, *rows, zones=()):
         """More destinations, while everything runs: for tests that need some of their own.
-
         zones: (name, kind, ttl) of zones that are to be there first, because the destinations lie below them.
         """
         with self._changing:

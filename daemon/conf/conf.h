@@ -47,6 +47,7 @@ enum { OTR_COMBINE_DANE_FIRST, OTR_COMBINE_BOTH };
 typedef struct otr_conf {
     otr_listen_conf socketmap;
     otr_listen_conf line;
+    otr_listen_conf http;
     struct {
         uint32_t mode; /* OTR_DNS_FORWARD ... */
         otr_list forwarders;
@@ -89,7 +90,8 @@ typedef struct otr_conf {
     } threads;
     const char *user;
     const char *group;
-    uint32_t log; /* otr_log_level */
+    uint32_t log;    /* otr_log_level */
+    uint32_t log_to; /* otr_log_sink */
 
     otr_arena *arena; /* owned */
 } otr_conf;

@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPTIONS_MAX = 16 }; /* settings and subsections of one section */
+enum { OPTIONS_MAX = 32 }; /* settings and subsections of one section */
 
 static struct {
     otr_conf_draft *draft; /* NULL while only the syntax is looked at */

@@ -33,6 +33,10 @@ const otr_setting otr_settings[] = {
     WORD("line", "group", OTR_SET_GROUP, line.group, ""),
     { "line", "mode", OTR_SET_MODE, AT(line.mode), 0, 0777, NULL, "0660", NULL },
 
+    LIST("http", "listen", OTR_SET_LISTEN, http.listen, no_values),
+    WORD("http", "group", OTR_SET_GROUP, http.group, ""),
+    { "http", "mode", OTR_SET_MODE, AT(http.mode), 0, 0777, NULL, "0660", NULL },
+
     CHOICE("dns", "mode", dns.mode, dns_modes, "forward"),
     LIST("dns", "forwarders", OTR_SET_SERVERS, dns.forwarders, no_values),
     { "dns", "resolv_conf", OTR_SET_PATH, AT(dns.resolv_conf), 1, 0, NULL, "/etc/resolv.conf", NULL },
@@ -75,6 +79,7 @@ const otr_setting otr_settings[] = {
     WORD("", "user", OTR_SET_USER, user, ""),
     WORD("", "group", OTR_SET_GROUP, group, ""),
     CHOICE("", "log", log, otr_log_level_names, "notice"),
+    CHOICE("", "log_to", log_to, otr_log_sink_names, "auto"),
 };
 const size_t otr_setting_count = sizeof(otr_settings) / sizeof(otr_settings[0]);
 
@@ -82,6 +87,7 @@ const size_t otr_setting_count = sizeof(otr_settings) / sizeof(otr_settings[0]);
 const otr_section otr_sections[] = {
     { "", "socketmap", 0 }, { "", "line", 0 },    { "", "dns", 0 },   { "dns", "stub", 1 }, { "", "dane", 0 },
     { "", "sts", 0 },       { "", "anchors", 1 }, { "", "store", 0 }, { "", "limits", 0 },  { "", "threads", 0 },
+    { "", "http", 0 },
 };
 const size_t otr_section_count = sizeof(otr_sections) / sizeof(otr_sections[0]);
 

@@ -428,12 +428,23 @@ static void fill_addresses(otr_conf_draft *draft, otr_listen_conf *listen, const
     fill_group(listen);
 }
 
+/* For a third section: fill_addresses() compares with one other. */
+static void check_apart(otr_conf_draft *draft, const otr_listen_conf *a, const otr_listen_conf *b, unsigned line)
+{
+    for (size_t i = 0; i < a->listen.count; i++)
+        for (size_t j = 0; j < b->listen.count; j++)
+            if (otr_listen_address_same(&a->addresses[i], &b->addresses[j]))
+                MISTAKE(draft, line, "listen: %s is given twice", a->addresses[i].text);
+}
+
 static void check_whole(otr_conf_draft *draft)
 {
     otr_conf *c = draft->conf;
 
     fill_addresses(draft, &c->socketmap, NULL, LINE_OF(draft, socketmap.listen));
     fill_addresses(draft, &c->line, &c->socketmap, LINE_OF(draft, line.listen));
+    fill_addresses(draft, &c->http, &c->socketmap, LINE_OF(draft, http.listen));
+    check_apart(draft, &c->http, &c->line, LINE_OF(draft, http.listen));
     if (c->socketmap.listen.count + c->line.listen.count == 0)
         MISTAKE(draft, LINE_OF(draft, line.listen), "no section has an address to listen on");
     if (c->dns.mode == OTR_DNS_RECURSIVE && c->dns.forwarders.count > 0)

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "daemon/flow/errand.h"
 #include "daemon/flow/place.h"
+#include "daemon/metrics.h"
 
 #include <event2/event.h>
 #include <search.h>
@@ -32,7 +33,7 @@ static otr_time now_of(const otr_domain *domain)
 static void log_store(const otr_domain *domain, const char *doing, const outrider_diag *diag)
 {
     OTR_LOG(OTR_LOG_ERROR, "store.failed", { "doing", doing }, { "domain", domain->name }, { "error", diag->message },
-            { "effect", "mail to this domain is deferred until the store works again" });
+            { "effect", "mail to this domain is deferred until the store works again" }, { "flow", domain->flow });
 }
 
 /* Whether something changed that must outlive this process: the policy, or a failure whose back-off holds. */
@@ -58,7 +59,8 @@ bool otr_domain_load(otr_domain *domain)
     err = otr_store_get(domain->worker->flow->store, domain->name, &domain->entry, &diag);
     if (err == OUTRIDER_E_SYNTAX) {
         /* A row that cannot be believed is replaced by what a refresh finds; not knowing it must be seen. */
-        OTR_LOG(OTR_LOG_ERROR, "store.row.unusable", { "domain", domain->name }, { "error", diag.message });
+        OTR_LOG(OTR_LOG_ERROR, "store.row.unusable", { "domain", domain->name }, { "error", diag.message },
+                { "flow", domain->flow });
     } else if (err != OUTRIDER_OK) {
         log_store(domain, "reading the policy", &diag);
         return false;
@@ -135,7 +137,7 @@ static void log_failure(const otr_domain *domain, const otr_sts_entry *entry, ot
     snprintf(count, sizeof(count), "%u", entry->failures);
     OTR_LOG(is_kept && !is_none ? OTR_LOG_WARNING : OTR_LOG_NOTICE, "sts.refresh.failed", { "domain", domain->name },
             { "failure", otr_sts_failure_names[entry->failure] }, { "error", entry->error }, { "failures", count },
-            { "retry_at", retry }, { "policy", is_kept ? "kept" : "none" });
+            { "retry_at", retry }, { "policy", is_kept ? "kept" : "none" }, { "flow", domain->flow });
     if (!otr_sts_entry_is_alarming(entry, now) ||
         (entry->failures != OTR_STS_ALARM_FAILURES && entry->failures % ALERT_EVERY != 0))
         return;
@@ -143,7 +145,8 @@ static void log_failure(const otr_domain *domain, const otr_sts_entry *entry, ot
     OTR_LOG(OTR_LOG_ERROR, "sts.refresh.alert", { "domain", domain->name },
             { "mode", otr_sts_mode_names[entry->policy->mode] }, { "failures", count }, { "expires_in", left },
             { "error", entry->error },
-            { "do", "find out why the policy host cannot be reached; after this time mail goes without the policy" });
+            { "do", "find out why the policy host cannot be reached; after this time mail goes without the policy" },
+            { "flow", domain->flow });
 }
 
 static void log_refresh(const otr_domain *domain, const otr_sts_entry *old, const otr_sts_entry *new)
@@ -157,10 +160,12 @@ static void log_refresh(const otr_domain *domain, const otr_sts_entry *old, cons
         otr_span_text(new->policy->max_age, age);
         OTR_LOG(is_same_policy(old, new) ? OTR_LOG_DEBUG : OTR_LOG_NOTICE,
                 is_same_policy(old, new) ? "sts.policy.refreshed" : "sts.policy.new", { "domain", domain->name },
-                { "mode", otr_sts_mode_names[new->policy->mode] }, { "id", new->id }, { "max_age", age });
+                { "mode", otr_sts_mode_names[new->policy->mode] }, { "id", new->id }, { "max_age", age },
+                { "flow", domain->flow });
     }
     if (new->record == OTR_STS_LOOKUP_FAILED && old->record != OTR_STS_LOOKUP_FAILED)
-        OTR_LOG(OTR_LOG_INFO, "sts.record.failed", { "domain", domain->name }, { "error", new->record_note });
+        OTR_LOG(OTR_LOG_INFO, "sts.record.failed", { "domain", domain->name }, { "error", new->record_note },
+                { "flow", domain->flow });
 }
 
 /* Refreshing ------------------------------------------------------------------------------------------------ */
@@ -185,6 +190,7 @@ static void on_refreshed(void *arg, otr_sts_entry *entry)
 
     domain->refresh = NULL;
     log_refresh(domain, domain->entry, entry);
+    otr_count_refresh(domain->entry, entry);
     adopt(domain, entry);
     tell_all(domain);
 }
@@ -198,10 +204,12 @@ static bool start_refresh(otr_domain *domain, otr_sts_due due)
     return domain->refresh != NULL;
 }
 
-otr_domain_state otr_domain_look(otr_domain *domain)
+otr_domain_state otr_domain_look(otr_domain *domain, const char *flow)
 {
     otr_sts_due due;
 
+    if (domain->refresh == NULL)
+        snprintf(domain->flow, sizeof(domain->flow), "%s", flow);
     if (!otr_domain_load(domain))
         return OTR_DOMAIN_FAILED;
     if (domain->refresh != NULL)
@@ -250,6 +258,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
         otr_domain_schedule(domain);
         return;
     }
+    otr_worker_name_flow(domain->worker, domain->flow);
     due = otr_sts_entry_due(domain->entry, &domain->worker->flow->pace, now);
     start_refresh(domain, due == OTR_STS_DUE_POLICY ? due : OTR_STS_DUE_RECORD);
 }

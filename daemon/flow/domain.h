@@ -19,6 +19,7 @@ struct otr_domain {
     otr_sts_entry *entry;            /* owned reference; NULL until it was looked for in the store */
     otr_sts_entry *unsaved;          /* owned reference; NULL: none */
     otr_sts_refresh *refresh;        /* owned; NULL: none under way */
+    char flow[OTR_FLOW_ID_SIZE];     /* of the errand that looked last or started the refresh; for the log */
     struct event *timer;             /* owned: the next look while the domain is in use */
     struct otr_errand_queue waiting; /* errands that wait for the refresh */
     struct otr_place_queue places;   /* borrowed; the domain goes with the last */
@@ -37,8 +38,8 @@ typedef enum otr_domain_state {
 /* Make sure that `entry` is there, from the store if need be. False: the store fails, as the log tells. */
 bool otr_domain_load(otr_domain *domain);
 
-/* Look at what is known and start what is due. */
-otr_domain_state otr_domain_look(otr_domain *domain);
+/* Look at what is known and start what is due, in the name of this flow. */
+otr_domain_state otr_domain_look(otr_domain *domain, const char *flow);
 
 /* Whether an unexpired policy is on hand, so that there is no need to wait for a refresh. */
 bool otr_domain_has_policy(const otr_domain *domain);

@@ -68,7 +68,8 @@ static void fail(otr_errand *errand, const char *reason)
 {
     otr_place *place = errand->place;
 
-    OTR_LOG(OTR_LOG_WARNING, "errand.failed", { "destination", place->destination.key }, { "reason", reason });
+    OTR_LOG(OTR_LOG_WARNING, "errand.failed", { "destination", place->destination.key }, { "reason", reason },
+            { "flow", errand->flow });
     otr_place_withdraw(place);
     otr_worker_arm(place->timer, OTR_FAILURE_TTL); /* it is gone then, unless somebody asks again */
     finish(errand, NULL);
@@ -123,11 +124,32 @@ void otr_errand_policy_ready(otr_errand *errand)
     advance(errand);
 }
 
+static void arm_ms(struct event *timer, unsigned ms)
+{
+    struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
+
+    evtimer_add(timer, &tv);
+}
+
+/*
+ * A policy on hand is not left waiting for long; unless its owner has said that there is another: this may be the mail
+ * server's last attempt, and is not to be lost by an old policy (STS-APPLY-06).
+ */
 static void on_patience(evutil_socket_t fd, short what, void *arg)
 {
+    otr_errand *errand = arg;
+    const otr_flow *flow = errand->place->worker->flow;
+    const otr_sts_refresh *refresh = errand->place->domain->refresh;
+
     (void)fd;
     (void)what;
-    otr_errand_policy_ready(arg);
+    if (!errand->is_patient && flow->first_look_ms > flow->recheck_ms && refresh != NULL &&
+        otr_domain_has_policy(errand->place->domain) && otr_sts_refresh_has_news(refresh)) {
+        errand->is_patient = true;
+        arm_ms(errand->patience, flow->first_look_ms - flow->recheck_ms);
+        return;
+    }
+    otr_errand_policy_ready(errand);
 }
 
 static void on_bound(evutil_socket_t fd, short what, void *arg)
@@ -135,13 +157,6 @@ static void on_bound(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     fail(arg, "DNS takes too long");
-}
-
-static void arm_ms(struct event *timer, unsigned ms)
-{
-    struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
-
-    evtimer_add(timer, &tv);
 }
 
 /* False: no answer can be given (the reason is in the log, or memory is short). */
@@ -152,7 +167,7 @@ static bool look_at_policy(otr_errand *errand)
 
     if (domain == NULL)
         return true;
-    switch (otr_domain_look(domain)) {
+    switch (otr_domain_look(domain, errand->flow)) {
     case OTR_DOMAIN_READY:
         return true;
     case OTR_DOMAIN_LOOKING:
@@ -209,6 +224,7 @@ void otr_errand_start(otr_place *place, otr_ticket *ticket)
     }
     errand->place = place;
     place->errand = errand;
+    otr_worker_name_flow(worker, errand->flow);
     if (ticket != NULL)
         otr_errand_join(errand, ticket);
     else

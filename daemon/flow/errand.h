@@ -11,10 +11,12 @@ typedef struct otr_errand {
     otr_place *place;            /* borrowed */
     otr_discover *discover;      /* owned; NULL when it has ended or none is needed */
     bool is_waiting_for_policy;  /* then it is in the domain's queue */
+    bool is_patient;             /* patience has been prolonged once */
     bool is_store_failing;       /* the look at the policy could not be made */
     bool is_renewal;             /* nobody asked: counted by the worker */
     struct event *patience;      /* owned: how long the policy is waited for */
     struct event *bound;         /* owned: how long all of it may take */
+    char flow[OTR_FLOW_ID_SIZE]; /* its name in the log */
     otr_ticket *tickets;         /* owned: who waits */
     TAILQ_ENTRY(otr_errand) in_domain;
 } otr_errand;

@@ -113,7 +113,8 @@ static void log_verdict(otr_place *place, const otr_verdict *verdict)
 
     OTR_LOG(level, place->has_level && !is_changed ? "verdict.renewed" : "verdict.changed",
             { "destination", place->destination.key }, { "level", otr_level_names[verdict->level] },
-            { "before", is_changed ? otr_level_names[place->level] : NULL }, { "reason", verdict->reason });
+            { "before", is_changed ? otr_level_names[place->level] : NULL }, { "reason", verdict->reason },
+            { "flow", place->errand != NULL ? place->errand->flow : place->domain != NULL ? place->domain->flow : NULL });
     place->has_level = true;
     place->level = verdict->level;
 }
@@ -142,7 +143,7 @@ otr_answer *otr_place_decide(otr_place *place, bool is_policy_pending, bool is_i
     if (answer == NULL) {
         otr_verdict_unref(verdict);
         OTR_LOG(OTR_LOG_ERROR, "verdict.failed", { "destination", place->destination.key },
-                { "error", "out of memory" });
+                { "error", "out of memory" }, { "flow", place->errand != NULL ? place->errand->flow : NULL });
         return NULL;
     }
     if (is_in_use)

@@ -8,6 +8,7 @@
 #include "daemon/flow/place.h"
 
 #include <event2/event.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
@@ -25,6 +26,11 @@ void otr_flow_set_deadlines(otr_flow *flow, unsigned answer_s)
     flow->recheck_ms = flow->first_look_ms < RECHECK_MS ? flow->first_look_ms : RECHECK_MS;
     /* Clients have gone by then, but the next one is glad of an errand that is nearly done. */
     flow->bound_ms = 4 * answer_ms;
+}
+
+void otr_worker_name_flow(otr_worker *worker, char id[OTR_FLOW_ID_SIZE])
+{
+    snprintf(id, OTR_FLOW_ID_SIZE, "%08x", worker->next_flow++);
 }
 
 void otr_worker_arm(struct event *timer, otr_time seconds)
@@ -121,6 +127,7 @@ static void fill_net(otr_worker *worker)
                                  .fetch_ms = flow->fetch_ms, .allow_private = flow->allow_private };
     if (getrandom(&worker->net.jitter_seed, sizeof(worker->net.jitter_seed), 0) < 0)
         worker->net.jitter_seed = (uint32_t)otr_clock_now(flow->clock);
+    worker->next_flow = worker->net.jitter_seed;
 }
 
 outrider_err otr_worker_new(const otr_flow *flow, struct event_base *base, otr_resolver *resolver, otr_fetcher *fetcher,

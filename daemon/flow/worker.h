@@ -67,6 +67,7 @@ typedef struct otr_worker {
     size_t place_count;
     void *domains;                /* tree by name (tsearch) */
     unsigned renewals;            /* errands under way that no client waits for */
+    uint32_t next_flow;           /* number of the next errand or refresh, for the log; begins at random */
     _Atomic bool is_stopping;
 } otr_worker;
 
@@ -83,6 +84,10 @@ outrider_err otr_worker_keep_house(otr_worker *worker);
 
 void otr_worker_post(otr_worker *worker, otr_ticket *ticket); /* any thread */
 void otr_worker_stop(otr_worker *worker);                     /* any thread: its event loop ends */
+
+#define OTR_FLOW_ID_SIZE 9
+/* A name for an errand, or a refresh that begins by itself: what they log bears it as "flow". */
+void otr_worker_name_flow(otr_worker *worker, char id[OTR_FLOW_ID_SIZE]);
 
 /* Arm or rearm a timer so many seconds from now. */
 void otr_worker_arm(struct event *timer, otr_time seconds);

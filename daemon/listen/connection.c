@@ -7,6 +7,7 @@
 #include "daemon/listen/line.h"
 #include "daemon/listen/netstring.h"
 #include "daemon/listen/socketmap.h"
+#include "daemon/metrics.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -55,6 +56,12 @@ static void watch_writable(otr_connection *c, bool wanted)
         event_add(&c->on_writable, NULL);
     else
         event_del(&c->on_writable);
+}
+
+/* One answer, or the refusal of one. */
+static void count(const otr_connection *c, unsigned outcome)
+{
+    otr_count(OTR_CELL_ANSWERS + (c->protocol == OTR_LINE ? OTR_OUTCOME_COUNT : 0) + outcome);
 }
 
 /* Sending ----------------------------------------------------------------------------------------------------- */
@@ -151,12 +158,14 @@ static next send_rendered(otr_connection *c, const otr_answer *answer, otr_form 
 
 static next send_answer(otr_connection *c, otr_answer *answer, otr_form form)
 {
+    count(c, answer->verdict->level);
     return form < OTR_FORM_READY_COUNT ? send_ready(c, answer, form) : send_rendered(c, answer, form);
 }
 
 /* Something goes wrong on our side: the socketmap client is told, the other gets no answer; both defer. */
-static next send_trouble(otr_connection *c, const char *socketmap_reply)
+static next send_trouble(otr_connection *c, const char *socketmap_reply, otr_outcome outcome)
 {
+    count(c, outcome);
     return c->protocol == OTR_SOCKETMAP ? send_static(c, socketmap_reply) : CLOSE;
 }
 
@@ -169,15 +178,16 @@ static next wait_for_verdict(otr_connection *c, const otr_destination *destinati
 
     if (atomic_fetch_add(&shared->waiting, 1) >= shared->waiting_max) {
         atomic_fetch_sub(&shared->waiting, 1);
+        otr_count(OTR_CELL_LIMITS + OTR_LIMIT_WAITING);
         if (otr_front_may_log(shared))
             OTR_LOG(OTR_LOG_WARNING, "limit.waiting", { "effect", "the question is answered with a temporary failure" },
                     { "do", "look for the reason why DNS or policy hosts are slow, or raise limits.waiting" });
-        return send_trouble(c, otr_socketmap_busy);
+        return send_trouble(c, otr_socketmap_busy, OTR_OUTCOME_BUSY);
     }
     ticket = otr_ticket_new(destination, &c->front->box, c);
     if (ticket == NULL) {
         atomic_fetch_sub(&shared->waiting, 1);
-        return send_trouble(c, otr_socketmap_failed);
+        return send_trouble(c, otr_socketmap_failed, OTR_OUTCOME_FAILED);
     }
     c->step = OTR_WAITING;
     c->ticket = ticket;
@@ -206,6 +216,7 @@ static next ask(otr_connection *c, const otr_destination *destination, otr_form 
         then = send_answer(c, answer, form);
     }
     otr_rcu_read_unlock();
+    otr_count(OTR_CELL_CACHE + (is_warm ? OTR_CACHE_HIT : OTR_CACHE_MISS));
     return is_warm ? then : wait_for_verdict(c, destination, form);
 }
 
@@ -213,6 +224,7 @@ static next ask(otr_connection *c, const otr_destination *destination, otr_form 
 
 static void log_malformed(const otr_connection *c, const char *problem)
 {
+    count(c, OTR_OUTCOME_REFUSED);
     OTR_LOG(OTR_LOG_DEBUG, "request.malformed", { "protocol", c->protocol == OTR_LINE ? "line" : "socketmap" },
             { "problem", problem });
 }
@@ -241,6 +253,8 @@ static next take_socketmap(otr_connection *c)
         break;
     }
     otr_socketmap_choose(request, &choice);
+    if (choice.reply != NULL)
+        count(c, choice.is_refused ? OTR_OUTCOME_REFUSED : OTR_OUTCOME_NOTFOUND);
     then = choice.reply != NULL ? send_static(c, choice.reply) : ask(c, &choice.destination, choice.form);
     drop_input(c, taken);
     return then;
@@ -268,6 +282,7 @@ static next take_line(otr_connection *c)
     case OTR_LINE_ASK:
         return ask(c, &choice.destination, choice.form);
     case OTR_LINE_REPLY:
+        count(c, OTR_OUTCOME_NOTFOUND);
         return send_static(c, choice.reply);
     case OTR_LINE_CLOSE:
         if (choice.problem != NULL)
@@ -351,7 +366,7 @@ void otr_connection_answer(otr_connection *c, otr_answer *answer)
     c->ticket = NULL;
     c->step = OTR_READING;
     if (answer == NULL)
-        go_on(c, send_trouble(c, otr_socketmap_failed));
+        go_on(c, send_trouble(c, otr_socketmap_failed, OTR_OUTCOME_FAILED));
     else
         go_on(c, send_answer(c, answer, c->form));
 }
@@ -372,7 +387,7 @@ void otr_connection_expire(otr_connection *c)
     }
     abandon_ticket(c);
     c->step = OTR_READING;
-    go_on(c, send_trouble(c, otr_socketmap_timeout));
+    go_on(c, send_trouble(c, otr_socketmap_timeout, OTR_OUTCOME_TIMEOUT));
 }
 
 void otr_connection_stop(otr_connection *c)
@@ -381,7 +396,7 @@ void otr_connection_stop(otr_connection *c)
         abandon_ticket(c);
         c->step = OTR_READING;
         c->is_last = true;
-        send_trouble(c, otr_socketmap_stopping); /* what its peer does not take at once is lost */
+        send_trouble(c, otr_socketmap_stopping, OTR_OUTCOME_STOPPING); /* what its peer does not take at once is lost */
     }
     otr_connection_close(c);
 }

@@ -36,13 +36,15 @@ static void choose_policy(otr_cursor *c, otr_line_choice *choice)
 
     if (!otr_take_literal(c, "domain=") || (domain = otr_take_while(c, is_value_char)).len == 0 ||
         !otr_cursor_at_end(c)) {
-        refuse(choice, "expected \"v1 policy domain=DOMAIN\"");
+        refuse(choice, "expected \"v1 policy domain=DESTINATION\"");
         return;
     }
     choice->form = OTR_FORM_EXIM;
     if (otr_destination_parse(domain.ptr, domain.len, &choice->destination, NULL) == OUTRIDER_OK &&
         choice->destination.kind != OTR_TO_ADDRESS) {
         choice->act = OTR_LINE_ASK;
+    } else if (otr_destination_has_odd_port(domain.ptr, domain.len)) {
+        refuse(choice, "the port of the next hop is no number from 1 to 65535");
     } else if (is_ascii(domain)) {
         choice->act = OTR_LINE_REPLY;
         choice->reply = no_policy;

@@ -2,7 +2,7 @@
  * line.h - what a request of the line protocol means. One request and one answer per connection; the answer ends
  * with the connection. Pure.
  *
- *     request = "v1 policy domain=" domain [CR] LF              answered as Exim wants it
+ *     request = "v1 policy domain=" destination [CR] LF         answered as Exim wants it
  *             / "v1 query domain=" destination [SP form] [CR] LF    answered with JSON, or text for people
  *             / "v1 event" *(SP name "=" value) [CR] LF         not answered
  *     form    = "form=json" / "form=text" / "form=explain"

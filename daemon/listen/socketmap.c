@@ -3,13 +3,15 @@
  *
  * Postfix asks for "example.org", and after NOTFOUND for ".example.org" and ".org" as well, and a failure of any
  * of them defers the mail: whatever cannot be a destination is "NOTFOUND " at once, never a failure. There are
- * no policies of parent domains (RFC 8461 §3.4), and neither DANE nor MTA-STS for address literals (EDGE-01).
+ * no policies of parent domains (RFC 8461 §3.4), and neither DANE nor MTA-STS for address literals (EDGE-01). But a
+ * next hop whose port has a name that only the mail server knows may have a policy: that waits (P8).
  */
 #include "daemon/listen/socketmap.h"
 
 #include <stddef.h>
 
 static const char not_found[] = "9:NOTFOUND ,";
+static const char odd_port[] = "70:TEMP the port of this next hop is no number from 1 to 65535; write one,";
 static const char no_key[] = "30:PERM request is not \"name key\",";
 static const char no_map[] = "56:PERM no such map name; use QUERY, QUERYwithTLSRPT or sts,";
 
@@ -44,6 +46,7 @@ void otr_socketmap_choose(otr_slice request, otr_socketmap_choice *choice)
     otr_slice name, key;
 
     choice->reply = NULL;
+    choice->is_refused = true; /* until it turns out to be a question */
     if (space == NULL) {
         choice->reply = no_key;
         return;
@@ -52,7 +55,9 @@ void otr_socketmap_choose(otr_slice request, otr_socketmap_choice *choice)
     key = (otr_slice){ space + 1, request.len - name.len - 1 };
     if (!find_map(name, &choice->form))
         choice->reply = no_map;
-    else if (otr_destination_parse(key.ptr, key.len, &choice->destination, NULL) != OUTRIDER_OK ||
-             choice->destination.kind == OTR_TO_ADDRESS)
+    else if (otr_destination_parse(key.ptr, key.len, &choice->destination, NULL) != OUTRIDER_OK)
+        choice->reply = otr_destination_has_odd_port(key.ptr, key.len) ? odd_port : not_found;
+    else if (choice->destination.kind == OTR_TO_ADDRESS)
         choice->reply = not_found;
+    choice->is_refused = choice->reply == no_map;
 }

@@ -12,6 +12,7 @@
 
 typedef struct otr_socketmap_choice {
     const char *reply; /* framed, static; NULL: the verdict on `destination` is wanted in `form` */
+    bool is_refused;   /* with a reply: it was no question that can be answered */
     otr_form form;
     otr_destination destination;
 } otr_socketmap_choice;

@@ -54,6 +54,7 @@ struct query {
     struct event *timer;       /* owned; the deadline, and the way to done() once there is an answer */
     otr_dns_answer *answer;    /* owned; see is_answered */
     bool is_answered;          /* answer is what came, or NULL if there was no memory for it */
+    otr_dns_trouble trouble;   /* with an answer that is TEMPFAIL */
     uint16_t type;
     char *name; /* owned */
     otr_dns_done *done;
@@ -201,6 +202,16 @@ static const char *rcode_words(int rcode)
     }
 }
 
+const char *const otr_dns_trouble_names[] = {
+    [OTR_DNS_NO_TROUBLE] = "none",    [OTR_DNS_TIMEOUT] = "timeout",     [OTR_DNS_SERVFAIL] = "servfail",
+    [OTR_DNS_REFUSED] = "refused",    [OTR_DNS_MALFORMED] = "malformed", [OTR_DNS_OTHER] = "other",
+};
+
+static otr_dns_trouble trouble_of(int rcode)
+{
+    return rcode == 0 ? OTR_DNS_MALFORMED : rcode == 2 ? OTR_DNS_SERVFAIL : rcode == 5 ? OTR_DNS_REFUSED : OTR_DNS_OTHER;
+}
+
 /* What libunbound says, in its order of trust: bogus before anything else, and no packet if it failed. */
 static otr_dns_answer *read_answer(const struct query *q, int rcode, const void *packet, int len, int sec,
                                    const char *why)
@@ -233,6 +244,7 @@ static void on_answer(void *arg, int rcode, void *packet, int len, int sec, char
     if (q != NULL) {
         q->request = NULL;
         req->context->waiting--;
+        q->trouble = trouble_of(rcode);
         settle(q, read_answer(q, rcode, packet, len, sec, why));
     }
     free_request(req);
@@ -261,6 +273,7 @@ static void send_request(struct resolver *r, struct query *q)
         c->waiting--;
         q->request = NULL;
         free_request(req);
+        q->trouble = OTR_DNS_OTHER;
         settle(q, otr_dns_answer_failure(q->name, q->type, OTR_DNS_TEMPFAIL, ub_strerror(err)));
     }
 }
@@ -305,6 +318,16 @@ static otr_dns_answer *time_out(const struct query *q)
     return otr_dns_answer_failure(q->name, q->type, OTR_DNS_TEMPFAIL, words);
 }
 
+static void tell_seen(const struct query *q, const otr_dns_answer *answer)
+{
+    const otr_unbound_options *o = ((const struct resolver *)q->base.resolver)->options;
+
+    otr_dns_trouble trouble = q->trouble != OTR_DNS_NO_TROUBLE ? q->trouble : OTR_DNS_OTHER;
+
+    if (o->seen != NULL)
+        o->seen(o->seen_arg, answer, answer->status == OTR_DNS_TEMPFAIL ? trouble : OTR_DNS_NO_TROUBLE);
+}
+
 /* The deadline has come, or the answer before it. */
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
@@ -314,8 +337,11 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
                                       .ttl = OTR_FAILURE_TTL, .reason = "out of memory" };
 
     (void)fd, (void)what;
-    if (!q->is_answered)
+    if (!q->is_answered) {
         q->answer = time_out(q);
+        q->trouble = OTR_DNS_TIMEOUT;
+    }
+    tell_seen(q, q->answer != NULL ? q->answer : &without_memory);
     detach(q);
     q->done(q->done_arg, q->answer != NULL ? q->answer : &without_memory); /* the resolver may be gone after this */
     free_query(q);

@@ -12,6 +12,18 @@ typedef struct otr_stub_zone {
 } otr_stub_zone;
 
 /* Settings; all pointers are borrowed until otr_unbound_new() returns. */
+/* What kind of failure a TEMPFAIL is. */
+typedef enum otr_dns_trouble {
+    OTR_DNS_NO_TROUBLE,
+    OTR_DNS_TIMEOUT,   /* no answer within the deadline */
+    OTR_DNS_SERVFAIL,  /* no server gave a usable answer, also: none could be reached */
+    OTR_DNS_REFUSED,
+    OTR_DNS_MALFORMED, /* an answer that does not parse, or an alias chain without an end */
+    OTR_DNS_OTHER,     /* no memory, libunbound's own */
+    OTR_DNS_TROUBLE_COUNT
+} otr_dns_trouble;
+extern const char *const otr_dns_trouble_names[]; /* "none", "timeout", ... */
+
 typedef struct otr_unbound_options {
     bool is_recursive;               /* from the root hints instead of through forwarders */
     const char *const *forwarders;   /* "ADDR" or "ADDR@PORT"; NULL or empty: those of resolv_conf */
@@ -32,6 +44,12 @@ typedef struct otr_unbound_options {
      */
     void (*note)(void *arg, const char *event, const char *words);
     void *note_arg;
+    /*
+     * Told of each answer before its asker is, for statistics; may be NULL. It must not touch the resolver. Answers that
+     * were called off are not seen.
+     */
+    void (*seen)(void *arg, const otr_dns_answer *answer, otr_dns_trouble trouble);
+    void *seen_arg;
 } otr_unbound_options;
 #define OTR_UNBOUND_OPTIONS_INIT \
     { .resolv_conf = "/etc/resolv.conf", .root_hints = "/usr/share/dns/root.hints", \

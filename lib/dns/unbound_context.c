@@ -22,6 +22,7 @@ static const struct {
     { "module-config:", "validator iterator" }, /* without the validator everything would look insecure */
     { "harden-dnssec-stripped:", "yes" },       /* a signed zone without signatures is bogus, not insecure */
     { "serve-expired:", "no" },                 /* DNS-33: nothing past its TTL */
+    { "cache-max-ttl:", "3600" },               /* s; no mail is decided by older news than this (STS-APPLY-06) */
     { "val-clean-additional:", "yes" },
     { "val-bogus-ttl:", "30" },                 /* s; RFC 9520 §3.2: failures are kept shortly, but kept */
     { "edns-buffer-size:", "1232" },            /* no fragments; what is larger comes over TCP (DNS-34) */

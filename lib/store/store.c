@@ -8,10 +8,11 @@
 #include "store/store_schema.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum statement { PUT, DROP, GET, DUE, SWEEP, LAST_TIME, NOTE_TIME, STATEMENT_COUNT };
+enum statement { PUT, DROP, GET, DUE, SWEEP, LAST_TIME, NOTE_TIME, SUMMARY, STATEMENT_COUNT };
 
 #define COLUMNS "domain, id, body, fetched_at, expires_at, failure, error, tried_id, tried_at, retry_at, failures"
 
@@ -25,6 +26,9 @@ static const char *const statements[STATEMENT_COUNT] = {
     /* A time at which something was fetched or tried has been seen as well. */
     [LAST_TIME] = "SELECT max(latest, (SELECT coalesce(max(max(fetched_at, tried_at)), 0) FROM sts)) FROM clock",
     [NOTE_TIME] = "UPDATE clock SET latest = ?1 WHERE latest < ?1",
+    [SUMMARY] = "SELECT count(*) FILTER (WHERE mode = 'enforce'), count(*) FILTER (WHERE mode = 'testing'), "
+                "count(*) FILTER (WHERE mode = 'none'), coalesce(max(?1 - fetched_at - min(?2, (expires_at - fetched_at) "
+                "/ 2)) FILTER (WHERE mode IN ('enforce', 'testing')), 0) FROM sts WHERE expires_at > ?1",
 };
 
 struct otr_store {
@@ -32,6 +36,8 @@ struct otr_store {
     sqlite3 *db;          /* owned */
     sqlite3_stmt *made[STATEMENT_COUNT]; /* owned */
     char *path;           /* owned; for diagnostics */
+    _Atomic unsigned long failures[OTR_STORE_OPERATIONS];
+    _Atomic bool is_failing[OTR_STORE_OPERATIONS];
 };
 
 static outrider_err fail_sqlite(const otr_store *store, outrider_diag *diag)
@@ -96,6 +102,14 @@ static outrider_err end(otr_store *store, sqlite3_stmt *statement, outrider_err 
     return err;
 }
 
+/* For those who watch the store; what was done well and what went wrong is judged by the caller of this. */
+static void note(otr_store *store, otr_store_operation operation, bool has_failed)
+{
+    if (has_failed)
+        atomic_fetch_add_explicit(&store->failures[operation], 1, memory_order_relaxed);
+    atomic_store_explicit(&store->is_failing[operation], has_failed, memory_order_relaxed);
+}
+
 /* A statement that gives no rows. One statement is one transaction: nothing is half-written. */
 static outrider_err finish_write(otr_store *store, sqlite3_stmt *statement, bool is_bound, outrider_diag *diag)
 {
@@ -103,6 +117,7 @@ static outrider_err finish_write(otr_store *store, sqlite3_stmt *statement, bool
 
     if (!is_bound || sqlite3_step(statement) != SQLITE_DONE)
         err = fail_sqlite(store, diag);
+    note(store, OTR_STORE_WRITE, err != OUTRIDER_OK);
     return end(store, statement, err);
 }
 
@@ -257,6 +272,7 @@ outrider_err otr_store_get(otr_store *store, const char *domain, otr_sts_entry *
         err = make_entry(store, s, &found, diag);
     else if (rc != SQLITE_DONE)
         err = fail_sqlite(store, diag);
+    note(store, OTR_STORE_READ, rc != SQLITE_ROW && rc != SQLITE_DONE);
     if (err == OUTRIDER_OK)
         *entry = found;
     return end(store, s, err);
@@ -281,6 +297,7 @@ outrider_err otr_store_each_due(otr_store *store, otr_time now, uint32_t refresh
     }
     if (rc != SQLITE_DONE)
         err = fail_sqlite(store, diag);
+    note(store, OTR_STORE_READ, rc != SQLITE_DONE);
     return end(store, s, err);
 }
 
@@ -294,4 +311,34 @@ outrider_err otr_store_last_time(otr_store *store, otr_time *at, outrider_diag *
     else
         err = fail_sqlite(store, diag);
     return end(store, s, err);
+}
+
+outrider_err otr_store_summarise(otr_store *store, otr_time now, uint32_t refresh_after, otr_store_summary *summary,
+                                 outrider_diag *diag)
+{
+    sqlite3_stmt *s = begin(store, SUMMARY);
+    outrider_err err = OUTRIDER_OK;
+
+    if (bind_number(s, 1, now) && bind_number(s, 2, refresh_after) && sqlite3_step(s) == SQLITE_ROW) {
+        *summary = (otr_store_summary){ .enforce = (uint64_t)sqlite3_column_int64(s, 0),
+                                        .testing = (uint64_t)sqlite3_column_int64(s, 1),
+                                        .none = (uint64_t)sqlite3_column_int64(s, 2),
+                                        .overdue = sqlite3_column_int64(s, 3) };
+        if (summary->overdue < 0)
+            summary->overdue = 0; /* none is due yet */
+    } else {
+        err = fail_sqlite(store, diag);
+    }
+    note(store, OTR_STORE_READ, err != OUTRIDER_OK);
+    return end(store, s, err);
+}
+
+unsigned long otr_store_failures(const otr_store *store, otr_store_operation operation)
+{
+    return atomic_load_explicit(&store->failures[operation], memory_order_relaxed);
+}
+
+bool otr_store_is_failing(const otr_store *store, otr_store_operation operation)
+{
+    return atomic_load_explicit(&store->is_failing[operation], memory_order_relaxed);
 }

@@ -50,4 +50,21 @@ outrider_err otr_store_sweep(otr_store *store, otr_time now, outrider_diag *diag
 outrider_err otr_store_last_time(otr_store *store, otr_time *at, outrider_diag *diag);
 outrider_err otr_store_note_time(otr_store *store, otr_time now, outrider_diag *diag);
 
+/*
+ * How the store does. Any thread, also one that must not wait: nothing is locked. Failures are those of reading and
+ * writing since it was opened (a row that cannot be believed is none); `is_failing` says that the last of its kind failed.
+ */
+typedef enum otr_store_operation { OTR_STORE_READ, OTR_STORE_WRITE, OTR_STORE_OPERATIONS } otr_store_operation;
+unsigned long otr_store_failures(const otr_store *store, otr_store_operation operation);
+bool otr_store_is_failing(const otr_store *store, otr_store_operation operation);
+
+/* What is kept: unexpired policies by mode, and by how many seconds the refresh that is due longest is late (0: none
+ * is due). Back-off does not count: a policy that cannot be refreshed is what the number is for. */
+typedef struct otr_store_summary {
+    uint64_t enforce, testing, none;
+    otr_time overdue;
+} otr_store_summary;
+outrider_err otr_store_summarise(otr_store *store, otr_time now, uint32_t refresh_after, otr_store_summary *summary,
+                                 outrider_diag *diag);
+
 #endif

@@ -14,6 +14,14 @@ const char *const otr_sts_failure_names[] = {
     [OTR_STS_WEBPKI_INVALID] = "sts-webpki-invalid",
 };
 
+const char *const otr_sts_cause_names[] = {
+    [OTR_STS_CAUSE_INTERNAL] = "internal",       [OTR_STS_CAUSE_DNS] = "dns",
+    [OTR_STS_CAUSE_ADDRESS] = "address",         [OTR_STS_CAUSE_CONNECT] = "connect",
+    [OTR_STS_CAUSE_TIMEOUT] = "timeout",         [OTR_STS_CAUSE_TLS] = "tls",
+    [OTR_STS_CAUSE_CERTIFICATE] = "certificate", [OTR_STS_CAUSE_RESPONSE] = "response",
+    [OTR_STS_CAUSE_POLICY] = "policy",           [OTR_STS_CAUSE_COUNT] = NULL,
+};
+
 const char *const otr_sts_state_names[] = {
     [OTR_STS_STATE_NONE] = "none",
     [OTR_STS_STATE_VALID] = "valid",

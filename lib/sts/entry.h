@@ -31,6 +31,21 @@ typedef enum otr_sts_failure {
 } otr_sts_failure;
 extern const char *const otr_sts_failure_names[];
 
+/* Where an attempt failed: finer than the classes of RFC 8460, for the operator; not kept over a restart. */
+typedef enum otr_sts_cause {
+    OTR_STS_CAUSE_INTERNAL,    /* memory, a limit of our own */
+    OTR_STS_CAUSE_DNS,         /* A and AAAA of the policy host: bogus, or the lookup failed */
+    OTR_STS_CAUSE_ADDRESS,     /* it has none, or only private ones */
+    OTR_STS_CAUSE_CONNECT,
+    OTR_STS_CAUSE_TIMEOUT,
+    OTR_STS_CAUSE_TLS,         /* the handshake, other than its certificate */
+    OTR_STS_CAUSE_CERTIFICATE,
+    OTR_STS_CAUSE_RESPONSE,    /* HTTP status, media type, size, cut short */
+    OTR_STS_CAUSE_POLICY,      /* the body is no policy */
+    OTR_STS_CAUSE_COUNT
+} otr_sts_cause;
+extern const char *const otr_sts_cause_names[]; /* "internal", "dns", ... */
+
 #define OTR_STS_ERROR_SIZE 256
 
 typedef struct otr_sts_entry {
@@ -51,6 +66,7 @@ typedef struct otr_sts_entry {
     otr_time recheck_at;         /* its TTL, not sooner than the floor in the settings (STS-APPLY-17) */
 
     otr_sts_failure failure;     /* of the last attempt to fetch; NO_FAILURE after a success */
+    otr_sts_cause cause;         /* of that failure, if this process made the attempt */
     char error[OTR_STS_ERROR_SIZE]; /* what happened, with HTTP status, verifier error, or line and column */
     char tried_id[OTR_STS_ID_MAX + 1]; /* the record id that the last failed attempt was for */
     otr_time tried_at;

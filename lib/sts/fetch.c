@@ -223,9 +223,28 @@ static const char *explain_certificate(const curl_fetch *f)
     return f->curl_words[0] != '\0' ? f->curl_words : "certificate refused";
 }
 
+static otr_sts_cause cause_of(CURLcode code)
+{
+    switch ((int)code) {
+    case CURLE_OPERATION_TIMEDOUT:
+        return OTR_STS_CAUSE_TIMEOUT;
+    case CURLE_COULDNT_CONNECT:
+        return OTR_STS_CAUSE_CONNECT;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_SSL_CIPHER:
+        return OTR_STS_CAUSE_TLS;
+    case CURLE_OUT_OF_MEMORY:
+    case CURLE_FAILED_INIT:
+        return OTR_STS_CAUSE_INTERNAL;
+    default:
+        return OTR_STS_CAUSE_RESPONSE;
+    }
+}
+
 static otr_fetch_result judge(const curl_fetch *f, CURLcode code, char *text, size_t size)
 {
-    otr_fetch_result result = { .failure = OTR_STS_FETCH_ERROR, .http_status = f->response.status, .reason = "" };
+    otr_fetch_result result = { .failure = OTR_STS_FETCH_ERROR, .cause = OTR_STS_CAUSE_RESPONSE,
+                                .http_status = f->response.status, .reason = "" };
 
     if (f->response.reason[0] != '\0') {
         result.reason = f->response.reason;
@@ -234,8 +253,10 @@ static otr_fetch_result judge(const curl_fetch *f, CURLcode code, char *text, si
         result.reason = text;
     } else if (code == CURLE_PEER_FAILED_VERIFICATION) {
         result.failure = OTR_STS_WEBPKI_INVALID;
+        result.cause = OTR_STS_CAUSE_CERTIFICATE;
         result.reason = explain_certificate(f);
     } else if (code != CURLE_OK) {
+        result.cause = cause_of(code);
         result.reason = explain_code(f, code, text, size);
     } else if (!f->response.is_final) {
         result.reason = "no HTTP response";

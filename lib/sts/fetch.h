@@ -32,6 +32,7 @@ const char *otr_address_text(const otr_address *address, char text[OTR_ADDRESS_S
 
 typedef struct otr_fetch_result {
     otr_sts_failure failure;  /* NO_FAILURE, FETCH_ERROR or WEBPKI_INVALID; parsing is the caller's */
+    otr_sts_cause cause;      /* of the failure */
     const char *body;         /* NO_FAILURE: body_len octets, borrowed until the callback returns */
     size_t body_len;
     long http_status;         /* 0 if none was received */

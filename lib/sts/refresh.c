@@ -18,6 +18,7 @@
 #define HOST_PREFIX "mta-sts."
 #define NAME_SIZE (sizeof(RECORD_PREFIX) + OTR_DOMAIN_SIZE)
 #define PATIENCE_MS 1000 /* for the other address family once one has answered with an address */
+#define RECHECK_MOST 3600  /* s; the resolver keeps nothing longer, either */
 #define UNKNOWN_RECHECK 30 /* s after a failed lookup when no policy is on hand: "unknown" is not kept for long */
 
 struct otr_sts_refresh {
@@ -119,8 +120,8 @@ static otr_time back_off(otr_sts_refresh *r)
 }
 
 /* A failed attempt changes the evidence and nothing else (REMEMBER). */
-OUTRIDER_PRINTF(3, 4)
-static void fail(otr_sts_refresh *r, otr_sts_failure failure, const char *format, ...)
+OUTRIDER_PRINTF(4, 5)
+static void fail(otr_sts_refresh *r, otr_sts_failure failure, otr_sts_cause cause, const char *format, ...)
 {
     otr_sts_entry *entry = r->entry;
     char words[OTR_STS_ERROR_SIZE];
@@ -133,6 +134,7 @@ static void fail(otr_sts_refresh *r, otr_sts_failure failure, const char *format
     /* Back-off grows with attempts for the same id; a new id begins anew (STS-FETCH-14). */
     entry->failures = strcmp(entry->tried_id, wanted_id(entry)) == 0 ? entry->failures + 1 : 1;
     entry->failure = failure;
+    entry->cause = cause;
     snprintf(entry->tried_id, sizeof(entry->tried_id), "%s", wanted_id(entry));
     entry->tried_at = now_of(r);
     entry->retry_at = entry->tried_at + back_off(r);
@@ -176,7 +178,7 @@ static void on_policy(void *arg, const otr_fetch_result *result)
     assert(r->step == FETCH_POLICY);
     r->fetch = NULL;
     if (result->failure != OTR_STS_NO_FAILURE) {
-        fail(r, result->failure, "%s: %s", r->host, result->reason);
+        fail(r, result->failure, result->cause, "%s: %s", r->host, result->reason);
         return;
     }
     notes = calloc(1, sizeof(*notes));
@@ -184,12 +186,12 @@ static void on_policy(void *arg, const otr_fetch_result *result)
     if (err == OUTRIDER_OK)
         take_policy(r, policy);
     else if (err == OUTRIDER_E_NOMEM)
-        fail(r, OTR_STS_FETCH_ERROR, "out of memory");
+        fail(r, OTR_STS_FETCH_ERROR, OTR_STS_CAUSE_INTERNAL, "out of memory");
     else if (notes->error_count > 0)
-        fail(r, OTR_STS_POLICY_INVALID, "line %u, column %u: %s", notes->errors[0].line, notes->errors[0].column,
-             notes->errors[0].message);
+        fail(r, OTR_STS_POLICY_INVALID, OTR_STS_CAUSE_POLICY, "line %u, column %u: %s", notes->errors[0].line,
+             notes->errors[0].column, notes->errors[0].message);
     else
-        fail(r, OTR_STS_POLICY_INVALID, "the policy exceeds a limit");
+        fail(r, OTR_STS_POLICY_INVALID, OTR_STS_CAUSE_POLICY, "the policy exceeds a limit");
     free(notes);
 }
 
@@ -201,7 +203,7 @@ static void fetch_policy(otr_sts_refresh *r)
     r->fetch = otr_fetch_start(net->fetcher, r->entry->domain, r->addresses, r->address_count,
                                otr_anchors_for(net->anchors, r->entry->domain), on_policy, r);
     if (r->fetch == NULL)
-        fail(r, OTR_STS_FETCH_ERROR, "out of memory");
+        fail(r, OTR_STS_FETCH_ERROR, OTR_STS_CAUSE_INTERNAL, "out of memory");
 }
 
 /* LOOKUP_ADDRESS -------------------------------------------------------------------------------------- */
@@ -215,12 +217,12 @@ static void end_addresses(otr_sts_refresh *r)
     if (r->address_count > 0)
         fetch_policy(r);
     else if (r->trouble[0] != '\0')
-        fail(r, OTR_STS_FETCH_ERROR, "%s", r->trouble);
+        fail(r, OTR_STS_FETCH_ERROR, OTR_STS_CAUSE_DNS, "%s", r->trouble);
     else if (r->refused_count > 0)
-        fail(r, OTR_STS_FETCH_ERROR, "%s has only private addresses (%s); sts.allow_private would permit them", r->host,
-             otr_address_text(&r->refused, text));
+        fail(r, OTR_STS_FETCH_ERROR, OTR_STS_CAUSE_ADDRESS,
+             "%s has only private addresses (%s); sts.allow_private would permit them", r->host, otr_address_text(&r->refused, text));
     else
-        fail(r, OTR_STS_FETCH_ERROR, "%s has no address", r->host);
+        fail(r, OTR_STS_FETCH_ERROR, OTR_STS_CAUSE_ADDRESS, "%s has no address", r->host);
 }
 
 static void take_address(otr_sts_refresh *r, const otr_dns_rr *rr)
@@ -295,7 +297,7 @@ static void on_address(otr_sts_refresh *r, size_t which, const otr_dns_answer *a
     if (r->queries[0] == NULL && r->queries[1] == NULL)
         end_addresses(r);
     else if (r->address_count > 0 && start_timer(r, &r->patience, on_patience, PATIENCE_MS) != OUTRIDER_OK)
-        fail(r, OTR_STS_FETCH_ERROR, "out of memory");
+        fail(r, OTR_STS_FETCH_ERROR, OTR_STS_CAUSE_INTERNAL, "out of memory");
 }
 
 static void on_a(void *arg, const otr_dns_answer *answer)
@@ -319,8 +321,8 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    fail(r, OTR_STS_FETCH_ERROR, "%s: no policy within %u.%u s", r->host, fetch_ms(r) / 1000,
-         fetch_ms(r) % 1000 / 100);
+    fail(r, OTR_STS_FETCH_ERROR, OTR_STS_CAUSE_TIMEOUT, "%s: no policy within %u.%u s", r->host,
+         fetch_ms(r) / 1000, fetch_ms(r) % 1000 / 100);
 }
 
 static void lookup_address(otr_sts_refresh *r)
@@ -328,14 +330,14 @@ static void lookup_address(otr_sts_refresh *r)
     r->step = LOOKUP_ADDRESS;
     memset(r->entry->host_note, 0, sizeof(r->entry->host_note));
     if (strlen(r->host) > OTR_DOMAIN_MAX) {
-        fail(r, OTR_STS_FETCH_ERROR, "the name %s would be too long", r->host);
+        fail(r, OTR_STS_FETCH_ERROR, OTR_STS_CAUSE_ADDRESS, "the name %s would be too long", r->host);
         return;
     }
     r->queries[0] = otr_dns_ask(r->net->resolver, r->host, OTR_RR_A, on_a, r);
     r->queries[1] = otr_dns_ask(r->net->resolver, r->host, OTR_RR_AAAA, on_aaaa, r);
     if (r->queries[0] == NULL || r->queries[1] == NULL ||
         start_timer(r, &r->deadline, on_deadline, fetch_ms(r)) != OUTRIDER_OK)
-        fail(r, OTR_STS_FETCH_ERROR, "out of memory");
+        fail(r, OTR_STS_FETCH_ERROR, OTR_STS_CAUSE_INTERNAL, "out of memory");
 }
 
 /* LOOKUP_RECORD --------------------------------------------------------------------------------------- */
@@ -424,15 +426,18 @@ static void note_record(otr_sts_entry *entry, const otr_dns_answer *answer)
     }
 }
 
-/* The record's TTL, not sooner than the floor and not later than a policy is refreshed (STS-APPLY-17). */
+/*
+ * The record's TTL, not sooner than the floor (STS-APPLY-17) and not later than in an hour: nobody tells us which attempt
+ * is a mail server's last for a message, so none may go without a recent look (STS-APPLY-06).
+ */
 static otr_time recheck_span(const otr_sts_refresh *r, uint32_t ttl)
 {
     const otr_sts_pace *pace = &r->net->pace;
 
     if (r->entry->record == OTR_STS_LOOKUP_FAILED && !otr_sts_entry_is_unexpired(r->entry, now_of(r)))
         return pace->recheck_floor < UNKNOWN_RECHECK ? pace->recheck_floor : UNKNOWN_RECHECK;
-    if (ttl > pace->refresh_after)
-        ttl = pace->refresh_after;
+    if (ttl > RECHECK_MOST)
+        ttl = RECHECK_MOST;
     return ttl < pace->recheck_floor ? pace->recheck_floor : ttl;
 }
 
@@ -475,6 +480,12 @@ otr_sts_refresh *otr_sts_refresh_start(otr_sts_net *net, const otr_sts_entry *kn
         return NULL;
     }
     return r;
+}
+
+bool otr_sts_refresh_has_news(const otr_sts_refresh *r)
+{
+    return r->step != LOOKUP_RECORD && r->entry->record == OTR_STS_PRESENT &&
+           strcmp(r->entry->record_id, r->entry->id) != 0;
 }
 
 void otr_sts_refresh_cancel(otr_sts_refresh *r)

@@ -37,6 +37,8 @@ typedef void otr_sts_refresh_done(void *arg, otr_sts_entry *entry);
  */
 otr_sts_refresh *otr_sts_refresh_start(otr_sts_net *net, const otr_sts_entry *known, otr_sts_due due,
                                        otr_sts_refresh_done *done, void *arg);
+/* The record names another policy than the one on hand, and it is being fetched. */
+bool otr_sts_refresh_has_news(const otr_sts_refresh *refresh);
 void otr_sts_refresh_cancel(otr_sts_refresh *refresh);
 
 #endif

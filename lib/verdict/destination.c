@@ -112,6 +112,21 @@ static outrider_err read_host(const otr_cursor *c, otr_slice host, otr_destinati
     return OUTRIDER_OK;
 }
 
+/* A name of a service that is not in our table may well be one that the mail server finds in its own. */
+bool otr_destination_has_odd_port(const char *text, size_t len)
+{
+    otr_cursor c = otr_cursor_over(text, len);
+    uint16_t port;
+
+    if (otr_take_char(&c, '[')) {
+        otr_take_while(&c, is_not_bracket);
+        otr_take_char(&c, ']');
+    } else {
+        otr_take_while(&c, is_not_colon);
+    }
+    return otr_take_char(&c, ':') && (take_port(&c, &port, NULL) != OUTRIDER_OK || !otr_cursor_at_end(&c));
+}
+
 static void spell_key(otr_destination *d)
 {
     char port[8] = "";

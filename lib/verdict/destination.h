@@ -29,4 +29,11 @@ typedef struct otr_destination {
 /* OUTRIDER_OK or OUTRIDER_E_SYNTAX. Bare labels ("localhost") and names with a leading dot are refused. */
 outrider_err otr_destination_parse(const char *text, size_t len, otr_destination *destination, outrider_diag *diag);
 
+/*
+ * Whether there is something behind the host that begins like a port and is none that we know: "[mx.example.org]:submit".
+ * For text that otr_destination_parse() has refused: a name that no policy can exist for is one thing, a next hop with a
+ * policy whose port nobody can tell is another.
+ */
+bool otr_destination_has_odd_port(const char *text, size_t len);
+
 #endif

@@ -192,10 +192,10 @@ static void put_anchors(otr_buf *out, const otr_verdict *v, const otr_anchor_vie
 }
 
 /* An anchor that nothing chains to: if Exim's own resolver sees no TLSA records, the check fails (L7). */
-static void put_no_anchor(otr_buf *out, const otr_anchor_views *views)
+static void put_no_anchor(otr_buf *out, const char *key, const otr_anchor_views *views)
 {
     if (views->exim_dir != NULL)
-        otr_buf_printf(out, " ta=%s/none.pem", views->exim_dir);
+        otr_buf_printf(out, " %s=%s/none.pem", key, views->exim_dir);
 }
 
 static void put_enforced(otr_buf *out, const otr_verdict *v, const otr_anchor_views *views)
@@ -204,20 +204,22 @@ static void put_enforced(otr_buf *out, const otr_verdict *v, const otr_anchor_vi
 
     if (*v->undeliverable != '\0') {
         /* No `skip`: Exim shall see for itself that there is no host, and bounce. If it sees one, nothing verifies. */
-        otr_buf_puts(out, " pol=sts mode=enforce dane=\"\" tls=* verify=*");
-        put_no_anchor(out, views);
+        otr_buf_printf(out, " pol=sts mode=enforce dane=\"\"%s tls=* verify=*", views->exim_dir != NULL ? "" : " skip=*");
+        put_no_anchor(out, "ta", views);
     } else if (dane > 0 && dane == count_hosts(v, is_usable)) {
         otr_buf_puts(out, " pol=dane");
         if (count_hosts(v, is_refused) > 0)
             put_skip_all_but(out, v);
         otr_buf_puts(out, " tls=* verify=*");
-        put_no_anchor(out, views);
+        put_no_anchor(out, "ta", views);
     } else {
         otr_buf_printf(out, " pol=%s mode=enforce", dane > 0 ? "dane+sts" : "sts");
         put_list(out, "dane", v, is_dane_for_exim);
         put_skip_all_but(out, v);
         otr_buf_puts(out, " tls=* verify=*");
         put_anchors(out, v, views);
+        if (dane > 0)
+            put_no_anchor(out, "dane_ta", views);
     }
 }
 
@@ -249,7 +251,7 @@ static void put_unenforced(otr_buf *out, const otr_verdict *v, const otr_anchor_
     put_list(out, "tls", v, is_encrypted);
     put_list(out, "verify", v, is_verified);
     if (dane > 0)
-        put_no_anchor(out, views);
+        put_no_anchor(out, "ta", views);
 }
 
 void otr_render_exim(const otr_verdict *v, const otr_anchor_views *views, otr_buf *out)

@@ -2,8 +2,6 @@
 destination it is for, nobody speaks to an MX host, and the same messages go as they should when the daemon is back."""
 
 import itertools
-import os
-import re
 import signal
 import subprocess
 import time
@@ -105,16 +103,8 @@ def test_mail_waits_for_a_dead_daemon_and_then_goes(lab, queue, daemon, end):
 @pytest.fixture
 def impatient_exim(lab, exim):
     """The timeout in routers.conf made shorter."""
-    path = os.path.join(os.path.dirname(exim_files.CONFIG), "routers.conf")
-    with open(path) as file:
-        text = file.read()
-    changed = re.sub(r"\{20s", f"{{{HANGING}s", text)
-    assert changed != text
-    with open(path, "w") as file:
-        file.write(changed)
-    yield exim
-    with open(path, "w") as file:
-        file.write(text)
+    with exim.changed(("routers.conf", "{20s:", f"{{{HANGING}s:")):
+        yield exim
 
 
 @pytest.fixture

@@ -306,23 +306,44 @@ static void no_policy_needs_no_disk(void **state)
     fill_disk(false);
 }
 
-/* With a policy on hand nobody waits for a slow policy host. */
-static void a_known_policy_is_answered_from_while_it_is_refreshed(void **state)
+/* A policy on hand, a long rest, and a policy host that is silent when the record is looked at again. How long the
+ * answer took, in ms: recheck_ms is 50, first_look_ms 400. */
+static long answer_after_a_rest(const char *id, otr_time rest)
 {
-    (void)state;
+    struct timespec begin, end;
+
     script_mail();
     script_policy("a", BODY("enforce", "864000"));
     expect(ask_and_await("example.org"), OTR_LEVEL_SECURE, "S6");
     restart();
-    otr_clock_set(&f.clock, NOW + 700);
-    f.flow.first_look_ms = 60000;
+    otr_clock_set(&f.clock, NOW + rest);
+    f.flow.first_look_ms = 400;
+    f.flow.bound_ms = 5000;
     script_mail();
-    script_policy("b", NULL);
+    script_policy(id, NULL);
     otr_scripted_fetcher_never(worker->fetcher, "example.org");
     forget_replies();
+    clock_gettime(CLOCK_MONOTONIC, &begin);
     ask("example.org");
     await(1);
+    clock_gettime(CLOCK_MONOTONIC, &end);
     assert_int_equal(back[0]->answer->verdict->level, OTR_LEVEL_SECURE);
+    assert_int_equal(otr_scripted_fetcher_waiting(worker->fetcher), 1);
+    return (end.tv_sec - begin.tv_sec) * 1000 + (end.tv_nsec - begin.tv_nsec) / 1000000;
+}
+
+/* STS-APPLY-16: with a policy on hand nobody waits for a slow policy host... */
+static void a_known_policy_is_answered_from_while_it_is_refreshed(void **state)
+{
+    (void)state;
+    assert_in_range(answer_after_a_rest("a", 90000), 50, 399);
+}
+
+/* ... unless the record says that there is another policy: this could be the last attempt (STS-APPLY-06). */
+static void another_policy_is_waited_for(void **state)
+{
+    (void)state;
+    assert_in_range(answer_after_a_rest("b", 700), 400, 5000);
 }
 
 static void fire(struct event *timer)
@@ -559,6 +580,7 @@ int main(void)
         TEST(a_policy_that_cannot_be_stored_defers),
         TEST(no_policy_needs_no_disk),
         TEST(a_known_policy_is_answered_from_while_it_is_refreshed),
+        TEST(another_policy_is_waited_for),
         TEST(a_changed_policy_changes_the_answer_in_the_background),
         TEST(a_failed_refresh_changes_nothing),
         TEST(a_domain_that_nobody_uses_is_left_alone),

@@ -24,6 +24,8 @@ static void a_request_is_a_question_or_has_its_reply(void **state)
         { "port 25 is no other destination", "QUERY [mx.example.org]:25", NULL, "[mx.example.org]", OTR_FORM_POSTFIX },
         { "a domain and port 25", "QUERY example.org:25", NULL, "example.org", OTR_FORM_POSTFIX },
         { "a service", "QUERY example.org:smtp", NULL, "example.org", OTR_FORM_POSTFIX },
+        { "EDGE-05: a service that only Postfix may know", "QUERY [mx.example.org]:submit", "TEMP the port", NULL, 0 },
+        { "EDGE-05: a number that is no port", "QUERY example.org:65536", "TEMP the port", NULL, 0 },
         { "EDGE-06: a parent domain", "QUERY .example.org", "NOTFOUND ", NULL, 0 },
         { "a parent that is a label", "QUERY .org", "NOTFOUND ", NULL, 0 },
         { "a bare label", "QUERY localhost", "NOTFOUND ", NULL, 0 },

@@ -209,6 +209,17 @@ static void an_alias_at_the_record_is_followed(void **state)
     expect("S6", OTR_STS_NO_FAILURE, "");
 }
 
+/* STS-APPLY-06: an owner's TTL of a day does not keep us from looking again in an hour. */
+static void a_long_ttl_does_not_put_off_the_next_look(void **state)
+{
+    (void)state;
+    otr_scripted_add(resolver, "_mta-sts.example.org TXT insecure ttl=86400 v=STSv1; id=a;");
+    script_host();
+    otr_scripted_fetcher_body(fetcher, "example.org", BODY("enforce", "864000"));
+    run(nothing_known(), OTR_STS_DUE_RECORD);
+    assert_in_range(result->recheck_at, NOW + 3600, NOW + 3960);
+}
+
 /* "Unknown" is not kept for long where it costs protection, and not asked all the time where it does not. */
 static void an_unknown_is_looked_at_again_soon(void **state)
 {
@@ -606,6 +617,7 @@ int main(void)
         TEST(what_is_no_record_fetches_nothing),
         TEST(two_records_are_none),
         TEST(an_alias_at_the_record_is_followed),
+        TEST(a_long_ttl_does_not_put_off_the_next_look),
         TEST(an_unknown_is_looked_at_again_soon),
         TEST(an_unexpired_policy_survives_its_record),
         TEST(an_expired_policy_is_fetched_under_an_unchanged_id),

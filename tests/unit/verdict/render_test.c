@@ -36,6 +36,7 @@ static otr_verdict *make(const char *mx, const char *sts, const otr_decide_setti
 #define B "b.example.org"
 #define TA " ta=/run/outrider/ta/c0ffee.pem"
 #define NONE_PEM " ta=/run/outrider/ta/none.pem"
+#define DANE_TA " dane_ta=/run/outrider/ta/none.pem"
 #define NONE_LISTED "TEMP no MX host is named by the enforced MTA-STS policy"
 #define SENDMAIL_NONE "TEMP no MX host that can be used is named by the enforced MTA-STS policy"
 
@@ -109,7 +110,7 @@ static const struct {
     { "DANE and the policy, host by host (V67)", "M2: " A " A1 T1; " B " A1 T4", "S5 enforce *.example.org",
       false, "OK dane-only",
       "OK secure match=" A ":" B " servername=hostname",
-      "v=1 pol=dane+sts mode=enforce dane=" A " skip=!^(a\\.example\\.org|b\\.example\\.org)$:* tls=* verify=*" TA " end=1\n" },
+      "v=1 pol=dane+sts mode=enforce dane=" A " skip=!^(a\\.example\\.org|b\\.example\\.org)$:* tls=* verify=*" TA DANE_TA " end=1\n" },
     { "DANE, the others not listed", "M2: " A " A1 T1; " B " A1 T4", "S5 enforce " A, false, "OK dane-only",
       "OK secure match=" A " servername=hostname",
       "v=1 pol=dane skip=!^(a\\.example\\.org)$:* tls=* verify=*" NONE_PEM " end=1\n" },
@@ -154,7 +155,7 @@ static const struct {
     { "enforce: nor beside a DANE host", "M2: " A " A1 T1; " B ">evil.example A7", "S5 enforce " B, false,
       "OK dane-only",
       "OK secure match=" B " servername=hostname",
-      "v=1 pol=dane+sts mode=enforce dane=" A " skip=!^(a\\.example\\.org|b\\.example\\.org)$:* tls=* verify=*" TA " end=1\n" },
+      "v=1 pol=dane+sts mode=enforce dane=" A " skip=!^(a\\.example\\.org|b\\.example\\.org)$:* tls=* verify=*" TA DANE_TA " end=1\n" },
 
     /* Names that no list can hold */
     { "an alias of odd bytes, opportunistic: no list needed", "M3: " A ">r\\058x.example A7", "S1", false,
@@ -175,6 +176,19 @@ static void check_reply(const char *sentence, const char *who, otr_buf *got, con
     otr_buf_clear(got);
 }
 
+/* L1, L2, L4, L6: whole or nothing, no bare or doubled blank, no empty value without quotes, never an empty anchor. */
+static void check_form(const char *sentence, const char *line)
+{
+    size_t len = strlen(line);
+
+    if (len == 0)
+        return;
+    if (strncmp(line, "v=1 ", 4) != 0 || len < 11 || strcmp(line + len - 7, " end=1\n") != 0 ||
+        strstr(line, "= ") != NULL || strstr(line, "  ") != NULL || strstr(line, "ta=\"\"") != NULL ||
+        strstr(line, "(?") != NULL || strpbrk(line, "{}\t\r") != NULL)
+        fail_msg("%s: not in the form of the line protocol: %s", sentence, line);
+}
+
 static void tells_each_mail_server(void **state)
 {
     (void)state;
@@ -187,6 +201,7 @@ static void tells_each_mail_server(void **state)
         otr_render_sendmail(v, &out);
         check_reply(replies[i].sentence, "sendmail", &out, replies[i].sendmail);
         otr_render_exim(v, &views, &out);
+        check_form(replies[i].sentence, otr_buf_text(&out));
         check_reply(replies[i].sentence, "Exim", &out, replies[i].exim);
         otr_verdict_unref(v);
     }
@@ -210,6 +225,11 @@ static void names_no_anchor_file_without_need(void **state)
     otr_render_exim(v, &no_views, &out);
     check_reply("no directory", "Exim", &out,
         "v=1 pol=sts mode=enforce dane=\"\" skip=!^(a\\.example\\.org)$:* tls=* verify=* end=1\n");
+    otr_verdict_unref(v);
+    v = make("M7", "S5 enforce " A, &defaults, &own_roots); /* a host that only Exim sees is not used (V77) */
+    otr_render_exim(v, &no_views, &out);
+    check_reply("no directory, undeliverable", "Exim", &out,
+        "v=1 pol=sts mode=enforce dane=\"\" skip=* tls=* verify=* end=1\n");
     otr_verdict_unref(v);
 }
 

@@ -1,0 +1,109 @@
+/*
+ * metrics_table.c - every metric: name, type, help, labels. The one place where a metric is born; docs/operation.md is
+ * compared with this table.
+ */
+#include "daemon/metrics.h"
+
+#include <assert.h>
+#include <inttypes.h>
+
+static const char *const listeners[] = { "socketmap", "line" };
+static const char *const outcomes[] = { "dane-only", "dane",    "secure", "encrypt", "may",    "defer",
+                                        "notfound",  "refused", "timeout", "busy",   "failed", "stopping" };
+static const char *const cache_results[] = { "hit", "miss" };
+static const char *const refresh_results[] = { "fetched", "unchanged", "absent", "held-back", "record-failed", "failed" };
+static const char *const types[] = { "A", "AAAA", "MX", "TXT", "TLSA", "other" };
+static const char *const limits[] = { "connections", "waiting", "files", "http" };
+static const char *const operations[] = { "read", "write" };
+static const char *const modes[] = { "enforce", "testing", "none" };
+static const char *const versions[] = { OUTRIDER_VERSION };
+
+#define COUNT(words) ((unsigned)(sizeof(words) / sizeof((words)[0])))
+#define LABEL(name, words) { name, words, COUNT(words) }
+static_assert(COUNT(outcomes) == OTR_OUTCOME_COUNT, "a word for each outcome");
+static_assert(COUNT(refresh_results) == OTR_REFRESH_COUNT, "a word for each result");
+static_assert(COUNT(types) == OTR_TYPE_COUNT && COUNT(limits) == OTR_LIMIT_COUNT, "a word for each type and limit");
+static_assert(COUNT(operations) == OTR_STORE_OPERATIONS && COUNT(modes) == OTR_POLICY_COUNT, "a word for each");
+
+const otr_metric otr_metrics[] = {
+    { "outrider_answers_total", OTR_COUNTER, OTR_CELL_ANSWERS,
+      "Answers to mail servers: the level that applies, or why there is none.",
+      { LABEL("listener", listeners), LABEL("level", outcomes) } },
+    { "outrider_cache_lookups_total", OTR_COUNTER, OTR_CELL_CACHE,
+      "Questions that were answered at once, and those that had to wait for DNS or a policy.",
+      { LABEL("result", cache_results) } },
+    { "outrider_policy_refreshes_total", OTR_COUNTER, OTR_CELL_REFRESHES,
+      "Looks at the MTA-STS record of a domain, with the fetch where one was due.",
+      { LABEL("result", refresh_results) } },
+    { "outrider_policy_fetch_failures_total", OTR_COUNTER, OTR_CELL_FETCH_FAILURES,
+      "Attempts to fetch a policy that failed.", { { "reason", otr_sts_cause_names, OTR_STS_CAUSE_COUNT } } },
+    { "outrider_dns_lookups_total", OTR_COUNTER, OTR_CELL_LOOKUPS, "DNS lookups by the security of their answer.",
+      { { "status", otr_dns_status_names, OTR_DNS_TEMPFAIL + 1 } } },
+    { "outrider_dns_bogus_total", OTR_COUNTER, OTR_CELL_BOGUS,
+      "DNS answers whose DNSSEC signatures do not hold, by record type.", { LABEL("type", types) } },
+    { "outrider_dns_failures_total", OTR_COUNTER, OTR_CELL_LOOKUP_FAILURES,
+      "DNS lookups that gave no answer, by kind.",
+      { { "kind", otr_dns_trouble_names + 1, OTR_DNS_TROUBLE_COUNT - 1 } } },
+    { "outrider_limit_hits_total", OTR_COUNTER, OTR_CELL_LIMITS,
+      "Times that a limit turned somebody away or made them wait.", { LABEL("limit", limits) } },
+    { "outrider_store_errors_total", OTR_COUNTER, OTR_CELL_STORE_ERRORS,
+      "Failures to read or write the database of policies.", { LABEL("operation", operations) } },
+    { "outrider_log_lines_lost_total", OTR_COUNTER, OTR_CELL_LOG_LOST,
+      "Log lines that the log did not take.", { { NULL, NULL, 0 } } },
+    { "outrider_cache_entries", OTR_GAUGE, OTR_CELL_CACHE_ENTRIES, "Destinations whose answer is ready.",
+      { { NULL, NULL, 0 } } },
+    { "outrider_policies", OTR_GAUGE, OTR_CELL_POLICIES, "Unexpired MTA-STS policies in the store, by mode.",
+      { LABEL("mode", modes) } },
+    { "outrider_policy_refresh_overdue_seconds", OTR_GAUGE, OTR_CELL_OVERDUE,
+      "For how long the policy that waits longest should have been refreshed; 0 if none is due.",
+      { { NULL, NULL, 0 } } },
+    { "outrider_connections", OTR_GAUGE, OTR_CELL_CONNECTIONS, "Open connections of mail servers.",
+      { { NULL, NULL, 0 } } },
+    { "outrider_waiting_questions", OTR_GAUGE, OTR_CELL_WAITING, "Questions that wait for DNS or a policy.",
+      { { NULL, NULL, 0 } } },
+    { "outrider_anchors", OTR_GAUGE, OTR_CELL_ANCHORS, "Root certificates that may vouch for every destination.",
+      { { NULL, NULL, 0 } } },
+    { "outrider_build_info", OTR_GAUGE, OTR_CELL_BUILD, "Always 1; the version is in the label.",
+      { LABEL("version", versions) } },
+    { "process_start_time_seconds", OTR_GAUGE, OTR_CELL_START, "When the daemon was started, in seconds since 1970.",
+      { { NULL, NULL, 0 } } },
+};
+const size_t otr_metric_count = sizeof(otr_metrics) / sizeof(otr_metrics[0]);
+
+unsigned otr_metric_cells(const otr_metric *metric)
+{
+    unsigned cells = 1;
+
+    for (size_t i = 0; i < 2 && metric->labels[i].name != NULL; i++)
+        cells *= metric->labels[i].count;
+    return cells;
+}
+
+static void put_label(otr_buf *out, char before, const otr_metric_label *label, unsigned word)
+{
+    otr_buf_printf(out, "%c%s=\"%s\"", before, label->name, label->words[word]); /* no word needs escapes */
+}
+
+static void put_sample(otr_buf *out, const otr_metric *m, unsigned cell, uint64_t value)
+{
+    otr_buf_puts(out, m->name);
+    if (m->labels[1].name != NULL) {
+        put_label(out, '{', &m->labels[0], cell / m->labels[1].count);
+        put_label(out, ',', &m->labels[1], cell % m->labels[1].count);
+    } else if (m->labels[0].name != NULL) {
+        put_label(out, '{', &m->labels[0], cell);
+    }
+    otr_buf_printf(out, "%s %" PRIu64 "\n", m->labels[0].name != NULL ? "}" : "", value);
+}
+
+void otr_metrics_render(const uint64_t cells[OTR_CELL_COUNT], otr_buf *out)
+{
+    for (size_t i = 0; i < otr_metric_count; i++) {
+        const otr_metric *m = &otr_metrics[i];
+
+        otr_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", m->name, m->help, m->name,
+                       m->type == OTR_COUNTER ? "counter" : "gauge");
+        for (unsigned cell = 0; cell < otr_metric_cells(m); cell++)
+            put_sample(out, m, cell, cells[m->first + cell]);
+    }
+}
