@@ -27,8 +27,9 @@ static const char *const statements[STATEMENT_COUNT] = {
     [LAST_TIME] = "SELECT max(latest, (SELECT coalesce(max(max(fetched_at, tried_at)), 0) FROM sts)) FROM clock",
     [NOTE_TIME] = "UPDATE clock SET latest = ?1 WHERE latest < ?1",
     [SUMMARY] = "SELECT count(*) FILTER (WHERE mode = 'enforce'), count(*) FILTER (WHERE mode = 'testing'), "
-                "count(*) FILTER (WHERE mode = 'none'), coalesce(max(?1 - fetched_at - min(?2, (expires_at - fetched_at) "
-                "/ 2)) FILTER (WHERE mode IN ('enforce', 'testing')), 0) FROM sts WHERE expires_at > ?1",
+                "count(*) FILTER (WHERE mode = 'none'), "
+                "coalesce(max(?1 - fetched_at - min(?2, (expires_at - fetched_at) / 2)) "
+                "FILTER (WHERE mode IN ('enforce', 'testing')), 0) FROM sts WHERE expires_at > ?1",
 };
 
 struct otr_store {

@@ -52,7 +52,7 @@ outrider_err otr_store_note_time(otr_store *store, otr_time now, outrider_diag *
 
 /*
  * How the store does. Any thread, also one that must not wait: nothing is locked. Failures are those of reading and
- * writing since it was opened (a row that cannot be believed is none); `is_failing` says that the last of its kind failed.
+ * writing since it was opened (a row that cannot be believed is none); is_failing says that the last of its kind failed.
  */
 typedef enum otr_store_operation { OTR_STORE_READ, OTR_STORE_WRITE, OTR_STORE_OPERATIONS } otr_store_operation;
 unsigned long otr_store_failures(const otr_store *store, otr_store_operation operation);
