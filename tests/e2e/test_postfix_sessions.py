@@ -3,6 +3,7 @@
 import concurrent.futures
 import contextlib
 import itertools
+import os
 import ssl
 import time
 
@@ -10,6 +11,7 @@ import pytest
 
 import domains
 from lab import clients
+from lab.certs import _pem
 from lab.model import UNSIGNED, Host, Sts
 from lab.sink import Sink
 
@@ -73,6 +75,29 @@ def test_a_resumed_session_counts_for_what_it_was_verified_for(lab, postfix, dae
                               and v["sts"]["id"] == "2")
             outcome, recipient = send_one(postfix, domain.name)
             assert (outcome, sink.deliveries(recipient)) == ("deferred", [])
+
+
+def test_a_resumed_session_counts_for_the_roots_it_was_verified_by(lab, postfix, daemon, outrider):
+    """LOCALITY, FLOW-10: when a root is trusted no more, a session that its certificate began is not continued."""
+    domain = domains.add_sts(lab, "resumed-roots", ttl=300)
+    host = f"mx.{domain.name}"
+    daemon.stop()
+    other = outrider(for_mtas=True)
+    try:
+        with resuming(lab, postfix, host, lab.mx[host].chain) as sink:
+            assert [send_one(postfix, domain.name)[0] for _ in range(2)] == ["verified"] * 2
+            assert sink.visits[-1].is_resumed
+            path = f"{os.path.dirname(other.config)}/other.pem"
+            with open(path, "w") as file:
+                file.write(_pem(lab.certs.authority("other")).decode())
+            other.settings['anchors "default"']["roots"] = path
+            other.write_config()
+            other.restart()
+            outcome, recipient = send_one(postfix, domain.name)
+        assert (outcome, sink.deliveries(recipient)) == ("deferred", [])
+    finally:
+        other.stop()
+        daemon.start()
 
 
 def test_a_session_without_verification_is_not_continued_under_a_policy(lab, postfix, daemon):
