@@ -35,7 +35,7 @@ static bool is_version(const struct postfix *p, const char *condition)
 /* Parameters, and what they must be. Also what master.cf must not set otherwise. */
 static const struct parameter_rule {
     const char *id, *name, *versions; /* that know it */
-    const char *values;               /* " a b ": one of these words; NULL: must be empty */
+    const char *values;               /* " a b ": one of these words; "~a": holds this; NULL: must be empty */
     otr_check_status status;          /* if it is not */
     const char *why;
 } rules[] = {
@@ -48,6 +48,8 @@ static const struct parameter_rule {
       "versions)" },
     { "level", "smtp_tls_security_level", "2.3+", " dane ", OTR_CHECK_WARNING,
       "destinations of which outriderd says nothing special are best reached with level dane" },
+    { "protocols", "smtp_tls_mandatory_protocols", "2.3+", "~!TLSv1.1", OTR_CHECK_WARNING,
+      "TLS before 1.2 would do where TLS is mandatory (RFC 8461 section 7.2, RFC 8996)" },
     { "mx-patterns", "smtp_tls_enforce_sts_mx_patterns", "3.10.5+", " yes ", OTR_CHECK_CRITICAL,
       "MX hosts that the MTA-STS policy does not admit would be used" },
     { "wrapper-mode", "smtp_tls_wrappermode", "3.0+", " no ", OTR_CHECK_CRITICAL,
@@ -65,6 +67,9 @@ static bool is_met(const struct parameter_rule *rule, const char *value)
 
     if (rule->values == NULL)
         return *value == '\0';
+    if (*rule->values == '~')
+        return strstr(value, rule->values + 1) != NULL || strstr(value, ">=TLSv1.2") != NULL ||
+               strstr(value, ">=TLSv1.3") != NULL;
     snprintf(word, sizeof(word), " %.500s ", value);
     for (char *c = word + 1; *c != '\0' && c[1] != '\0'; c++)
         if (*c == ' ')

@@ -98,6 +98,17 @@ class Certificates:
         sends_root = issuer == "private" and "rootless" not in flaws
         return self._store(key, (leaf, root) if sends_root else (leaf,), f"{host}-{kind}".replace(" ", "-"))
 
+    def issue_below(self, host):
+        """A chain of a CA below the lab's, sent without the root; returns it and that CA's certificate."""
+        ca_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+        signer, root = self._authorities["lab"]
+        ca = _sign(_subject("Outrider lab, CA below"), ca_key.public_key(), root.subject, signer, -20 * DAY, 90 * DAY,
+                   [(x509.BasicConstraints(ca=True, path_length=0), True)])
+        leaf = _sign(_subject(host[:64]), key.public_key(), ca.subject, ca_key, -20 * DAY, 90 * DAY,
+                     [(x509.BasicConstraints(ca=False, path_length=None), True),
+                      (x509.SubjectAlternativeName([x509.DNSName(host)]), False)])
+        return self._store(key, (leaf, ca), f"{host}-below"), ca
+
     def _store(self, key, certificates, name):
         path = os.path.join(self._folder, f"{name}.pem")
         with open(path, "wb") as file:

@@ -3,6 +3,7 @@ goes, or stays, by what holds at the next attempt (FLOW-11). And how old the new
 (docs/operation.md), with the last attempt before mail is given up (STS-APPLY-06, V90)."""
 
 import contextlib
+import datetime
 import itertools
 import os
 import re
@@ -198,6 +199,16 @@ def test_changes_take_effect_on_a_running_mail_server(lab, outrider, queue):
     assert {case: each.outcome for case, each in sent.items()} == expected, sent
 
 
+def test_nothing_is_kept_for_more_than_an_hour(lab, outrider):
+    """STS-APPLY-06, docs/operation.md: a TTL of a day puts no look off for a day, neither at DNS nor at the policy's record."""
+    domain = domains.add_sts(lab, "day-long", ttl=86400, max_age=864000)
+    verdict = domains.ask(outrider(), domain.name)
+    told = " ".join(verdict["evidence"])
+    assert max(int(ttl) for ttl in re.findall(r"TTL (\d+)", told)) == 3600, told  # denials last 60 s in the lab
+    until = datetime.datetime.strptime(verdict["valid_until"], "%Y-%m-%dT%H:%M:%S%z").timestamp()
+    assert time.time() < until <= time.time() + 3600 * 1.1 + 30
+
+
 # How often mail servers ask -----------------------------------------------------------------------------------------
 
 
@@ -246,7 +257,7 @@ def exim_asks(exim, lab, outrider):
     between = Between("/run/lab/between-exim.sock", daemon.line_socket)
     with open(exim_files.CONFIG) as file:
         site = file.read()
-    write(exim_files.CONFIG, "OUTRIDER = /run/lab/between-exim.sock\n" + site)
+    write(exim_files.CONFIG, "OUTRIDER_SOCKET = /run/lab/between-exim.sock\n" + site)
     yield between
     write(exim_files.CONFIG, site)
     between.close()

@@ -78,7 +78,7 @@ def edited(path, change):
 @contextlib.contextmanager
 def hurried(postfix):
     """Both mail servers give up soon on a server that says nothing."""
-    transport = os.path.join(os.path.dirname(exim_files.CONFIG), "transport.conf")
+    transport = os.path.join(exim_files.FRAGMENTS, "transport.conf")
     hurry = f"driver = smtp\n  command_timeout = {PATIENCE}s\n  connect_timeout = {PATIENCE}s"
     with edited(transport, lambda text: text.replace("driver = smtp", hurry)), \
             edited(f"{postfix_files.CONFIG}/main.cf", lambda text: text + f"smtp_helo_timeout = {PATIENCE}s\n"

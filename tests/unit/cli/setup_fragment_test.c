@@ -77,6 +77,24 @@ static void the_embedded_files_can_be_read(void **state)
     }
 }
 
+/* What is replaced by the addresses and folders of outrider.conf must be there to be replaced. */
+static void the_embedded_files_name_what_is_replaced(void **state)
+{
+    static const struct {
+        const char *file, *text;
+    } rows[] = {
+        { "exim/routers.conf", "OUTRIDER_SOCKET = /run/outrider/exim.sock\n" },
+        { "exim/transport.conf", "OUTRIDER_ANCHORS = /run/outrider/ta\n" },
+        { "postfix/main.cf", "socketmap:unix:outrider/policy.sock:QUERY\n" },
+        { "sendmail/outrider.mc", " local:/run/outrider/sendmail.sock'" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (strstr(otr_embedded_find(rows[i].file), rows[i].text) == NULL)
+            fail_msg("%s does not have: %s", rows[i].file, rows[i].text);
+}
+
 static void every_occurrence_is_replaced(void **state)
 {
     otr_buf out = OTR_BUF_INIT;
@@ -92,6 +110,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_are_chosen_by_version_and_feature),
         cmocka_unit_test(the_embedded_files_can_be_read),
+        cmocka_unit_test(the_embedded_files_name_what_is_replaced),
         cmocka_unit_test(every_occurrence_is_replaced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
