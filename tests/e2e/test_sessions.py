@@ -25,6 +25,7 @@ from lab.scenarios import SIGNED_HOST
 from lab.sink import Sink
 
 PATIENCE = 6  # seconds that the mail servers wait for a greeting here, instead of minutes
+pytestmark = pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1")  # one server here speaks nothing better
 serial = itertools.count(1)
 
 # What is demanded of the host: by an enforced policy, by TLSA records, by nobody.
