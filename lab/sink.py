@@ -1,5 +1,5 @@
-"""A mail server for one test: on any port, with manners that the table of the lab has no word for, and a record of every
-command it was given and of how TLS began.
+"""A mail server for one test: on any port, with manners that the table of the lab has no word for. It writes down every
+command it is given, and how TLS began.
 
     sink = Sink("relay.example", chain)
     with sink.listen("203.0.113.9", 587): ...            # a port of its own
