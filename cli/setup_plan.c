@@ -37,7 +37,7 @@ static const struct target {
       "insert below \"begin routers\", before or in place of the router that has driver = dnslookup" },
     { OTR_EXIM, OTR_LAYOUT_PLAIN, NULL, INCLUDE("transport.conf"), "",
       "insert below \"begin transports\"; then restart Exim" },
-    { OTR_EXIM, OTR_LAYOUT_SPLIT, NULL, INCLUDE("routers.conf"), EXIM_DEBIAN "/conf.d/router/190_outrider", "create" },
+    { OTR_EXIM, OTR_LAYOUT_SPLIT, NULL, INCLUDE("routers.conf"), EXIM_DEBIAN "/conf.d/router/180_outrider", "create" },
     { OTR_EXIM, OTR_LAYOUT_SPLIT, NULL, INCLUDE("transport.conf"), EXIM_DEBIAN "/conf.d/transport/30_outrider",
       "create" RELOAD_DEBIAN },
     { OTR_EXIM, OTR_LAYOUT_UNSPLIT, NULL, INCLUDE("routers.conf"), EXIM_DEBIAN "/exim4.conf.template",

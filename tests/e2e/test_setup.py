@@ -72,7 +72,7 @@ def test_exim_with_openssl_is_told_so(run):
     plan = printed(run, "exim", "--for-version", "4.98", "--tls", "openssl", "--layout", "split")
     assert plan["tls"] == "openssl" and plan["layout"] == "split"
     assert "tls:cert" in text_of(plan, "outrider/transport.conf")
-    assert ".include" in text_of(plan, "conf.d/router/190_outrider")
+    assert ".include" in text_of(plan, "conf.d/router/180_outrider")
 
 
 QUERY, WITH_TLSRPT = "socketmap:unix:outrider/policy.sock:QUERY", "socketmap:unix:outrider/policy.sock:QUERYwithTLSRPT"
@@ -360,6 +360,25 @@ def test_a_protection_that_exim_has_lost_is_missed(lab, exim, daemons, broken):
         report = check(daemons, "exim")
     assert report.bad() == {broken: WORDS[status]}, report
     assert report.status == status
+
+
+SMARTHOST = {
+    "host-find-failed": ("host_find_failed = defer", "host_find_failed = decline"),
+    "host-all-ignored": ("host_all_ignored = defer", "host_all_ignored = decline"),
+    "by-dns": (" bydns", " byname"),
+}
+
+
+def test_a_smart_host(lab, exim, daemons):
+    """integration/exim/smarthost.conf in place of routers.conf: it is another router, and has protections of its own."""
+    before = "SMARTHOST_NAME = mx.plain-tls.example\n"
+    for broken, (old, new) in {None: (" bydns", " bydns"), **SMARTHOST}.items():
+        text = before + shipped("exim/smarthost.conf").replace(f"{old}\n", f"{new}\n")
+        with open(ROUTERS) as file:
+            routers_conf = file.read()
+        with file_changed(ROUTERS, routers_conf, text):
+            report = check(daemons, "exim")
+        assert report.bad() == ({broken: "critical"} if broken else {}), (broken, report)
 
 
 @contextlib.contextmanager
