@@ -212,7 +212,7 @@ def test_debians_own_configuration_of_exim(lab, build, exim, daemon, layout):
     """Found by itself, set up as the plan says, and then checked."""
     with exim.debian(packages.unpacked(build), layout == "split", "update-exim4.conf"):
         plan = json.loads(daemon.run_cli("setup", "exim", "--json", "--config", daemon.config).stdout)
-        assert plan["layout"] == layout
+        assert plan["layout"] == layout, exim.about()
         install(plan)
         subprocess.run(["update-exim4.conf"], check=True)
         report = check(daemon, "exim")
