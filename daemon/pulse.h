@@ -15,7 +15,7 @@ struct event;
 
 #define OTR_PULSE_BEAT_MS 1000
 #define OTR_PULSE_STUCK_MS 10000    /* without a beat; longer than the store waits for its lock */
-#define OTR_PULSE_SELFTEST_MS 30000 /* between self-tests while they fail */
+#define OTR_PULSE_SELFTEST_MS 10000 /* between self-tests while they fail */
 /* DNS is dead when lookups of so many names failed one after the other, over so long a time, the last of them lately: one
  * broken domain that is asked for again and again must not look like it. */
 #define OTR_PULSE_DEAD_NAMES 3

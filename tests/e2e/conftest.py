@@ -9,8 +9,8 @@
               stops it when the test ends; one that ends badly, or whose log has a sanitizer's complaint, fails the test
     outriders the same for the length of a module: for tests that are marked so:
     forwarders      forwarders(change=...) puts a forwarder between a daemon and the lab's resolver (lab/forwarder.py)
-    exim, postfix, sendmail   the mail servers; they ask the daemon made with outrider(for_mtas=True). OUTRIDER_EXIM=PROGRAM
-              in the environment puts another Exim in the place of Debian\'s (tests/long)
+    exim, postfix, sendmail   the mail servers; they ask the daemon made with outrider(for_mtas=True).
+              OUTRIDER_EXIM=PROGRAM in the environment puts another Exim in the place of Debian's (tests/long)
 
 Tests marked `at_once` mostly wait. Those of a module run together, each in a thread, when the first of them is due; so
 they take fixtures of module or session scope only, and leave alone what others may be using.

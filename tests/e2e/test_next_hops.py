@@ -7,6 +7,7 @@ import itertools
 import os
 import re
 import shutil
+import socket
 import subprocess
 
 import pytest
@@ -20,6 +21,7 @@ from lab.model import UNSIGNED, Host, Sts
 from lab.process import wait_until
 from lab.sink import Sink
 
+PATIENCE = 4  # seconds for a connection, instead of minutes
 serial = itertools.count(1)
 
 
@@ -43,9 +45,23 @@ RELAYS = [
     row("hop-unlisted", 300, zone=UNSIGNED, sts=Sts(mx=("else.{domain}",))),
     row("hop-second", 300, zone=UNSIGNED, hosts=(Host("mx1", 10, cert="self"), Host("mx2", 20)),
         sts=Sts(mx=("mx2.{domain}",))),
+    *(row(name, 300, zone=UNSIGNED, hosts=(Host("mx1", 10), Host("mx2", 20)), sts=Sts()) for name in ("hop-closed", "hop-mute")),
     row("hop-plain", 300, zone=UNSIGNED, hosts=(Host(cert="self"),)),
 ]
+SHUT = {"mx1.hop-closed.example", "mx1.hop-mute.example"}  # nobody listens there; at the second one packets are lost as well
 TLSA = {"hop-dane": ("3 1 1", (587, 465)), "hop-wrong": ("3 1 1 wrong", (587, 465)), "hop-bogus": ("3 1 1", (587,))}
+
+
+@contextlib.contextmanager
+def packets_lost(address, port):
+    """Connections are neither taken nor refused: a listener whose queue is full."""
+    with contextlib.ExitStack() as open_ones:
+        listener = open_ones.enter_context(socket.create_server((address, port), backlog=0))
+        for _ in range(4):
+            client = open_ones.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(listener.getsockname())
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -61,9 +77,12 @@ def relays(lab, daemon):
         for each in RELAYS:
             for host in map(each.host_name, each.hosts):
                 chain, address = lab.mx[host].chain, lab.addresses[host][0]
+                if host in SHUT:
+                    continue
                 made[host] = Sink(host, chain), Sink(host, chain, is_wrapped=True)
                 for sink, port in zip(made[host], (587, 465)):
                     open_ones.enter_context(sink.listen((address, port)))
+        open_ones.enter_context(packets_lost(lab.addresses["mx1.hop-mute.example"][0], 587))
         open_ones.enter_context(Sink("bare", offers=()).listen((lab.addresses["mx.hop-plain.example"][0], 2525)))
         open_ones.enter_context(lab.forged("_587._tcp.mx.hop-bogus.example", "TLSA", "3 1 1 " + 64 * "0"))
         yield made
@@ -106,6 +125,10 @@ HOPS = {
     "EDGE-04 a policy of the host's own, self-signed": Hop("[hop-sts-self.example]:587", "deferred", "deferred"),
     "EDGE-03 the policy of a relay domain that names no MX": Hop("hop-unlisted.example:587", "deferred", "deferred"),
     "EDGE-03 the policy of a relay domain, second host": Hop("hop-second.example:587", "verified", "verified", host="mx2.hop-second.example"),
+    "FLOW-07 a closed port, and a second host": Hop("hop-closed.example:587", "verified", "verified", host="mx2.hop-closed.example"),
+    "FLOW-07 a closed port": Hop("[mx1.hop-closed.example]:587", "deferred", "deferred"),
+    "FLOW-07 no answer to a connection, and a second host": Hop("hop-mute.example:587", "verified", "verified", host="mx2.hop-mute.example"),
+    "FLOW-07 no answer to a connection": Hop("[mx1.hop-mute.example]:587", "deferred", "deferred"),
     "EDGE-04 a host of that domain is not the domain": Hop("[mx1.hop-second.example]:587", "encrypted", "encrypted"),
     "EDGE-03 no policy; the recipient's would fail": Hop("[mx.hop-plain.example]:587", "encrypted", "encrypted", "sts-no-starttls.example"),
 }
@@ -148,9 +171,11 @@ def smarthost_in(exim):
         include = f".include {folder}/routers.conf"
         assert include in site
         own = include.replace("routers.conf", "smarthost.conf")
-        write(exim_files.CONFIG, "".join(f"SMARTHOST_{name} = {value}\n" for name, value in macros.items())
+        write(exim_files.CONFIG, "".join(f"OUTRIDER_SMARTHOST_{name} = {value}\n" for name, value in macros.items())
               + site.replace(include, f"{own}\n{include}" if is_fallback else own))
-        write(transport, usual_transport.replace("driver = smtp", f"driver = smtp\n  protocol = {protocol}"))
+        # With TCP Fast Open it is the wait for the greeting in which Exim learns that there is no connection.
+        write(transport, usual_transport.replace("driver = smtp", f"driver = smtp\n  protocol = {protocol}\n"
+                                                 f"  connect_timeout = {PATIENCE}s\n  command_timeout = {PATIENCE}s"))
         return exim
 
     yield configure
@@ -278,9 +303,10 @@ def sent_by_postfix(request, lab, relays):
         for case, hop in rows.items():
             table.write(f"{recipients[case]} {'relay-smtps' if hop.port == 465 else 'smtp'}:{hop.to}\n")
     subprocess.run(["postconf", "-M", SMTPS], check=True)
-    subprocess.run(["postconf", "-e", f"transport_maps=texthash:{postfix_files.CONFIG}/transport"], check=True)
+    subprocess.run(["postconf", "-e", f"transport_maps=texthash:{postfix_files.CONFIG}/transport",
+                    f"smtp_connect_timeout={PATIENCE}s"], check=True)
     sent = postfix.send(list(recipients.values()))
-    subprocess.run(["postconf", "-X", "transport_maps"], check=True)
+    subprocess.run(["postconf", "-X", "transport_maps", "smtp_connect_timeout"], check=True)
     subprocess.run(["postconf", "-MX", "relay-smtps/unix"], check=True)
     postfix.forget()
     return {case: sent[recipient] for case, recipient in recipients.items()}

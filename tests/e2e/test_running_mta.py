@@ -3,6 +3,7 @@ goes, or stays, by what holds at the next attempt (FLOW-11). And how old the new
 (docs/operation.md), with the last attempt before mail is given up (STS-APPLY-06, V90)."""
 
 import contextlib
+import datetime
 import itertools
 import os
 import re
@@ -196,6 +197,16 @@ def test_changes_take_effect_on_a_running_mail_server(lab, outrider, queue):
         fresh = {f"fresh-{next(serial)}@{domain.name}": case for case, domain in made.items()}
         sent = {fresh[recipient]: each for recipient, each in queue.server.send(list(fresh), fresh=False).items()}
     assert {case: each.outcome for case, each in sent.items()} == expected, sent
+
+
+def test_nothing_is_kept_for_more_than_an_hour(lab, outrider):
+    """STS-APPLY-06, docs/operation.md: a TTL of a day puts no look off for a day, neither at DNS nor at the policy's record."""
+    domain = domains.add_sts(lab, "day-long", ttl=86400, max_age=864000)
+    verdict = domains.ask(outrider(), domain.name)
+    told = " ".join(verdict["evidence"])
+    assert max(int(ttl) for ttl in re.findall(r"TTL (\d+)", told)) == 3600, told  # denials last 60 s in the lab
+    until = datetime.datetime.strptime(verdict["valid_until"], "%Y-%m-%dT%H:%M:%S%z").timestamp()
+    assert time.time() < until <= time.time() + 3600 * 1.1 + 30
 
 
 # How often mail servers ask -----------------------------------------------------------------------------------------
