@@ -263,8 +263,6 @@ TRAPS = [
     # The socket
     Trap("eval: an empty answer (a daemon that dies after accepting) admits hosts that the policy does not",
          {UNLISTED: ("deferred", "verified"), PLAIN: ("deferred", "deferred")}, (WITHOUT_DATA,), answers("")),
-    Trap("eval: so does a connection that is reset",
-         {UNLISTED: ("deferred", "verified")}, (WITHOUT_DATA,), answers("reset")),
     Trap("eval: fail in its place bounces",
          {UNLISTED: ("deferred", "bounced")}, ((ROUTERS, NO_ANSWER, "{$1}fail"),), answers("")),
     Trap("end=1: an answer that was cut off relaxes everything",
@@ -276,6 +274,7 @@ TRAPS = [
          answers('v=1 pol=sts dane="" tls=* verify=* ta="" end=1\n'), build="OpenSSL"),
     # There is no default answer that could be taken away; Exim 4.96 would defer even with one.
     Trap("readsocket: nobody listens", {PLAIN: ("deferred",), "dane-ee.example": ("deferred",)}, (), answers("refused")),
+    Trap("readsocket: a connection that is reset", {PLAIN: ("deferred",), UNLISTED: ("deferred",)}, (), answers("reset")),
     Trap("readsocket: the daemon hangs", {PLAIN: ("deferred",), "dane-ee.example": ("deferred",)}, (), answers(None)),
 ]
 
