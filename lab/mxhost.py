@@ -29,7 +29,6 @@ class Session:
     tls_error: str = ""
     recipients: list = dataclasses.field(default_factory=list)  # (address, version of TLS or "")
     messages: int = 0         # accepted after DATA
-    commands: list = dataclasses.field(default_factory=list)  # all of them, as received
 
 
 class MxHost:
@@ -81,7 +80,6 @@ class _Handler(socketserver.StreamRequestHandler):
     def _command(self, line):
         """Answer one command; False ends the session."""
         verb = line.split(" ")[0].upper()
-        self.session.commands.append(line)
         if verb in ("EHLO", "HELO"):
             self.session.ehlo = line[5:]
             offer = not self.session.tls and self.host.server != "no-starttls"
