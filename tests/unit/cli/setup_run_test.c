@@ -15,7 +15,8 @@ static void a_program_is_run_and_heard(void **state)
         const char *out, *complaint;
     } rows[] = {
         { "its output", "echo one; echo two", OTR_RAN, 0, "one\ntwo\n", "two" },
-        { "its complaint before its output", "echo out; echo first >&2; echo last >&2; exit 3", OTR_RAN, 3, "out\n", "last" },
+        { "its complaint before its output",
+          "echo out; echo first >&2; echo last >&2; exit 3", OTR_RAN, 3, "out\n", "last" },
         { "silence", "exit 4", OTR_RAN, 4, "", "exit status 4 and not a word" },
         { "standard input is at its end", "cat", OTR_RAN, 0, "", "exit status 0 and not a word" },
         { "nothing of our environment", "echo $OTR_TEST$LC_ALL", OTR_RAN, 0, "C\n", "C" },
