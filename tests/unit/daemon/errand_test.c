@@ -491,6 +491,23 @@ static void an_answer_in_use_is_renewed_and_another_lapses(void **state)
     assert_null(worker->domains);
 }
 
+/* STS-APPLY-13: an answer that lapses soon (a short TTL, a failed lookup) takes no refresh down with it. */
+static void a_refresh_outlives_the_answer_beside_it(void **state)
+{
+    (void)state;
+    script("example.org MX insecure ttl=1 10 mx.example.org");
+    script("mx.example.org A tempfail SERVFAIL");
+    script("mx.example.org AAAA tempfail SERVFAIL");
+    script_policy("a", NULL);
+    store_policy("example.org", NOW - 70000);
+    otr_scripted_fetcher_never(worker->fetcher, "example.org");
+    expect(ask_and_await("example.org"), OTR_LEVEL_DEFER, "S5");
+    otr_clock_set(&f.clock, NOW + 10);
+    fire(place_of("example.org")->timer);
+    assert_int_equal(worker->place_count, 1);
+    assert_non_null(place_of("example.org")->domain->refresh);
+}
+
 /* NO-DOWNGRADE, RFC 9520: a failure is an answer for seconds only, whatever the TTLs beside it. */
 static void a_failure_is_not_kept(void **state)
 {
@@ -622,6 +639,7 @@ int main(void)
         TEST(a_stored_policy_is_refreshed_though_nobody_asks),
         TEST(domains_that_cannot_be_refreshed_hold_up_nobody),
         TEST(an_answer_in_use_is_renewed_and_another_lapses),
+        TEST(a_refresh_outlives_the_answer_beside_it),
         TEST(a_failure_is_not_kept),
         TEST(without_an_mx_host_no_policy_is_asked_for),
         TEST(a_first_policy_that_is_being_fetched_is_not_absent),
