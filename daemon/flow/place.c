@@ -193,6 +193,9 @@ static void on_lapse(evutil_socket_t fd, short what, void *arg)
         return;
     if (place->answer != NULL && now < place->answer->valid_until)
         otr_worker_arm(place->timer, place->answer->valid_until - now);
+    else if ((used_at(place) == 0 || place->level == OTR_LEVEL_DEFER) && place->domain != NULL &&
+             place->domain->refresh != NULL)
+        otr_worker_arm(place->timer, 1); /* its policy is being fetched, which would end with the last place */
     else if (used_at(place) == 0 || place->level == OTR_LEVEL_DEFER)
         free_place(place);
     else if (place->worker->renewals >= OTR_RENEWALS_MAX)

@@ -62,6 +62,7 @@ typedef struct otr_worker {
     struct event *on_mail;        /* owned */
     struct event *housekeeping;   /* owned; NULL unless this thread keeps house */
     unsigned rounds;              /* of housekeeping since the store was swept */
+    otr_store_cursor due;         /* how far the policies that are to be refreshed have been gone through */
     void *places;                 /* tree by key (tsearch) */
     struct otr_place_queue queue; /* the same places, the next candidate for eviction first */
     size_t place_count;

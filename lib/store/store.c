@@ -20,8 +20,9 @@ static const char *const statements[STATEMENT_COUNT] = {
     [PUT] = "INSERT OR REPLACE INTO sts (" COLUMNS ", mode) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     [DROP] = "DELETE FROM sts WHERE domain = ?1",
     [GET] = "SELECT " COLUMNS " FROM sts WHERE domain = ?1",
-    [DUE] = "SELECT domain FROM sts WHERE mode IN ('enforce', 'testing') AND expires_at > ?1 AND retry_at <= ?1 AND "
-            "fetched_at + min(?2, (expires_at - fetched_at) / 2) <= ?1 ORDER BY fetched_at LIMIT ?3",
+    [DUE] = "SELECT domain, fetched_at FROM sts WHERE mode IN ('enforce', 'testing') AND expires_at > ?1 "
+            "AND retry_at <= ?1 AND fetched_at + min(?2, (expires_at - fetched_at) / 2) <= ?1 "
+            "AND (fetched_at, domain) > (?4, ?5) ORDER BY fetched_at, domain LIMIT ?3",
     [SWEEP] = "DELETE FROM sts WHERE expires_at <= ?1 AND retry_at <= ?1",
     /* A time at which something was fetched or tried has been seen as well. */
     [LAST_TIME] = "SELECT max(latest, (SELECT coalesce(max(max(fetched_at, tried_at)), 0) FROM sts)) FROM clock",
@@ -280,16 +281,21 @@ outrider_err otr_store_get(otr_store *store, const char *domain, otr_sts_entry *
 }
 
 outrider_err otr_store_each_due(otr_store *store, otr_time now, uint32_t refresh_after, unsigned most,
-                                otr_store_visit *visit, void *arg, outrider_diag *diag)
+                                otr_store_cursor *cursor, otr_store_visit *visit, void *arg, outrider_diag *diag)
 {
     sqlite3_stmt *s = begin(store, DUE);
     outrider_err err = OUTRIDER_OK;
-    int rc = bind_number(s, 1, now) && bind_number(s, 2, refresh_after) && bind_number(s, 3, most) ? sqlite3_step(s)
-                                                                                                    : SQLITE_NOMEM;
+    otr_store_cursor last = *cursor;
+    unsigned visited = 0;
+    bool is_bound = bind_number(s, 1, now) && bind_number(s, 2, refresh_after) && bind_number(s, 3, most) &&
+                    bind_number(s, 4, cursor->fetched_at) && bind_text(s, 5, cursor->domain);
+    int rc = is_bound ? sqlite3_step(s) : SQLITE_NOMEM;
 
-    for (; rc == SQLITE_ROW; rc = sqlite3_step(s)) {
+    for (; rc == SQLITE_ROW; rc = sqlite3_step(s), visited++) {
         const char *domain = (const char *)sqlite3_column_text(s, 0);
 
+        last.fetched_at = sqlite3_column_int64(s, 1);
+        snprintf(last.domain, sizeof(last.domain), "%s", domain != NULL ? domain : "");
         if (domain != NULL && otr_is_ldh_domain(domain, strlen(domain)))
             visit(arg, domain);
         else if (err == OUTRIDER_OK)
@@ -298,6 +304,7 @@ outrider_err otr_store_each_due(otr_store *store, otr_time now, uint32_t refresh
     }
     if (rc != SQLITE_DONE)
         err = fail_sqlite(store, diag);
+    *cursor = visited == most ? last : (otr_store_cursor){ 0 };
     note(store, OTR_STORE_READ, rc != SQLITE_DONE);
     return end(store, s, err);
 }

@@ -254,11 +254,11 @@ TRAPS = [
          (line(ROUTERS, "more"),)),
     Trap("hosts_try_dane: Exim's DANE fails by records that Outrider finds unusable",
          {"dane-unusable.example": ("encrypted", "deferred")},
-         ((TRANSPORT, "hosts_try_dane = ${extract{dane}{$address_data}{$value}{*}}", "hosts_try_dane = *"),),
+         ((*line(TRANSPORT, "hosts_try_dane")[:2], "  hosts_try_dane = *\n"),),
          tlsa("3 1 0 c0ffee")),
     Trap("hosts_try_dane: with OpenSSL it crashes by records that it finds unusable itself",
          {"dane-unusable.example": ("encrypted", "deferred")},
-         ((TRANSPORT, "hosts_try_dane = ${extract{dane}{$address_data}{$value}{*}}", "hosts_try_dane = *"),),
+         ((*line(TRANSPORT, "hosts_try_dane")[:2], "  hosts_try_dane = *\n"),),
          build="OpenSSL"),
     # The socket
     Trap("eval: an empty answer (a daemon that dies after accepting) admits hosts that the policy does not",
