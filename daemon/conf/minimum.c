@@ -126,10 +126,18 @@ static void add_rule(struct rules *rules, const char *name, otr_minimum minimum,
 /* To the next line, or the end of the section: after a mistake the next rule is looked at all the same. */
 static void pass_rest(struct reader *r)
 {
-    unsigned line = r->line;
+    char word[WORD_MAX];
+    unsigned line = r->line, depth = 0;
 
-    while (*r->at != '\0' && *r->at != '}' && r->line == line)
+    while (*r->at != '\0' && (depth > 0 || (*r->at != '}' && r->line == line))) {
+        if (take_word(r, word))
+            continue;
+        if (*r->at == '{')
+            depth++;
+        else if (*r->at == '}')
+            depth--;
         step(r);
+    }
 }
 
 static void read_rule(struct rules *rules, struct reader *r)
