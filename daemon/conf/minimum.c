@@ -186,6 +186,7 @@ static void read_section(struct rules *rules, struct reader *r, char *name_at)
     pass_blanks(r);
     if (*r->at != '{') {
         otr_mistake_add(rules->mistakes, r->line, "minimum: expected \"{\"");
+        pass_rest(r);
     } else {
         step(r);
         for (pass_blanks(r); *r->at != '\0' && *r->at != '}'; pass_blanks(r))
