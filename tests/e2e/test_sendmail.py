@@ -217,6 +217,18 @@ def test_with_half_an_answer_mail_waits(lab, fake_map, sendmail, reply):
     assert not delivery.contradiction(got, lab)
 
 
+def test_a_socket_where_others_may_write_is_not_asked(lab, daemon, sendmail):
+    """Whoever could put a socket of his own there would decide; sendmail looks, and mail waits."""
+    folder, recipient = os.path.dirname(daemon.sendmail_socket), f"unsafe{next(serial)}@plain-clear.example"
+    os.chmod(folder, 0o777)
+    try:
+        got = sendmail.send([recipient])[recipient]
+    finally:
+        os.chmod(folder, 0o755)
+    assert got.outcome == DEFERRED and "unsafe" in sendmail.log(), got.reason
+    assert not delivery.contradiction(got, lab)
+
+
 def test_an_alias_is_asked_for_by_its_own_name(lab, fake_map, sendmail, mutated):
     """SCOPE: a recipient domain that is a CNAME keeps its own policy; without our line sendmail asks for the target's."""
     fake = fake_map(b"9:NOTFOUND ,")
