@@ -143,9 +143,15 @@ otr_answer *otr_place_decide(otr_place *place, bool is_policy_pending, bool is_i
     const otr_flow *flow = place->worker->flow;
     otr_sts_entry *entry = place->domain != NULL ? place->domain->entry : NULL;
     otr_time now = now_of(place);
-    otr_verdict *verdict = otr_decide(place->mx, entry, is_policy_pending, &flow->decide, flow->anchors, now);
+    otr_decide_settings settings = flow->decide;
+    otr_verdict *verdict;
     otr_answer *answer = NULL;
+    otr_override override;
 
+    /* An override is for a domain, and for the host of that name; an address literal is neither. */
+    if (place->domain != NULL && otr_overrides_find(flow->overrides, place->destination.domain, now, &override))
+        settings.override = &override;
+    verdict = otr_decide(place->mx, entry, is_policy_pending, &settings, flow->anchors, now);
     if (verdict != NULL)
         answer = otr_answer_new(verdict, &flow->views, now, lifetime(place, verdict, now));
     if (answer == NULL) {
@@ -174,6 +180,22 @@ void otr_place_rebuild(otr_place *place)
     answer = otr_place_decide(place, false, false);
     if (answer != NULL)
         otr_answer_note_use(answer, used);
+}
+
+void otr_place_overrule(otr_place *place)
+{
+    const otr_domain *domain = place->domain;
+    otr_time used = used_at(place);
+    otr_answer *answer = NULL;
+
+    if (place->answer == NULL)
+        return;
+    if (otr_place_has_finding(place) && domain->entry != NULL && (domain->unsaved == NULL || otr_domain_has_policy(domain)))
+        answer = otr_place_decide(place, domain->refresh != NULL && !otr_domain_has_policy(domain), false);
+    if (answer != NULL)
+        otr_answer_note_use(answer, used);
+    else
+        otr_place_withdraw(place);
 }
 
 /* Lapse ---------------------------------------------------------------------------------------------------------- */

@@ -12,6 +12,8 @@
 #define OTR_DAEMON_WORKER_H
 
 #include "daemon/cache.h"
+#include "daemon/flow/job.h"
+#include "daemon/flow/overrides.h"
 #include "daemon/flow/ticket.h"
 #include "store/store.h"
 #include "sts/refresh.h"
@@ -29,6 +31,7 @@ typedef struct otr_flow {
     otr_clock *clock;
     otr_store *store;
     const otr_anchors *anchors;
+    otr_overrides *overrides;
     otr_anchor_views views;
     otr_discover_settings discover;
     otr_decide_settings decide;
@@ -61,6 +64,7 @@ typedef struct otr_worker {
     otr_mailbox box;
     struct event *on_mail;        /* owned */
     struct event *housekeeping;   /* owned; NULL unless this thread keeps house */
+    struct event *sweeping;       /* owned; the same, for overrides that end */
     unsigned rounds;              /* of housekeeping since the store was swept */
     otr_store_cursor due;         /* how far the policies that are to be refreshed have been gone through */
     void *places;                 /* tree by key (tsearch) */
@@ -84,6 +88,7 @@ void otr_worker_free(otr_worker *worker); /* after its loop has ended */
 outrider_err otr_worker_keep_house(otr_worker *worker);
 
 void otr_worker_post(otr_worker *worker, otr_ticket *ticket); /* any thread */
+void otr_worker_submit(otr_worker *worker, otr_job *job);     /* any thread */
 void otr_worker_stop(otr_worker *worker);                     /* any thread: its event loop ends */
 
 #define OTR_FLOW_ID_SIZE 9
