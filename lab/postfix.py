@@ -106,10 +106,10 @@ class Postfix:
         _run("postsuper", "-d", "ALL")
         _run("postfix", "reload")
 
-    def send(self, recipients, on_result=lambda delivery: None, fresh=True):
+    def send(self, recipients, on_result=lambda delivery: None, fresh=True, patience=PATIENCE):
         """One message to each; returns {recipient: Delivery} when all have been tried, or time is up.
 
-        fresh: forget first what earlier failures left.
+        fresh: forget first what earlier failures left. patience: seconds, once all of them are in the queue.
         """
         if fresh:
             self.forget()
@@ -118,7 +118,7 @@ class Postfix:
         for recipient in recipients:
             subprocess.run(["/usr/sbin/sendmail", "-f", "", recipient], check=True, capture_output=True,
                            input=f"Subject: lab\nTo: {recipient}\n\nHello from Postfix.\n".encode())
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + patience
         reader = LogReader()
         with open(LOG, errors="backslashreplace") as log:
             log.seek(begin)
@@ -133,7 +133,7 @@ class Postfix:
                     results[recipient] = delivery
                     on_result(delivery)
         for recipient in waiting.values():
-            results[recipient] = Delivery(recipient, LOST, reason=f"no word in {LOG} after {PATIENCE} s")
+            results[recipient] = Delivery(recipient, LOST, reason=f"no word in {LOG} after {patience} s")
         return results
 
 

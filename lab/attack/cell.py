@@ -1,9 +1,8 @@
 """One attack on one destination of its own: the destination in the lab, and how to put it back."""
 
-from lab import mxhost
+from lab import forwarder, mxhost
 from lab.attack.kinds import TLD
-from lab.model import Host, Scenario
-from lab import forwarder
+from lab.model import UNSIGNED, Host, Scenario
 
 EVIL = f"evil.{TLD}"
 
@@ -31,7 +30,7 @@ class Cell:
         yield self.row
         for partner in self.partners:
             yield Scenario(partner.partition(".")[0], "no policy, the same MX host", level="", exim="", postfix="", why="",
-                           rows="", tld=TLD, zone="unsigned", ttl=self.row.ttl,
+                           rows="", tld=TLD, zone=UNSIGNED, ttl=self.row.ttl,
                            hosts=(Host(shared=self.row.host_name(self.row.hosts[0])),))
 
     def settle(self, world, wire, near):
@@ -60,9 +59,13 @@ class Cell:
     def mx_records(self):
         return [f"{host.preference} {self.row.host_name(host)}." for host in self.row.hosts]
 
-    def change_dns(self, place, change):
-        before = place.changes.get(self.label)
-        place.changes[self.label] = forwarder.each(before, change) if before else change
+    def change_dns(self, place, change, rtypes):
+        """After what is changed there already; rtypes: of these questions, none: all."""
+        def noted(question, reply):
+            place.changed.add(self.label)
+            return change(question, reply)
+        before, limited = place.changes.get(self.label), forwarder.at(".", noted, *rtypes)
+        place.changes[self.label] = forwarder.each(before, limited) if before else limited
 
     # On and off ---------------------------------------------------------------------------------------------
 
@@ -79,7 +82,7 @@ class Cell:
         for place in (self.wire, self.near):
             place.changes.pop(self.label, None)
         for host, server, chain in self._before:
-            host.held_by, host.server, host.chain = mxhost.OWNER, server, chain
+            host.held_by, host.server, host.chain, host.gate = mxhost.OWNER, server, chain, None
         if self.policy:
             self.policy.server, self.policy.chain, self.policy.text = self._policy_before
 

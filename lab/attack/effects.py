@@ -18,9 +18,9 @@ import dns.rdatatype
 import dns.rrset
 
 from lab import forwarder, mxhost, policyhost, zones
+from lab.attack.kinds import TTL
 from lab.model import SIGNED
 
-TTL = 2
 DAY = datetime.timedelta(days=1)
 
 
@@ -56,12 +56,12 @@ def downgraded(server):
 
 def everywhere(change, *rtypes):
     """Answers are changed on their way from the name servers: Outrider and the mail servers see the same."""
-    return lambda cell: cell.change_dns(cell.wire, _authoritative(forwarder.at(".", _of(cell, change), *rtypes)))
+    return lambda cell: cell.change_dns(cell.wire, _authoritative(_of(cell, change)), rtypes)
 
 
 def for_outrider(change, *rtypes):
     """Answers are changed between the resolver and outriderd: the mail servers see the truth."""
-    return lambda cell: cell.change_dns(cell.near, forwarder.at(".", _of(cell, change), *rtypes))
+    return lambda cell: cell.change_dns(cell.near, _of(cell, change), rtypes)
 
 
 def _of(cell, change):
@@ -92,8 +92,15 @@ servfail = forwarder.fail("SERVFAIL")
 
 
 def only(rtype, *rdatas):
-    """These unsigned records for every question of that type."""
-    return forwarder.forge(rtype, *rdatas)
+    """These unsigned records, and soon others again."""
+    forge = forwarder.forge(rtype, *rdatas)
+
+    def forged(question, reply):
+        reply = forge(question, reply)
+        for rrset in reply.answer:
+            rrset.ttl = TTL
+        return reply
+    return forged
 
 
 # The attacker's host, which has a certificate of a public CA and TLSA records, all of it for its own name.
@@ -112,10 +119,11 @@ forged_tlsa_with_ad = For(_claim_ad)
 
 
 def _replayed(cell):
-    """A TLSA record that was true once, for a key that the attacker has got hold of: its signature has expired."""
+    """A TLSA record that was true once, for a key that the attacker has got hold of: its signature has expired. Not just
+    yesterday: validators allow for clocks that are wrong by a day."""
     def change(question, _reply):
         owner = question.question[0].name
-        end = datetime.datetime.now(datetime.timezone.utc) - DAY
+        end = datetime.datetime.now(datetime.timezone.utc) - 3 * DAY
         return signed_answer(cell.world, question, dns.rrset.from_text(owner, TTL, "IN", "TLSA", cell.tlsa_of_attacker()),
                              end - 30 * DAY, end)
     return change
@@ -186,8 +194,11 @@ def new_id(cell):
 
 
 def policy_host(server="good", cert="", text=None):
-    """The policy host, or who answers in its place: manners, certificate (none: the true one), text made from the cell."""
+    """The policy host, or who answers in its place: manners, certificate (none: the true one), text made from the cell.
+    A destination without one has nothing to fear."""
     def effect(cell):
+        if cell.policy is None:
+            return
         cell.policy.server = server
         if cert:
             cell.policy.chain = cell.certificate(cert, cell.policy.name)

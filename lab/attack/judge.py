@@ -35,11 +35,9 @@ class Verdict:
 
 def judge(cell, mta, recipient, delivery, is_waiting, must):
     """mta: its name. must: mail that waits has been refused. is_waiting: mail of which the log says nothing waits."""
-    transactions = [t for session in cell.sessions() if session.ehlo in mta.ehlos for t in split(session)
+    transactions = [t for session in cell.sessions() if session.ehlo == mta.ehlo for t in split(session)
                     if t.concerns(recipient, bool(cell.partners))]
-    needs = dict(zip((host.name for host in cell.hosts), cell.kind.needs_for(mta.name)))
-    if cell.kind.name in cell.attack.open:
-        needs = {}
+    needs = what_hosts_need(cell, mta)
     leaks = [said for t in transactions for said in _leaks(cell, t, needs)]
     taken = [t for t in transactions if t.is_complete]
     verdict = Verdict("", delivery.reason, sessions=[t.describe(cell) for t in transactions])
@@ -48,13 +46,24 @@ def judge(cell, mta, recipient, delivery, is_waiting, must):
     elif taken:
         verdict.word, verdict.host = _word(cell, taken[0], needs), taken[0].session.host
     elif delivery.outcome == "bounced":
-        verdict.word, verdict.reason = REFUSED, f"bounced: {delivery.reason}"
+        verdict.word = BOUNCED if mta.name in cell.attack.bounces else REFUSED
+        verdict.reason = f"bounced: {delivery.reason}"
     elif delivery.outcome == "deferred" or is_waiting:
         verdict.word = REFUSED if must else DEFERRED
     else:
         verdict.word = LOST
         verdict.reason = delivery.reason or f"the mail server says {delivery.outcome}, and no MX host has heard of it"
     return verdict
+
+
+def what_hosts_need(cell, mta):
+    """{host name: need}; a host that is not in it is the attacker's, and must hear nothing."""
+    needs = dict(zip((host.name for host in cell.hosts), cell.kind.needs_for(mta.name)))
+    if cell.kind.name in cell.attack.open or mta.name in cell.attack.passes:  # what TLSA records say holds all the same
+        needs = {name: NOTHING if need == STS else need for name, need in needs.items()}
+    if NOTHING in needs.values() or cell.kind.name in cell.attack.open:  # a host without any promise lets everybody in
+        needs[cell.evil.name] = NOTHING
+    return needs
 
 
 # What an MX host heard --------------------------------------------------------------------------------------
@@ -117,14 +126,11 @@ def _leaks(cell, transaction, needs):
     session = transaction.session
     if session.was_fooled:
         yield f"{session.host}: replies that were injected in clear were believed within TLS"
-    if not needs or set(needs.values()) == {NOTHING}:
-        return
     need = needs.get(session.host)
     for heard in transaction.heard:
         said = f"{heard.verb} to {session.host}"
         if need is None:
-            if NOTHING not in needs.values():  # a host without any promise lets everybody in
-                yield f"{said}, the attacker's host"
+            yield f"{said}, the attacker's host"
         elif need in (DANE, STS) and not (is_strong(heard) and is_true(cell, session)):
             how = "in clear" if not heard.tls else f"over {heard.tls} {heard.cipher} with " + (
                 "the true certificate" if is_true(cell, session) else "the attacker's certificate")

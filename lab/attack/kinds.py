@@ -17,7 +17,7 @@ NOTHING = "nothing"
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Kind:
-    """needs has a word for each host, by preference; exim_needs where Exim cannot do what Postfix does."""
+    """needs has a word for each host, by preference; needs_by where a mail server cannot do what Postfix does."""
 
     name: str
     short: str               # for the head of a column
@@ -27,12 +27,12 @@ class Kind:
     sts: Sts = None
     zone: str = SIGNED
     mx: str = "normal"
-    exim_needs: tuple = ()
+    needs_by: dict = dataclasses.field(default_factory=dict)  # name of the mail server -> needs
     ca: str = "lab"          # who issues certificates that this destination would take, if any CA counts (certs.py)
     strange_ca: str = "private"  # one that another destination trusts, and this one does not
 
     def needs_for(self, mta):
-        return self.exim_needs if mta == "exim" and self.exim_needs else self.needs
+        return self.needs_by.get(mta, self.needs)
 
     @property
     def is_protected(self):
@@ -62,7 +62,7 @@ KINDS = (
     Kind("dane-mixed", "DANE + a host without", "two hosts, the first with DANE 3 1 1, the second without", (DANE, NOTHING),
          (Host("mx1", 10, cert="self", tlsa=("3 1 1",)), Host("mx2", 20, cert="self"))),
     Kind("hosted", "unsigned, at a DANE host", "unsigned domain at a provider with DANE 3 1 1", (DANE,),
-         (Host(cert="self", provider=HOSTING, tlsa=("3 1 1",)),), zone=UNSIGNED, exim_needs=(TLS,)),
+         (Host(cert="self", provider=HOSTING, tlsa=("3 1 1",)),), zone=UNSIGNED, needs_by={"exim": (TLS,)}),
     Kind("sts", "STS enforce", "unsigned, MTA-STS enforce", (STS,), sts=ENFORCE, zone=UNSIGNED),
     Kind("sts-wildcard", "STS, wildcard", "unsigned, MTA-STS enforce with mx: *.DOMAIN", (STS,),
          sts=dataclasses.replace(ENFORCE, mx=("*.{domain}",)), zone=UNSIGNED),
@@ -70,7 +70,8 @@ KINDS = (
     Kind("sts-signed", "STS, signed zone", "signed without TLSA, MTA-STS enforce", (STS,), sts=ENFORCE),
     Kind("sts-hosted", "STS at a DANE host", "unsigned, MTA-STS enforce, at a provider with DANE 3 1 1", (STS,),
          (Host(provider=HOSTING, tlsa=("3 1 1",)),), ENFORCE, zone=UNSIGNED),
-    Kind("dane-sts", "DANE + STS", "DANE 3 1 1 and MTA-STS enforce", (DANE,), (Host(tlsa=("3 1 1",)),), ENFORCE),
+    Kind("dane-sts", "DANE + STS", "DANE 3 1 1 and MTA-STS enforce", (DANE,), (Host(tlsa=("3 1 1",)),), ENFORCE,
+         needs_by={"sendmail": (STS,)}),
     Kind("dane-sts-mixed", "DANE + STS, two hosts", "MTA-STS enforce, two hosts, the first with DANE 3 1 1", (DANE, STS),
          (Host("mx1", 10, cert="self", tlsa=("3 1 1",)), Host("mx2", 20)), ENFORCE),
     Kind("sts-testing", "STS testing", "unsigned, MTA-STS testing", (NOTHING,),

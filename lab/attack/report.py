@@ -5,11 +5,11 @@ import json
 from lab.attack import judge
 from lab.attack.kinds import KINDS
 
-SYMBOLS = {judge.SECURE: "S", judge.ENCRYPTED: "t", judge.CLEAR: "c", judge.UNPROTECTED: "u", judge.DEFERRED: "w",
+SYMBOLS = {judge.SECURE: "S", judge.ENCRYPTED: "t", judge.CLEAR: "c", judge.UNPROTECTED: "u", judge.DEFERRED: "w", judge.BOUNCED: "b",
            judge.LEAKED: "#", judge.REFUSED: "R", judge.LOST: "?"}
 LEGEND = """
 S  delivered securely: to the true host, with the certificate that was promised
-w  waits: deferred, nothing said
+w  waits: deferred, nothing said        b  bounced, nothing said; what the mail server does by itself, see docs/attacks.md
 t  delivered over TLS, where no certificate was promised        c  delivered in clear, where no TLS was promised
 u  unprotected: the attacker got it where no standard forbids that (opportunistic, or first contact)
 #  LEAKED        R  REFUSED, what should have been delivered        ?  LOST, or not as it should be: see below"""

@@ -14,7 +14,7 @@ import dataclasses
 import os
 import time
 
-from lab import clients, namespace
+from lab import namespace
 from lab.attack import judge as verdicts
 from lab.attack import mtas as senders
 from lab.attack.cell import Cell, evil_scenario
@@ -22,10 +22,11 @@ from lab.attack.kinds import HOSTING, KINDS, TLD, TTL
 from lab.attack.wire import Wire
 from lab.model import SIGNED
 from lab.outrider import Outrider
+from lab.process import Failed
 
 SETTINGS = {"sts": {"recheck": 1, "retry": 1}}  # life in fast motion: a policy's record is looked at every second
 ASKING_AT_ONCE = 32
-MOST_FETCHES = 12  # seconds until no fetch of a policy is under way
+COMPANIONS = 3  # messages to an innocent domain at the same MX host
 
 
 @dataclasses.dataclass
@@ -63,6 +64,7 @@ class Siege:
     def __init__(self, world, daemon, mtas, wire, near, tell):
         self.world, self.daemon, self.mtas, self.wire, self.near, self.tell = world, daemon, mtas, wire, near, tell
         self.results = {}
+        self.primed_at = 0
 
     def settle(self, cells, honest=()):
         """Bring the destinations into the lab."""
@@ -74,18 +76,40 @@ class Siege:
         if self.daemon.process is None:  # not before: a validator remembers for a while what did not exist
             self.daemon.start()
 
+    def prove(self, cells):
+        """As proof that all is set up well: one message for each kind and mail server, and nobody attacks."""
+        kinds = {cell.kind.name: cell for cell in cells if cell.attack.primed}
+        sent = self._send_all(list(kinds.values()), "before")
+        for (cell, name), delivery in sent.items():
+            mta = next(mta for mta in self.mtas if mta.name == name)
+            verdict = verdicts.judge(cell, mta, address(mta, cell.domain, "before"), delivery, False, must=True)
+            if verdict.has_failed:
+                raise Failed(f"{cell.domain} is not attacked yet, and {name} does not deliver there: {verdict.word}: "
+                             f"{verdict.reason}")
+
     def prime(self, cells):
         """outriderd gets to know them, as from earlier mail. Returns {domain: answer for Postfix}."""
         with concurrent.futures.ThreadPoolExecutor(ASKING_AT_ONCE) as pool:
             domains = [cell.domain for cell in cells if cell.attack.primed]
-            return dict(zip(domains, pool.map(self.daemon.postfix, domains)))
+            answers = dict(zip(domains, pool.map(self.daemon.postfix, domains)))
+        self.primed_at = time.monotonic()
+        return answers
 
-    def run(self, cells, attacks_on=contextlib.nullcontext):
-        """Attack and judge. attacks_on: a context in which the mail is sent, for attacks on the machine."""
+    def attack(self, cells):
+        """Those on the wire all at once, then those on the machine, one after another. Who waits for DNS takes longest."""
+        by_machine = {}
+        for cell in sorted(cells, key=lambda cell: cell.attack.meets != "dns"):
+            by_machine.setdefault(cell.attack.machine, []).append(cell)
+        for machine, together in sorted(by_machine.items(), key=lambda item: item[0] is not None):
+            self._attack(together, machine)
+
+    def _attack(self, cells, machine):
+        if machine:  # the last attack may have cost outriderd its memory
+            self.prime(cells)
         for cell in cells:
             cell.attack_it()
         self.world.resolver.forget()
-        with attacks_on():
+        with machine(self, cells) if machine else contextlib.nullcontext():
             sent = self._send_all(cells, "attack")
         met = {cell: tuple(sorted(cell.met())) for cell in cells}
         for mta in self.mtas:
@@ -125,19 +149,19 @@ class Siege:
             return {(cell, name): delivery for name, task in running.items() for cell, delivery in task.result().items()}
 
     def _send(self, mta, cells, phase):
-        each = [cell for cell in cells if cell.attack.sending == "each" or phase != "attack"]
-        by_recipient = {address(mta, cell.domain, phase): cell for cell in each}
-        sent = mta.send(list(by_recipient), lambda _: self.tell.count(mta.name)) if each else {}
-        deliveries = {cell: sent[recipient] for recipient, cell in by_recipient.items()}
+        groups = {way: {} for way in ("each", "together", "reusing")}
         for cell in cells:
-            if cell not in deliveries:
-                recipient = address(mta, cell.domain, phase)
-                others = [address(mta, partner, f"{phase}{i}") for partner in cell.partners for i in range(3)]
-                sent = mta.send_reusing(others, recipient) if cell.attack.sending == "reusing" else \
-                    mta.send_together([*others, recipient])
-                deliveries[cell] = sent[recipient]
-                self.tell.count(mta.name)
-        return deliveries
+            way = cell.attack.sending if phase == "attack" else "each"
+            others = [address(mta, partner, f"{phase}{i}") for partner in cell.partners for i in range(COMPANIONS)]
+            groups[way][cell] = [*others, address(mta, cell.domain, phase)]
+        sent = {}
+        if groups["each"]:
+            sent.update(mta.send([group[-1] for group in groups["each"].values()], lambda _: self.tell.count(mta.name)))
+        if groups["together"]:
+            sent.update(mta.send_together(list(groups["together"].values())))
+        if groups["reusing"]:
+            sent.update(mta.send_reusing(list(groups["reusing"].values())))
+        return {cell: sent[group[-1]] for way in groups.values() for cell, group in way.items()}
 
     def _judge(self, cell, mta, sent, phase, must):
         recipient, delivery = address(mta, cell.domain, phase), sent[cell, mta.name]
@@ -150,15 +174,15 @@ def address(mta, domain, phase):
 
 
 @contextlib.contextmanager
-def open_siege(build, world, tell, folder=os.path.join(namespace.HOME, "siege"), exim=None, postfix=None):
-    """The attacker takes his places, the daemon and the mail servers start."""
+def open_siege(build, world, tell, folder=os.path.join(namespace.HOME, "siege"), **running):
+    """The attacker takes his places, the mail servers start, or are those that are running already, by name."""
     with contextlib.ExitStack() as stack:
         wire = stack.enter_context(world.between(Wire))
         near = stack.enter_context(Wire())
         settings = {**SETTINGS, "dns": {"forwarders": [near.address]}}
         daemon = Outrider(build, world, folder, for_mtas=True, **settings)
         stack.callback(lambda: daemon.process and daemon.process.status() is None and daemon.stop())
-        mtas = stack.enter_context(senders.started(build, exim, postfix))
+        mtas = stack.enter_context(senders.started(build, running))
         yield Siege(world, daemon, mtas, wire, near, tell)
 
 
@@ -166,9 +190,10 @@ def whole(run, cells):
     """All phases; a list of results."""
     run.settle(cells)
     run.tell.step(f"{len(cells)} destinations are up, {len(run.world.zones.zones)} zones")
+    run.prove(cells)
     run.prime(cells)
-    run.tell.step("outriderd knows them; the attack begins")
-    run.run(cells)
+    run.tell.step("mail arrives, outriderd knows everybody; the attack begins")
+    run.attack(cells)
     run.tell.step("the attack is over")
     run.lift(cells)
     return [run.results[cell, mta.name] for cell in cells for mta in run.mtas if (cell, mta.name) in run.results]

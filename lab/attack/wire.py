@@ -15,9 +15,9 @@ class Wire(Forwarder):
     """Changes the answers for attacked destinations; everybody else's pass as they are, and quickly."""
 
     def __init__(self, address=None, upstream=None):
-        super().__init__(address, upstream=upstream) if upstream else super().__init__(address)
-        self.changes = {}  # destination -> change (forwarder.py)
-        self.changed = set()   # destinations whose answers were
+        super().__init__(address, **({"upstream": upstream} if upstream else {}))
+        self.changes = {}     # destination -> change (forwarder.py)
+        self.changed = set()  # destinations for which changes had something to do
 
     def reply(self, octets, ask):
         name = destination(octets)
@@ -25,10 +25,7 @@ class Wire(Forwarder):
         received = ask(octets)
         if change is None:
             return received
-        question, true_reply = dns.message.from_wire(octets), dns.message.from_wire(received)
-        reply = change(question, dns.message.from_wire(received))
-        if reply != true_reply or reply is None:
-            self.changed.add(name)
+        reply = change(dns.message.from_wire(octets), dns.message.from_wire(received))
         return reply if reply is None or isinstance(reply, bytes) else reply.to_wire(max_size=65535)
 
 
