@@ -5,11 +5,14 @@ What an MX host saw decides; the log only tells how sendmail sees it.
 
 import contextlib
 import os
+import ssl
 
 import pytest
 
-from lab import clients, delivery, scenarios, sendmail as lab_sendmail
+import domains
 from fake_map import FakeMap
+from lab import clients, delivery, scenarios, sendmail as lab_sendmail
+from lab.model import UNSIGNED, Host, Sts
 from lab.sink import Sink
 
 VERIFIED, ENCRYPTED, CLEAR, DEFERRED = "verified", "encrypted", "clear", "deferred"
@@ -77,6 +80,44 @@ def test_a_wildcard_certificate_waits(lab, daemon, sendmail, monkeypatch):
     got = sendmail.send_together(["wildcard@sts-enforce.example"])["wildcard@sts-enforce.example"]
     assert (got.outcome, host.deliveries("wildcard@sts-enforce.example")) == (DEFERRED, []), got.reason
     assert "not listed in SANs" in got.reason
+
+
+GOOD = "mx.sts-enforce.example"
+WEAK = {
+    "TLS 1.0": {"versions": (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1), "ciphers": "ALL:@SECLEVEL=0"},
+    "TLS 1.1": {"versions": (ssl.TLSVersion.TLSv1_1, ssl.TLSVersion.TLSv1_1), "ciphers": "ALL:@SECLEVEL=0"},
+    "no encryption": {"versions": (ssl.TLSVersion.TLSv1_2,) * 2, "ciphers": "eNULL:!aNULL:@SECLEVEL=0"},
+    "no certificate": {"versions": (ssl.TLSVersion.TLSv1_2,) * 2, "ciphers": "aNULL:!eNULL:@SECLEVEL=0"},
+}
+
+
+@pytest.mark.parametrize("weakness", WEAK)
+def test_weak_tls_is_no_tls(lab, daemon, sendmail, weakness):
+    """PKIX-11: under a policy TLS 1.2 or later, with encryption and a certificate; nobody is named to such a server."""
+    recipient = f"weak{next(serial)}@sts-enforce.example"
+    with Sink(GOOD, lab.mx[GOOD].chain, **WEAK[weakness]).instead_of(lab, GOOD) as sink:
+        got = sendmail.send([recipient])[recipient]
+    assert got.outcome == DEFERRED, got.reason
+    assert "STARTTLS" in sink.verbs() and not {"MAIL", "RCPT", "DATA"} & set(sink.verbs())
+
+
+def test_one_admitted_host_cannot_show_the_certificate_of_another(lab, daemon, sendmail, monkeypatch):
+    """PKIX-04: unlike Postfix before 3.10.5, sendmail wants the name of the very host; the other one takes the mail."""
+    domains.add(lab, domains.row("sendmail-two", 300, zone=UNSIGNED, hosts=(Host("mx1", 10), Host("mx2", 20)), sts=Sts()))
+    mx1, mx2 = (lab.mx[f"{label}.sendmail-two.example"] for label in ("mx1", "mx2"))
+    monkeypatch.setattr(mx1, "chain", mx2.chain)
+    got = sendmail.send(["swap@sendmail-two.example"])["swap@sendmail-two.example"]
+    assert (got.outcome, got.host, mx1.deliveries("swap@sendmail-two.example")) == (VERIFIED, mx2.name, []), got.reason
+
+
+@pytest.mark.parametrize("provider", ["signed-host.example", "plain-host.example"])
+def test_an_alias_as_mx_host(lab, daemon, sendmail, provider):
+    """STS-APPLY-01: the name in the MX record counts, wherever its CNAME leads."""
+    name = f"sendmail-{provider.split('-')[0]}"
+    domains.add(lab, domains.row(name, 300, zone=UNSIGNED, hosts=(Host(alias=provider),), sts=Sts()))
+    got = sendmail.send([f"alias@{name}.example"])[f"alias@{name}.example"]
+    assert (got.outcome, got.host) == (VERIFIED, f"mx.{name}.example"), got.reason
+    assert not delivery.contradiction(got, lab)
 
 
 # Two domains at one MX host whose certificate nobody vouches for: one has a policy, the other has none.
@@ -214,6 +255,18 @@ def test_with_half_an_answer_mail_waits(lab, fake_map, sendmail, reply):
     got = sendmail.send([recipient])[recipient]
     assert fake.keys
     assert got.outcome == DEFERRED, got.reason
+    assert not delivery.contradiction(got, lab)
+
+
+def test_a_socket_where_others_may_write_is_not_asked(lab, daemon, sendmail):
+    """Whoever could put a socket of his own there would decide; sendmail looks, and mail waits."""
+    folder, recipient = os.path.dirname(daemon.sendmail_socket), f"unsafe{next(serial)}@plain-clear.example"
+    os.chmod(folder, 0o777)
+    try:
+        got = sendmail.send([recipient])[recipient]
+    finally:
+        os.chmod(folder, 0o755)
+    assert got.outcome == DEFERRED and "unsafe" in sendmail.log(), got.reason
     assert not delivery.contradiction(got, lab)
 
 
