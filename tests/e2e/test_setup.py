@@ -313,7 +313,7 @@ def without(option):
     """The line of an option is taken out."""
     def change():
         with open(TRANSPORT) as file:
-            line = re.search(rf"^  {option} = .*\n", file.read(), re.M)[0]
+            line = re.search(rf"^  {option} = (?:.*\\\n)*.*\n", file.read(), re.M)[0]
         return file_changed(TRANSPORT, line, "")
     return change
 
