@@ -134,6 +134,14 @@ static otr_time lifetime(const otr_place *place, const otr_verdict *verdict, otr
     return until;
 }
 
+/* Of the errand, or of the refresh after which the answer is made anew. */
+static const char *flow_of(const otr_place *place)
+{
+    if (place->errand != NULL)
+        return place->errand->flow;
+    return place->domain != NULL ? place->domain->flow : NULL;
+}
+
 static void log_verdict(otr_place *place, const otr_verdict *verdict)
 {
     bool is_changed = place->has_level && place->level != verdict->level;
@@ -142,7 +150,7 @@ static void log_verdict(otr_place *place, const otr_verdict *verdict)
     OTR_LOG(level, place->has_level && !is_changed ? "verdict.renewed" : "verdict.changed",
             { "destination", place->destination.key }, { "level", otr_level_names[verdict->level] },
             { "before", is_changed ? otr_level_names[place->level] : NULL }, { "reason", verdict->reason },
-            { "flow", place->errand != NULL ? place->errand->flow : place->domain != NULL ? place->domain->flow : NULL });
+            { "flow", flow_of(place) });
     place->has_level = true;
     place->level = verdict->level;
 }
@@ -172,7 +180,7 @@ otr_answer *otr_place_decide(otr_place *place, bool is_policy_pending, bool is_i
     if (answer == NULL) {
         otr_verdict_unref(verdict);
         OTR_LOG(OTR_LOG_ERROR, "verdict.failed", { "destination", place->destination.key },
-                { "error", "out of memory" }, { "flow", place->errand != NULL ? place->errand->flow : NULL });
+                { "error", "out of memory" }, { "flow", flow_of(place) });
         return NULL;
     }
     if (is_in_use)

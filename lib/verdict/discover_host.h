@@ -65,6 +65,7 @@ struct otr_discover {
     const char *row;
     otr_mx_security security;
     bool is_implicit;
+    bool is_at_home; /* M12: nothing is left of the hosts */
     const char *canonical;
     const char *error;
 };

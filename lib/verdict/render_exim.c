@@ -51,6 +51,13 @@ static bool is_refused(const otr_verdict *v, const otr_host_verdict *h)
     return !otr_host_is_usable(h) && h->finding->addresses != OTR_HOST_NO_ADDRESS;
 }
 
+/* TLS is demanded of it by the minimum, and by nothing that the destination says. */
+static bool is_raised(const otr_verdict *v, const otr_host_verdict *h)
+{
+    (void)v;
+    return h->is_raised;
+}
+
 static size_t count_hosts(const otr_verdict *v, host_test *test)
 {
     size_t count = 0;
@@ -153,7 +160,7 @@ static void put_alternative(otr_buf *out, const char *name, const char **separat
 
 /*
  * Exim compiles the whole of it, and PCRE gives up beyond 64 KiB of code, two octets a character: the process that
- * delivers the message would end there and then, with the mail of all other recipients (L11).
+ * delivers the message would end there and then, with the mail of all other recipients (L14).
  */
 #define REGEX_MAX 30000 /* octets */
 
@@ -201,7 +208,7 @@ static void put_skip_all_but(otr_buf *out, const otr_verdict *v)
     otr_buf_clear(&admitted);
 }
 
-/* A regex here as well: Exim looks up a bare name and compares addresses, which are other ones by then (L10). */
+/* A regex here as well: Exim looks up a bare name and compares addresses, which are other ones by then (L13). */
 static void put_skip_refused(otr_buf *out, const otr_verdict *v)
 {
     otr_buf refused = { .limit = REGEX_MAX };
@@ -238,15 +245,26 @@ static void put_no_anchor(otr_buf *out, const char *key, const otr_anchor_views 
         otr_buf_printf(out, " %s=%s/none.pem", key, views->exim_dir);
 }
 
+/* No `skip`: Exim shall see for itself that there is no host, and bounce. If it sees one, nothing verifies. */
+static void put_undeliverable(otr_buf *out, const otr_verdict *v, const otr_anchor_views *views)
+{
+    otr_buf_printf(out, " %s dane=\"\"%s tls=* verify=*",
+                   v->is_overridden ? "pol=override" : is_enforced(v) ? "pol=sts mode=enforce" : "pol=minimum",
+                   views->exim_dir != NULL ? "" : " skip=*");
+    put_no_anchor(out, "ta", views);
+}
+
+/* DANE and MTA-STS do not count, neither Outrider's nor Exim's own. */
+static void put_override(otr_buf *out, const otr_verdict *v)
+{
+    otr_buf_printf(out, " pol=override dane=\"\" tls=%s verify=\"\"", v->level == OTR_LEVEL_ENCRYPT ? "*" : "\"\"");
+}
+
 static void put_enforced(otr_buf *out, const otr_verdict *v, const otr_anchor_views *views)
 {
     size_t dane = count_hosts(v, is_dane_for_exim);
 
-    if (*v->undeliverable != '\0') {
-        /* No `skip`: Exim shall see for itself that there is no host, and bounce. If it sees one, nothing verifies. */
-        otr_buf_printf(out, " pol=sts mode=enforce dane=\"\"%s tls=* verify=*", views->exim_dir != NULL ? "" : " skip=*");
-        put_no_anchor(out, "ta", views);
-    } else if (dane > 0 && dane == count_hosts(v, is_usable)) {
+    if (dane > 0 && dane == count_hosts(v, is_usable)) {
         otr_buf_puts(out, " pol=dane");
         if (count_hosts(v, is_refused) > 0)
             put_skip_all_but(out, v);
@@ -276,9 +294,10 @@ static void put_unenforced(otr_buf *out, const otr_verdict *v, const otr_anchor_
             put_anchors(out, v, views);
         return;
     }
-    otr_buf_printf(out, " pol=%s",
-                   dane == 0 && encrypted > 0 && count_hosts(v, is_unusable_tlsa) == encrypted ? "dane-unusable"
-                                                                                               : "dane");
+    otr_buf_printf(out, " pol=%s", dane > 0 || encrypted == 0                         ? "dane"
+                                   : count_hosts(v, is_unusable_tlsa) == encrypted ? "dane-unusable"
+                                   : count_hosts(v, is_raised) > 0                 ? "minimum"
+                                                                                   : "dane");
     /* Hosts with unusable records stay out of Exim's DANE: one build defers on them, another crashes. */
     if (dane == 0 && encrypted > 0)
         otr_buf_puts(out, " dane=\"\"");
@@ -295,11 +314,16 @@ static void put_unenforced(otr_buf *out, const otr_verdict *v, const otr_anchor_
 void otr_render_exim(const otr_verdict *v, const otr_anchor_views *views, otr_buf *out)
 {
     otr_buf line = OTR_BUF_INIT;
+    bool needs_lists = v->level != OTR_LEVEL_MAY && !v->is_overridden;
 
-    if (v->level == OTR_LEVEL_DEFER || (v->level != OTR_LEVEL_MAY && has_unspeakable_alias(v)))
+    if (v->level == OTR_LEVEL_DEFER || (needs_lists && has_unspeakable_alias(v)))
         return; /* no answer: the fragment defers (L1) */
     otr_buf_puts(&line, "v=1");
-    if (is_enforced(v))
+    if (*v->undeliverable != '\0' && v->level == OTR_LEVEL_SECURE)
+        put_undeliverable(&line, v, views);
+    else if (v->is_overridden)
+        put_override(&line, v);
+    else if (is_enforced(v))
         put_enforced(&line, v, views);
     else
         put_unenforced(&line, v, views);

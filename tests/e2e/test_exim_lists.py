@@ -60,7 +60,7 @@ def without_ad():
 
 @pytest.mark.parametrize("domain", ["list-mixed.example", "list-skip.example"])
 def test_lists_do_not_depend_on_the_addresses_of_their_names(lab, exim, daemon, domain):
-    """L10: Exim looks up a bare name in a host list and compares addresses; one that has moved, or is not found, would be
+    """L13: Exim looks up a bare name in a host list and compares addresses; one that has moved, or is not found, would be
     in no list: neither left out nor verified (NO-DOWNGRADE)."""
     host = lab.mx[f"mx1.{domain}"]
     host.sessions.clear()
@@ -73,7 +73,7 @@ def test_lists_do_not_depend_on_the_addresses_of_their_names(lab, exim, daemon, 
 
 @pytest.mark.parametrize("domain, by_pattern", [("list-huge.example", False), ("list-large.example", True)])
 def test_a_huge_policy_concerns_its_own_domain(lab, exim, daemon, domain, by_pattern):
-    """L11, LOCALITY: a regular expression that PCRE cannot compile ends the whole delivery process, other recipients
+    """L14, LOCALITY: a regular expression that PCRE cannot compile ends the whole delivery process, other recipients
     included."""
     assert ("host1" in daemon.exim(domain)) == by_pattern
     recipients = [f"list-{next(serial)}@{domain}", f"list-{next(serial)}@{PLAIN}"]

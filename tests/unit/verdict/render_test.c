@@ -176,6 +176,19 @@ static void check_reply(const char *sentence, const char *who, otr_buf *got, con
     otr_buf_clear(got);
 }
 
+/* L1, L2, L4, L6: whole or nothing, no bare or doubled blank, no empty value without quotes, never an empty anchor. */
+static void check_form(const char *sentence, const char *line)
+{
+    size_t len = strlen(line);
+
+    if (len == 0)
+        return;
+    if (strncmp(line, "v=1 ", 4) != 0 || len < 11 || strcmp(line + len - 7, " end=1\n") != 0 ||
+        strstr(line, "= ") != NULL || strstr(line, "  ") != NULL || strstr(line, "ta=\"\"") != NULL ||
+        strstr(line, "(?") != NULL || strpbrk(line, "{}\t\r") != NULL)
+        fail_msg("%s: not in the form of the line protocol: %s", sentence, line);
+}
+
 static void tells_each_mail_server(void **state)
 {
     (void)state;
@@ -188,6 +201,7 @@ static void tells_each_mail_server(void **state)
         otr_render_sendmail(v, &out);
         check_reply(replies[i].sentence, "sendmail", &out, replies[i].sendmail);
         otr_render_exim(v, &views, &out);
+        check_form(replies[i].sentence, otr_buf_text(&out));
         check_reply(replies[i].sentence, "Exim", &out, replies[i].exim);
         otr_verdict_unref(v);
     }

@@ -308,7 +308,7 @@ static void check_exim(const otr_verdict *v, const char *line)
         return; /* Exim defers */
     check_line(v, line);
     CLAIM(v->level != OTR_LEVEL_DEFER, line);
-    CLAIM(strchr("!^*", *skip) != NULL, line); /* L10: no bare name, which Exim would look up ('\0' is no list) */
+    CLAIM(strchr("!^*", *skip) != NULL, line); /* L13: no bare name, which Exim would look up ('\0' is no list) */
     CLAIM(is_none_pem || strcmp(ta, v->anchors->is_system ? "system" : "/run/outrider/ta/c0ffee.pem") == 0 ||
         strcmp(ta, "system") == 0, line);
     for (size_t i = 0; i < v->mx->host_count; i++) {
