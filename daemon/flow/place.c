@@ -13,6 +13,7 @@
 /* With a policy on hand a recheck under way leaves the answer standing so long: the policy applies meanwhile. */
 #define RECHECK_GRACE_S 30
 #define EVICTION_STEPS 16 /* places looked at for one that is not in use */
+#define EVICTIONS_MAX 8   /* for one new place */
 
 static int by_key(const void *a, const void *b)
 {
@@ -38,6 +39,32 @@ void otr_place_withdraw(otr_place *place)
     place->answer = NULL;
 }
 
+/* What it costs to keep a place: nearly all of it is text from DNS and from the policy host. */
+static void weigh(otr_place *place)
+{
+    const otr_sts_policy *policy =
+        place->domain != NULL && place->domain->entry != NULL ? place->domain->entry->policy : NULL;
+    size_t octets = sizeof(*place);
+
+    if (place->mx != NULL)
+        octets += otr_arena_size(place->mx->arena);
+    if (policy != NULL)
+        octets += policy->body_len;
+    if (place->answer != NULL) {
+        octets += sizeof(*place->answer) + otr_arena_size(place->answer->verdict->arena);
+        for (int form = 0; form < OTR_FORM_READY_COUNT; form++)
+            octets += place->answer->reply[form].len;
+    }
+    place->worker->octets += octets - place->octets;
+    place->octets = octets;
+}
+
+static bool is_full(const otr_worker *worker)
+{
+    return worker->place_count >= worker->flow->places_max ||
+           worker->octets > worker->flow->places_max * OTR_PLACE_OCTETS;
+}
+
 static void free_place(otr_place *place)
 {
     otr_worker *worker = place->worker;
@@ -48,6 +75,7 @@ static void free_place(otr_place *place)
     tdelete(place, &worker->places, by_key);
     TAILQ_REMOVE(&worker->queue, place, in_queue);
     worker->place_count--;
+    worker->octets -= place->octets;
     if (place->domain != NULL)
         otr_domain_leave(place->domain, place);
     otr_mx_finding_unref(place->mx);
@@ -133,6 +161,7 @@ static void publish(otr_place *place, otr_answer *answer, otr_time now)
     otr_cache_put(place->worker->flow->cache, answer); /* replaces the former one */
     otr_answer_unref(place->answer);
     place->answer = answer;
+    weigh(place);
     otr_worker_arm(place->timer, answer->valid_until - now);
     if (place->domain != NULL)
         otr_domain_schedule(place->domain);
@@ -242,7 +271,7 @@ otr_place *otr_place_get(otr_worker *worker, const otr_destination *destination)
 
     if (place != NULL)
         return place;
-    if (worker->place_count >= worker->flow->places_max)
+    for (int i = 0; i < EVICTIONS_MAX && is_full(worker); i++)
         evict_one(worker);
     place = calloc(1, sizeof(*place));
     if (place == NULL)

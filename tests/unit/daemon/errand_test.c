@@ -600,6 +600,35 @@ static void destinations_are_bounded_and_policies_are_not_lost(void **state)
     expect(ask_and_await("example.org"), OTR_LEVEL_SECURE, "S4");
 }
 
+#define SIXTY "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa."
+
+/* BOUNDED: destinations that take much memory take the room of many. */
+static void destinations_are_bounded_by_what_they_cost_too(void **state)
+{
+    char text[400];
+
+    (void)state;
+    f.flow.places_max = 20;
+    for (int host = 0; host < 50; host++) {
+        snprintf(text, sizeof(text), "mx%d." SIXTY SIXTY SIXTY "example A insecure 192.0.2.1", host);
+        script(text);
+        snprintf(text, sizeof(text), "mx%d." SIXTY SIXTY SIXTY "example AAAA insecure nodata", host);
+        script(text);
+    }
+    for (int i = 0; i < 20; i++) {
+        for (int host = 0; host < 50; host++) {
+            snprintf(text, sizeof(text), "d%d.example MX insecure 10 mx%d." SIXTY SIXTY SIXTY "example", i, host);
+            script(text);
+        }
+        snprintf(text, sizeof(text), "_mta-sts.d%d.example TXT insecure nxdomain", i);
+        script(text);
+        snprintf(text, sizeof(text), "d%d.example", i);
+        ask_and_await(text);
+        assert_true(worker->octets <= 2 * 20 * OTR_PLACE_OCTETS);
+    }
+    assert_in_range(worker->place_count, 2, 10);
+}
+
 /* EDGE-01 */
 static void an_address_literal_needs_no_lookup(void **state)
 {
@@ -645,6 +674,7 @@ int main(void)
         TEST(a_first_policy_that_is_being_fetched_is_not_absent),
         TEST(dns_that_never_answers_is_not_waited_for),
         TEST(destinations_are_bounded_and_policies_are_not_lost),
+        TEST(destinations_are_bounded_by_what_they_cost_too),
         TEST(an_address_literal_needs_no_lookup),
         TEST(what_is_under_way_at_the_end_is_taken_down),
     };
