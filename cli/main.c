@@ -13,6 +13,9 @@ static const struct command {
 } commands[] = {
     { "query", NULL, otr_cmd_query, "what applies when mail goes to a destination" },
     { "setup", NULL, otr_cmd_setup, "print or check the configuration of Exim, Postfix or sendmail" },
+    { "override", "add", otr_cmd_override_add, "decide for a destination that is broken, until a date" },
+    { "override", "list", otr_cmd_override_list, "the overrides in force" },
+    { "override", "remove", otr_cmd_override_remove, "end an override now" },
     { "lint", "policy", otr_cmd_lint_policy, "check an MTA-STS policy" },
     { "lint", "record", otr_cmd_lint_record, "check an _mta-sts TXT record" },
     { "lint", "tlsrpt", otr_cmd_lint_tlsrpt, "check an _smtp._tls TXT record" },
@@ -27,7 +30,7 @@ static void print_usage(FILE *to)
     fputs("usage: outrider COMMAND [OPTION...] [ARGUMENT...]\n\n", to);
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         fprintf(to, "  %s%s%-*s %s\n", commands[i].first, commands[i].second ? " " : "",
-                (int)(14 - strlen(commands[i].first)), commands[i].second ? commands[i].second : "",
+                (int)((commands[i].second ? 15 : 16) - strlen(commands[i].first)), commands[i].second ? commands[i].second : "",
                 commands[i].summary);
     fputs("\nEach command explains itself with --help; see outrider(1).\n", to);
 }

@@ -34,29 +34,39 @@ otr_conf *otr_read_settings(const char *config, int *status)
     return NULL;
 }
 
-static const char *first_unix_socket(const otr_conf *conf)
+static const char *first_unix_socket(const otr_listen_conf *listen)
 {
-    for (size_t i = 0; i < conf->line.listen.count; i++) {
-        if (strncmp(conf->line.listen.values[i], "unix:", 5) == 0)
-            return conf->line.listen.values[i] + 5;
+    for (size_t i = 0; i < listen->listen.count; i++) {
+        if (strncmp(listen->listen.values[i], "unix:", 5) == 0)
+            return listen->listen.values[i] + 5;
     }
     return NULL;
 }
 
-char *otr_find_socket(const char *config, const char *socket, unsigned *patience, int *status)
+static char *find_socket(const char *config, const char *socket, bool is_control, unsigned *patience, int *status)
 {
     otr_conf *conf = otr_read_settings(config, status);
-    const char *found;
+    const char *section = is_control ? "control" : "line", *found;
     char *path = NULL;
 
     if (conf == NULL)
         return NULL;
     *patience = conf->limits.answer;
-    found = socket != NULL ? socket : first_unix_socket(conf);
+    found = socket != NULL ? socket : first_unix_socket(is_control ? &conf->control : &conf->line);
     if (found == NULL)
-        *status = otr_complain(EX_CONFIG, "line", "no Unix socket is configured; name one with --socket");
+        *status = otr_complain(EX_CONFIG, section, "no Unix socket is configured; name one with --socket");
     else if ((path = strdup(found)) == NULL)
-        *status = otr_complain(EX_OSERR, "line", "out of memory");
+        *status = otr_complain(EX_OSERR, section, "out of memory");
     otr_conf_free(conf);
     return path;
+}
+
+char *otr_find_socket(const char *config, const char *socket, unsigned *patience, int *status)
+{
+    return find_socket(config, socket, false, patience, status);
+}
+
+char *otr_find_control_socket(const char *config, const char *socket, unsigned *patience, int *status)
+{
+    return find_socket(config, socket, true, patience, status);
 }

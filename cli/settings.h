@@ -18,4 +18,7 @@ otr_conf *otr_read_settings(const char *config, int *status);
  */
 char *otr_find_socket(const char *config, const char *socket, unsigned *patience, int *status);
 
+/* The same for the control socket. */
+char *otr_find_control_socket(const char *config, const char *socket, unsigned *patience, int *status);
+
 #endif

@@ -18,7 +18,7 @@ struct exim {
     otr_check_list *list;
     otr_ran routers_text, transports_text;
     otr_drivers routers, transports;
-    const otr_driver *asking;    /* our router; NULL: none */
+    const otr_driver *asking;    /* the router of ours that is looked at; NULL: none */
     const otr_driver *transport; /* that it uses; NULL: none */
     char socket[OTR_MTA_WORD];   /* that it asks */
 };
@@ -79,8 +79,6 @@ static const struct option_rule {
 };
 
 static const struct option_rule router_rules[] = {
-    { "router-driver", "driver", IS, "dnslookup", OTR_CHECK_WARNING,
-      "the answer is for the domain of the address, so its MX hosts must be looked up" },
     { "complete-answer", "address_data", HOLDS, "end=1", OTR_CHECK_CRITICAL, "an answer that was cut off would count" },
     { "failing-answer", "address_data", HOLDS, "${eval:", OTR_CHECK_CRITICAL,
       "without an answer mail must wait: only an expansion that fails by mistake does that; \"fail\" bounces" },
@@ -90,6 +88,16 @@ static const struct option_rule router_rules[] = {
     { "pass-on-timeout", "pass_on_timeout", IS, "false", OTR_CHECK_CRITICAL,
       "when DNS does not answer, mail would go on to the next router" },
 };
+
+/* For a smart host, whose policy is asked for whatever the domain of the address is. */
+static const struct option_rule smarthost_rules[] = {
+    { "host-find-failed", "host_find_failed", IS, "defer", OTR_CHECK_CRITICAL,
+      "when DNS does not answer, mail would be frozen or bounce" },
+    { "host-all-ignored", "host_all_ignored", IS, "defer", OTR_CHECK_CRITICAL,
+      "mail that no admitted host can take would bounce, or leave through another router" },
+    { "by-dns", "route_list", HOLDS, " bydns", OTR_CHECK_CRITICAL, "without DNS there is no DANE" },
+};
+#define COUNT_OF(rules) (sizeof(rules) / sizeof((rules)[0]))
 
 static void apply_rules(const struct exim *e, const otr_driver *driver, const struct option_rule *rules, size_t count)
 {
@@ -115,8 +123,7 @@ static void find_socket(struct exim *e)
         snprintf(e->socket, sizeof(e->socket), "%.*s", (int)(end - begin), begin);
 }
 
-/* Routers for some domains only, such as Debian's for hubs, are what the administrator wants; so are address literals.
- */
+/* Routers for some domains only, such as Debian's for hubs, are what the administrator wants; so is ipliteral. */
 static bool is_for_anybody(const otr_driver *router)
 {
     otr_slice domains = otr_driver_option(router, "domains");
@@ -124,27 +131,37 @@ static bool is_for_anybody(const otr_driver *router)
     return !otr_slice_is(otr_driver_option(router, "driver"), "ipliteral") && (domains.len == 0 || *domains.ptr == '!');
 }
 
-/* Before it, no router may take remote mail; behind it, only the one that defers may get what it declines. */
+static const otr_driver *last_asking(const struct exim *e)
+{
+    const otr_driver *router = e->routers.list + e->routers.count - 1;
+
+    while (!is_asking(router))
+        router--;
+    return router;
+}
+
+/* Before it, no router may take remote mail that does not ask as well. */
 static void check_order(const struct exim *e)
 {
+    const otr_driver *last = last_asking(e);
     bool is_first = true;
 
-    for (const otr_driver *router = e->routers.list; router < e->asking; router++) {
+    for (const otr_driver *router = e->routers.list; router < last; router++) {
         bool is_dns = otr_slice_is(otr_driver_option(router, "driver"), "dnslookup");
 
-        if (!sends(e, router) || !is_for_anybody(router))
+        if (is_asking(router) || !sends(e, router) || !is_for_anybody(router))
             continue;
         otr_check_say(e->list, "router-order", is_dns ? OTR_CHECK_CRITICAL : OTR_CHECK_WARNING,
                       is_dns ? "put Outrider's routers in front of it"
                              : "see that it takes only mail that need not be protected, such as mail within your net",
                       "%.*s stands in front of %.*s and sends mail without asking outriderd", (int)router->name.len,
-                      router->name.ptr, (int)e->asking->name.len, e->asking->name.ptr);
+                      router->name.ptr, (int)last->name.len, last->name.ptr);
         is_first = false;
     }
     if (is_first)
         otr_check_say(e->list, "router-order", OTR_CHECK_OK, NULL,
-                      "no router in front of %.*s sends mail to just any domain", (int)e->asking->name.len,
-                      e->asking->name.ptr);
+                      "no other router in front of %.*s sends mail to just any domain", (int)last->name.len,
+                      last->name.ptr);
 }
 
 static bool is_deferring_stub(const otr_driver *router)
@@ -320,42 +337,67 @@ static bool read_drivers(struct exim *e)
     return is_read;
 }
 
-static void find_router(struct exim *e)
+/* A transport that several routers use is looked at once. */
+static bool is_seen(const struct exim *e, const otr_driver *transport)
 {
-    for (size_t i = 0; i < e->routers.count && e->asking == NULL; i++)
-        if (is_asking(&e->routers.list[i]))
-            e->asking = &e->routers.list[i];
-    if (e->asking == NULL) {
-        otr_check_say(e->list, "router", OTR_CHECK_CRITICAL, PRINT_AGAIN,
-                      "no router asks outriderd in its address_data: nothing is protected");
+    for (const otr_driver *router = e->routers.list; router < e->asking; router++)
+        if (is_asking(router) && otr_slice_eq(otr_driver_option(router, "transport"), transport->name))
+            return true;
+    return false;
+}
+
+static void check_transport(struct exim *e)
+{
+    e->transport = otr_driver_find(&e->transports, otr_driver_option(e->asking, "transport"));
+    if (e->transport == NULL || !otr_slice_is(otr_driver_option(e->transport, "driver"), "smtp")) {
+        otr_check_say(e->list, "transport", OTR_CHECK_CRITICAL, PRINT_AGAIN,
+                      "router %.*s has no transport with driver = smtp", (int)e->asking->name.len, e->asking->name.ptr);
         return;
     }
+    if (is_seen(e, e->transport))
+        return;
+    apply_rules(e, e->transport, transport_rules, COUNT_OF(transport_rules));
+    check_event(e);
+}
+
+/* One that asks: for the domain of the address (dnslookup), or for a smart host (manualroute). */
+static void check_router(struct exim *e)
+{
+    otr_slice driver = otr_driver_option(e->asking, "driver");
+    bool is_smarthost = otr_slice_is(driver, "manualroute");
+
     find_socket(e);
     otr_check_say(e->list, "router", OTR_CHECK_OK, NULL, "%.*s asks %s", (int)e->asking->name.len, e->asking->name.ptr,
                   e->socket);
-    e->transport = otr_driver_find(&e->transports, otr_driver_option(e->asking, "transport"));
-    if (e->transport == NULL || !otr_slice_is(otr_driver_option(e->transport, "driver"), "smtp")) {
-        e->transport = NULL;
-        otr_check_say(e->list, "transport", OTR_CHECK_CRITICAL, PRINT_AGAIN,
-                      "router %.*s has no transport with driver = smtp", (int)e->asking->name.len, e->asking->name.ptr);
-    }
+    if (!is_smarthost && !otr_slice_is(driver, "dnslookup"))
+        otr_check_say(e->list, "router-driver", OTR_CHECK_CRITICAL, PRINT_AGAIN,
+                      "%.*s: driver = %.*s finds no MX hosts in DNS", (int)e->asking->name.len, e->asking->name.ptr,
+                      (int)driver.len, driver.ptr);
+    apply_rules(e, e->asking, router_rules, COUNT_OF(router_rules));
+    if (is_smarthost)
+        apply_rules(e, e->asking, smarthost_rules, COUNT_OF(smarthost_rules));
+    else
+        check_stub(e);
+    check_transport(e);
 }
 
 static void check_configuration(struct exim *e)
 {
     if (!read_drivers(e))
         return;
-    find_router(e);
     check_set(e);
-    if (e->asking == NULL)
-        return;
-    check_order(e);
-    check_stub(e);
-    apply_rules(e, e->asking, router_rules, sizeof(router_rules) / sizeof(router_rules[0]));
-    if (e->transport != NULL) {
-        apply_rules(e, e->transport, transport_rules, sizeof(transport_rules) / sizeof(transport_rules[0]));
-        check_event(e);
+    for (size_t i = 0; i < e->routers.count; i++) {
+        if (is_asking(&e->routers.list[i])) {
+            e->asking = &e->routers.list[i];
+            check_router(e);
+        }
     }
+    if (e->asking == NULL) {
+        otr_check_say(e->list, "router", OTR_CHECK_CRITICAL, PRINT_AGAIN,
+                      "no router asks outriderd in its address_data: nothing is protected");
+        return;
+    }
+    check_order(e);
     check_fails_closed(e);
     check_as_user(e);
 }

@@ -283,24 +283,30 @@ static void check_chroot(const struct postfix *p)
                       p->address);
 }
 
-/* Answers name roots where anchors.postfix_dir is set; else Postfix must have some of its own. */
+/* Answers name a file of roots, except for those of the system, which Postfix must be given by itself: it has none. */
 static void check_roots(const struct postfix *p)
 {
-    const char *folder = p->question->settings->conf->anchors.postfix_dir;
+    const otr_conf *conf = p->question->settings->conf;
     otr_buf file = OTR_BUF_INIT, path = OTR_BUF_INIT, builtin = OTR_BUF_INIT;
+    bool has_own;
 
     otr_postconf_value(p->program, "smtp_tls_CAfile", &file);
     otr_postconf_value(p->program, "smtp_tls_CApath", &path);
     otr_postconf_value(p->program, "tls_append_default_CA", &builtin);
-    if (*folder != '\0')
-        otr_check_say(p->list, "roots", OTR_CHECK_OK, NULL, "answers name the roots that count, from %s", folder);
-    else if (file.len > 0 || path.len > 0 || strcmp(otr_buf_text(&builtin), "yes") == 0)
-        otr_check_say(p->list, "roots", OTR_CHECK_WARNING, "set anchors.postfix_dir in outrider.conf",
-                      "anchors.postfix_dir is not set: the same roots vouch for every destination");
+    has_own = file.len > 0 || path.len > 0 || strcmp(otr_buf_text(&builtin), "yes") == 0;
+    if (otr_has_system_roots(conf) && has_own)
+        otr_check_say(p->list, "roots", OTR_CHECK_OK, NULL, "smtp_tls_CAfile = %s", otr_buf_text(&file));
+    else if (otr_has_system_roots(conf))
+        otr_check_say(
+            p->list, "roots", OTR_CHECK_CRITICAL, PRINT_AGAIN,
+            "smtp_tls_CAfile is not set, and answers leave the system's roots to Postfix: mail to destinations "
+            "with an MTA-STS policy waits");
+    else if (*conf->anchors.postfix_dir != '\0')
+        otr_check_say(p->list, "roots", OTR_CHECK_OK, NULL, "answers name the roots that count, from %s",
+                      conf->anchors.postfix_dir);
     else
         otr_check_say(p->list, "roots", OTR_CHECK_CRITICAL, "set anchors.postfix_dir in outrider.conf",
-                      "neither anchors.postfix_dir nor smtp_tls_CAfile is set: no certificate verifies, and mail to "
-                      "destinations with an MTA-STS policy waits");
+                      "anchors.postfix_dir is not set, so Postfix is not told of the roots in %s", conf->anchors.roots);
     otr_buf_clear(&file);
     otr_buf_clear(&path);
     otr_buf_clear(&builtin);

@@ -70,8 +70,9 @@ static void pause_accepting(otr_front *front, int failed)
 static void admit(otr_front *front, int fd, const otr_listener *listener)
 {
     otr_front_shared *shared = front->shared;
+    unsigned most = shared->connections_max + (listener->protocol == OTR_CONTROL ? OTR_CONTROL_SPARE : 0);
 
-    if (atomic_fetch_add_explicit(&shared->connections, 1, memory_order_relaxed) >= shared->connections_max) {
+    if (atomic_fetch_add_explicit(&shared->connections, 1, memory_order_relaxed) >= most) {
         atomic_fetch_sub_explicit(&shared->connections, 1, memory_order_relaxed);
         close(fd);
         otr_count(OTR_CELL_LIMITS + OTR_LIMIT_CONNECTIONS);
@@ -128,11 +129,22 @@ static void forget_ticket(otr_front *front, otr_ticket *ticket)
     otr_ticket_free(ticket);
 }
 
-static void take_ticket(void *arg, otr_mail *mail)
+static void take_job(otr_job *job)
+{
+    if (job->connection != NULL)
+        otr_connection_reply(job->connection, job);
+    otr_job_free(job);
+}
+
+static void take_mail(void *arg, otr_mail *mail)
 {
     otr_front *front = arg;
     otr_ticket *ticket = caa_container_of(mail, otr_ticket, mail);
 
+    if (otr_mail_is_job(mail)) {
+        take_job(caa_container_of(mail, otr_job, mail));
+        return;
+    }
     if (ticket->connection != NULL)
         otr_connection_answer(ticket->connection, ticket->answer);
     forget_ticket(front, ticket);
@@ -147,7 +159,7 @@ static void on_mail(evutil_socket_t fd, short what, void *arg)
     if (atomic_load(&front->is_stopping))
         event_base_loopbreak(front->base);
     else
-        otr_mailbox_take(&front->box, take_ticket, front);
+        otr_mailbox_take(&front->box, take_mail, front);
 }
 
 /* Coming, running, going ------------------------------------------------------------------------------------------ */
@@ -216,16 +228,19 @@ void otr_front_stop(otr_front *front)
     otr_mailbox_wake(&front->box);
 }
 
-static void drop_ticket(void *arg, otr_mail *mail)
+static void drop_mail(void *arg, otr_mail *mail)
 {
-    forget_ticket(arg, caa_container_of(mail, otr_ticket, mail));
+    if (otr_mail_is_job(mail))
+        otr_job_free(caa_container_of(mail, otr_job, mail));
+    else
+        forget_ticket(arg, caa_container_of(mail, otr_ticket, mail));
 }
 
 void otr_front_free(otr_front *front)
 {
     if (front == NULL)
         return;
-    otr_mailbox_take(&front->box, drop_ticket, front);
+    otr_mailbox_take(&front->box, drop_mail, front);
     for (size_t i = 0; front->accepts != NULL && i < front->shared->listener_count; i++)
         if (front->accepts[i] != NULL)
             event_free(front->accepts[i]);

@@ -7,6 +7,7 @@
 #define OTR_DAEMON_FRONT_H
 
 #include "daemon/cache.h"
+#include "daemon/flow/job.h"
 #include "daemon/flow/ticket.h"
 
 #include <sys/queue.h>
@@ -14,7 +15,7 @@
 struct event;
 struct event_base;
 
-typedef enum otr_protocol { OTR_SOCKETMAP, OTR_LINE, OTR_HTTP /* never on a front thread */ } otr_protocol;
+typedef enum otr_protocol { OTR_SOCKETMAP, OTR_LINE, OTR_HTTP /* never on a front thread */, OTR_CONTROL } otr_protocol;
 
 typedef struct otr_listener {
     int fd; /* borrowed */
@@ -34,11 +35,15 @@ typedef struct otr_front_shared {
     unsigned connections_max; /* of all front threads together */
     unsigned waiting_max;     /* tickets of all front threads together */
     void (*ask)(void *arg, otr_ticket *ticket); /* hand a miss to its resolver thread */
-    void *ask_arg;
+    void (*submit)(void *arg, otr_job *job); /* the same for what an operator wants */
+    void *ask_arg;            /* of both */
     _Atomic unsigned connections;
     _Atomic unsigned waiting;
     _Atomic int64_t last_limit_log; /* seconds; one line about a limit in ten */
 } otr_front_shared;
+
+/* An operator gets in where mail servers have taken all connections that are allowed. */
+#define OTR_CONTROL_SPARE 8
 
 struct otr_connection;
 TAILQ_HEAD(otr_connection_queue, otr_connection);

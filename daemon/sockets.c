@@ -12,7 +12,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static const char *const protocol_names[] = { [OTR_SOCKETMAP] = "socketmap", [OTR_LINE] = "line", [OTR_HTTP] = "http" };
+static const char *const protocol_names[] = { [OTR_SOCKETMAP] = "socketmap", [OTR_LINE] = "line", [OTR_HTTP] = "http",
+                                             [OTR_CONTROL] = "control" };
 
 /* Find an inherited descriptor for this address and take it; -1: none. */
 static int take_inherited(bool *is_taken, int count, const otr_listen_address *address)
@@ -49,6 +50,20 @@ static outrider_err open_group(otr_sockets *sockets, const otr_listen_conf *conf
     return OUTRIDER_OK;
 }
 
+/* Control sockets that root has opened belong to the user that the daemon becomes: root reaches them anyhow. */
+static outrider_err give_control_away(const otr_conf *conf, const otr_sockets *sockets, outrider_diag *diag)
+{
+    for (size_t i = 0; i < sockets->count; i++) {
+        outrider_err err = OUTRIDER_OK;
+
+        if (sockets->listeners[i].protocol == OTR_CONTROL && sockets->own[i] != NULL)
+            err = otr_give_file(otr_listen_path(sockets->own[i]), conf->user, diag);
+        if (err != OUTRIDER_OK)
+            return err;
+    }
+    return OUTRIDER_OK;
+}
+
 static void close_unclaimed(const bool *is_taken, int inherited)
 {
     char number[16];
@@ -65,7 +80,8 @@ static void close_unclaimed(const bool *is_taken, int inherited)
 
 outrider_err otr_sockets_open(const otr_conf *conf, otr_sockets *sockets, outrider_diag *diag)
 {
-    size_t wanted = conf->socketmap.listen.count + conf->line.listen.count + conf->http.listen.count;
+    size_t wanted = conf->socketmap.listen.count + conf->line.listen.count + conf->http.listen.count +
+                    conf->control.listen.count;
     int inherited = otr_inherited_count();
     bool *is_taken = calloc((size_t)inherited + 1, sizeof(*is_taken));
     outrider_err err = OUTRIDER_E_NOMEM;
@@ -76,6 +92,10 @@ outrider_err otr_sockets_open(const otr_conf *conf, otr_sockets *sockets, outrid
         err = open_group(sockets, &conf->socketmap, OTR_SOCKETMAP, is_taken, inherited, diag);
     if (err == OUTRIDER_OK)
         err = open_group(sockets, &conf->line, OTR_LINE, is_taken, inherited, diag);
+    if (err == OUTRIDER_OK)
+        err = open_group(sockets, &conf->control, OTR_CONTROL, is_taken, inherited, diag);
+    if (err == OUTRIDER_OK)
+        err = give_control_away(conf, sockets, diag);
     sockets->front_count = sockets->count;
     if (err == OUTRIDER_OK)
         err = open_group(sockets, &conf->http, OTR_HTTP, is_taken, inherited, diag);

@@ -47,6 +47,7 @@ struct otr_daemon {
     otr_anchors *anchors;  /* owned */
     otr_sockets sockets;
     otr_store *store;      /* owned */
+    otr_overrides *overrides; /* owned */
     otr_clock clock;
     otr_cache *cache;      /* owned */
     otr_flow flow;
@@ -91,14 +92,30 @@ static outrider_err open_store(otr_daemon *d, outrider_diag *diag)
     return err;
 }
 
+static outrider_err open_overrides(otr_daemon *d, outrider_diag *diag)
+{
+    bool has_bad = false;
+    outrider_err err = otr_overrides_open(d->store, &d->overrides, &has_bad, diag);
+
+    if (err == OUTRIDER_OK && has_bad)
+        OTR_LOG(OTR_LOG_ERROR, "store.row.unusable", { "error", diag->message });
+    return err;
+}
+
 /* A domain belongs to one thread, and all its destinations with it: they share its policy. */
+static otr_worker *worker_of(otr_daemon *d, const char *domain)
+{
+    return d->resolvers[otr_cache_hash(d->cache, domain, strlen(domain)) % d->conf->threads.resolver].worker;
+}
+
 static void ask(void *arg, otr_ticket *ticket)
 {
-    otr_daemon *d = arg;
-    const char *domain = ticket->destination.domain;
-    uint64_t hash = otr_cache_hash(d->cache, domain, strlen(domain));
+    otr_worker_post(worker_of(arg, ticket->destination.domain), ticket);
+}
 
-    otr_worker_post(d->resolvers[hash % d->conf->threads.resolver].worker, ticket);
+static void submit(void *arg, otr_job *job)
+{
+    otr_worker_submit(worker_of(arg, job->request.domain), job);
 }
 
 static void fill_flow(otr_daemon *d)
@@ -111,6 +128,7 @@ static void fill_flow(otr_daemon *d)
         .clock = &d->clock,
         .store = d->store,
         .anchors = d->anchors,
+        .overrides = d->overrides,
         .views = otr_conf_views(c),
         .discover = otr_conf_discover(c),
         .decide = otr_conf_decide(c),
@@ -223,6 +241,7 @@ static outrider_err make_fronts(otr_daemon *d, outrider_diag *diag)
     d->shared.connections_max = c->limits.connections;
     d->shared.waiting_max = c->limits.waiting;
     d->shared.ask = ask;
+    d->shared.submit = submit;
     d->shared.ask_arg = d;
     d->fronts = calloc(c->threads.front, sizeof(*d->fronts));
     if (d->fronts == NULL)
@@ -311,6 +330,8 @@ static outrider_err build(otr_daemon *d, outrider_diag *diag)
         err = otr_drop_privileges(c->user, c->group, diag);
     if (err == OUTRIDER_OK)
         err = open_store(d, diag);
+    if (err == OUTRIDER_OK)
+        err = open_overrides(d, diag);
     if (err != OUTRIDER_OK)
         return err;
     d->cache = otr_cache_new(c->limits.cache);
@@ -379,6 +400,7 @@ void otr_daemon_stop(otr_daemon *d)
     free(d->pulses);
     free(d->fronts);
     otr_cache_free(d->cache);
+    otr_overrides_free(d->overrides);
     if (d->store != NULL)
         otr_store_close(d->store);
     otr_sockets_close(&d->sockets);

@@ -119,6 +119,15 @@ outrider_err otr_prepare_folder(const char *file, const char *user, outrider_dia
     return OUTRIDER_OK;
 }
 
+outrider_err otr_give_file(const char *file, const char *user, outrider_diag *diag)
+{
+    struct passwd *pw = *user != '\0' && geteuid() == 0 ? getpwnam(user) : NULL;
+
+    if (pw == NULL || chown(file, pw->pw_uid, (gid_t)-1) == 0)
+        return OUTRIDER_OK;
+    return otr_fail(diag, OUTRIDER_E_IO, "%s: cannot give it to user \"%s\": %s", file, user, strerror(errno));
+}
+
 unsigned long otr_raise_files_limit(unsigned long wanted)
 {
     struct rlimit limit, higher;

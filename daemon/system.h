@@ -23,6 +23,9 @@ outrider_err otr_drop_privileges(const char *user, const char *group, outrider_d
 /* Make the folder of a file (0750) if it is missing, and give it to the user that will write there. */
 outrider_err otr_prepare_folder(const char *file, const char *user, outrider_diag *diag);
 
+/* Give a file to a user, if we are root and there is one to become. */
+outrider_err otr_give_file(const char *file, const char *user, outrider_diag *diag);
+
 /* Raise the limit of open files to `wanted` or as far as it goes. Returns the limit. */
 unsigned long otr_raise_files_limit(unsigned long wanted);
 

@@ -70,7 +70,6 @@ class Session:
     recipients: list = dataclasses.field(default_factory=list)  # (address, version of TLS or ""), of this TLS state
     heard: list = dataclasses.field(default_factory=list)       # of Heard, from the first octet on
     messages: int = 0         # accepted after DATA
-    commands: list = dataclasses.field(default_factory=list)  # all of them, as received
 
 
 class MxHost:
@@ -125,7 +124,6 @@ class _Handler(socketserver.StreamRequestHandler):
     def _command(self, line):
         """Answer one command; False ends the session."""
         verb = line.split(" ")[0].upper()
-        self.session.commands.append(line)
         if verb in ("MAIL", "RCPT"):
             self._note(verb, line)
         if verb == "EHLO" and self.manners == "helo-only":

@@ -34,6 +34,7 @@ class Outrider:
         run, jail = ("/run/outrider", f"{postfix.QUEUE}/outrider") if for_mtas else (folder, f"{folder}/jail")
         self.line_socket, self.map_socket = f"{run}/exim.sock", f"{jail}/policy.sock"
         self.sendmail_socket = f"{run}/sendmail.sock"
+        self.control_socket = f"{run}/control.sock"
         self.exim_dir, self.postfix_dir = f"{run}/ta", f"{jail}/ta"
         for path in (folder, run, jail, self.exim_dir, self.postfix_dir, os.path.dirname(self.store)):
             os.makedirs(path, exist_ok=True)
@@ -47,6 +48,7 @@ class Outrider:
         return {
             "socketmap": {"listen": [f"unix:{self.map_socket}", f"unix:{self.sendmail_socket}"], "group": "postfix", "mode": "0660"},
             "line": {"listen": [f"unix:{self.line_socket}"], "group": "Debian-exim", "mode": "0660"},
+            "control": {"listen": [f"unix:{self.control_socket}"]},
             "dns": {"mode": "forward", "forwarders": [nameservers.RESOLVER], "root_hints": world.root_hints,
                     "trust_anchor": world.trust_anchor, "allow_localhost": True},
             'anchors "default"': {"roots": world.certs.bundle, "exim_dir": self.exim_dir,
@@ -100,6 +102,13 @@ class Outrider:
     def run_cli(self, *arguments, **options):
         """outrider ARGUMENTS..., finished, with its output as text."""
         return subprocess.run([self.cli, *arguments], capture_output=True, text=True, **options)
+
+    def override(self, *arguments, check=True, **options):
+        """`outrider override ARGUMENTS...`, finished."""
+        done = self.run_cli("override", arguments[0], "--config", self.config, *arguments[1:], **options)
+        if check and done.returncode != 0:
+            raise LookupError(f"outrider override {arguments}: exit status {done.returncode}: {done.stderr.strip()}")
+        return done
 
     def query(self, destination, *options):
         """`outrider query --json`. Where it prints nothing, its complaint is raised as LookupError."""

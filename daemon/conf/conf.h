@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "daemon/listen/address.h"
 #include "dns/unbound.h"
+#include "verdict/minimum.h"
 
 #include <stdint.h>
 #include <sys/types.h>
@@ -41,6 +42,7 @@ enum { OTR_DNS_FORWARD, OTR_DNS_RECURSIVE };
 enum { OTR_ON_UNKNOWN_PROCEED, OTR_ON_UNKNOWN_DEFER };
 enum { OTR_COMBINE_DANE_FIRST, OTR_COMBINE_BOTH };
 
+#define OTR_MINIMUM_RULES_MAX 1000
 #define OTR_CONF_STUBS_MAX 32
 #define OTR_CONF_RULES_MAX 1 /* rules of anchors; more come with anchors per destination */
 
@@ -48,6 +50,7 @@ typedef struct otr_conf {
     otr_listen_conf socketmap;
     otr_listen_conf line;
     otr_listen_conf http;
+    otr_listen_conf control;
     struct {
         uint32_t mode; /* OTR_DNS_FORWARD ... */
         otr_list forwarders;
@@ -88,6 +91,8 @@ typedef struct otr_conf {
     struct {
         uint32_t front, resolver;
     } threads;
+    otr_minimum_rules minimum;
+    otr_list own_hosts; /* normal forms */
     const char *user;
     const char *group;
     uint32_t log;    /* otr_log_level */

@@ -36,6 +36,7 @@ otr_discover_settings otr_conf_discover(const otr_conf *conf)
         .dane_on_insecure_mx = conf->dane.insecure_mx,
         .mx_hosts_max = conf->limits.mx_hosts,
         .tlsa_max = conf->limits.tlsa_records,
+        .own_hosts = conf->own_hosts.count > 0 ? conf->own_hosts.values : NULL,
     };
 }
 
@@ -45,6 +46,7 @@ otr_decide_settings otr_conf_decide(const otr_conf *conf)
         .is_dane_on_insecure_mx = conf->dane.insecure_mx,
         .is_both = conf->combine == OTR_COMBINE_BOTH,
         .defer_on_unknown_sts = conf->sts.on_unknown == OTR_ON_UNKNOWN_DEFER,
+        .minimum = &conf->minimum,
     };
 }
 

@@ -6,6 +6,7 @@
  * configuration is read once, by one thread, before there are others.
  */
 #include "daemon/conf/conf.h"
+#include "daemon/conf/minimum.h"
 #include "daemon/conf/schema.h"
 #include "daemon/conf/text.h"
 #include "daemon/conf/values.h"
@@ -197,6 +198,7 @@ outrider_err otr_conf_parse(const char *text, size_t len, otr_conf **conf, otr_m
     copy[len] = '\0';
     otr_conf_text_prepare(copy, len, mistakes);
     if (mistakes->count == 0) {
+        otr_conf_read_minimum(draft, copy, mistakes);
         find_syntax_mistakes(copy, mistakes);
         run_parser(copy, draft); /* stops where the search above stopped, and that is reported already */
     }

@@ -11,6 +11,7 @@
 static const char *const no_values[] = { NULL };
 static const char *const socketmap_listen[] = { "unix:/run/outrider/postfix.sock", "inet:[127.0.0.1]:8461", NULL };
 static const char *const line_listen[] = { "unix:/run/outrider/exim.sock", NULL };
+static const char *const control_listen[] = { "unix:/run/outrider/control.sock", NULL };
 static const char *const dns_modes[] = { "forward", "recursive", NULL };
 static const char *const unknown_words[] = { "proceed", "defer", NULL };
 static const char *const combine_words[] = { "dane-first", "both", NULL };
@@ -36,6 +37,10 @@ const otr_setting otr_settings[] = {
     LIST("http", "listen", OTR_SET_LISTEN, http.listen, no_values),
     WORD("http", "group", OTR_SET_GROUP, http.group, ""),
     { "http", "mode", OTR_SET_MODE, AT(http.mode), 0, 0777, NULL, "0660", NULL },
+
+    LIST("control", "listen", OTR_SET_LISTEN, control.listen, control_listen),
+    WORD("control", "group", OTR_SET_GROUP, control.group, ""),
+    { "control", "mode", OTR_SET_MODE, AT(control.mode), 0, 0777, NULL, "0600", NULL },
 
     CHOICE("dns", "mode", dns.mode, dns_modes, "forward"),
     LIST("dns", "forwarders", OTR_SET_SERVERS, dns.forwarders, no_values),
@@ -76,6 +81,7 @@ const otr_setting otr_settings[] = {
     NUMBER("threads", "resolver", threads.resolver, 1, 64, "1"),
 
     CHOICE("", "combine", combine, combine_words, "dane-first"),
+    LIST("", "own_hosts", OTR_SET_NAMES, own_hosts, no_values),
     WORD("", "user", OTR_SET_USER, user, ""),
     WORD("", "group", OTR_SET_GROUP, group, ""),
     CHOICE("", "log", log, otr_log_level_names, "notice"),
@@ -83,11 +89,14 @@ const otr_setting otr_settings[] = {
 };
 const size_t otr_setting_count = sizeof(otr_settings) / sizeof(otr_settings[0]);
 
-/* "stub" holds one setting per title; it has no place in otr_conf of its own and is gathered in read.c. */
+/*
+ * "stub" holds one setting per title; it has no place in otr_conf of its own and is gathered in read.c. The section
+ * "minimum" is not here: its keys are names of domains, and minimum.c reads it before libconfuse sees the text.
+ */
 const otr_section otr_sections[] = {
     { "", "socketmap", 0 }, { "", "line", 0 },    { "", "dns", 0 },   { "dns", "stub", 1 }, { "", "dane", 0 },
     { "", "sts", 0 },       { "", "anchors", 1 }, { "", "store", 0 }, { "", "limits", 0 },  { "", "threads", 0 },
-    { "", "http", 0 },
+    { "", "http", 0 },      { "", "control", 0 },
 };
 const size_t otr_section_count = sizeof(otr_sections) / sizeof(otr_sections[0]);
 

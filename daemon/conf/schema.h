@@ -19,6 +19,7 @@ typedef enum otr_setting_kind {
     OTR_SET_LISTEN,  /* otr_list of socket addresses */
     OTR_SET_SERVERS, /* otr_list of name servers, "ADDRESS" or "ADDRESS@PORT" */
     OTR_SET_FILES,   /* otr_list of absolute paths */
+    OTR_SET_NAMES,   /* otr_list of host names, in normal form */
 } otr_setting_kind;
 
 typedef struct otr_setting {

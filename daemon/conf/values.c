@@ -156,6 +156,7 @@ static const char *word_problem(const otr_setting *s, const char *text)
     case OTR_SET_MODE:
     case OTR_SET_LISTEN:
     case OTR_SET_SERVERS:
+    case OTR_SET_NAMES:
         break;
     }
     return NULL;
@@ -194,6 +195,7 @@ static void set_scalar(otr_conf_draft *draft, const otr_setting *s, const char *
     case OTR_SET_LISTEN:
     case OTR_SET_SERVERS:
     case OTR_SET_FILES:
+    case OTR_SET_NAMES:
         return; /* lists: see add_value() */
     }
 }
@@ -256,6 +258,8 @@ static void add_value(otr_conf_draft *draft, const otr_setting *s, const char *t
 {
     otr_list *list = place_of(draft, s);
     const char *const *all;
+    char name[OTR_DOMAIN_SIZE], part[64];
+    outrider_diag diag;
 
     if (list->count >= OTR_CONF_LIST_MAX) {
         MISTAKE(draft, line, "%s: more than %d values", s->name, OTR_CONF_LIST_MAX);
@@ -263,6 +267,13 @@ static void add_value(otr_conf_draft *draft, const otr_setting *s, const char *t
     }
     if (!is_good_item(draft, s, text, line))
         return;
+    if (s->kind == OTR_SET_NAMES) {
+        if (otr_domain_normalize(text, strlen(text), name, &diag) != OUTRIDER_OK) {
+            MISTAKE(draft, line, "%s: \"%s\" is no host name: %s", s->name, shown(text, part), diag.message);
+            return;
+        }
+        text = name;
+    }
     all = grown(draft->conf->arena, list->values, list->count, text);
     if (all != NULL) {
         list->values = all;
@@ -364,6 +375,17 @@ void otr_conf_take_section(otr_conf_draft *draft, const char *name, const char *
     }
 }
 
+void otr_conf_take_minimum(otr_conf_draft *draft, const otr_minimum_rules *rules)
+{
+    draft->conf->minimum = (otr_minimum_rules){
+        .rules = otr_arena_bytes(draft->conf->arena, rules->rules, rules->count * sizeof(*rules->rules)), .count = rules->count };
+}
+
+otr_arena *otr_conf_draft_arena(otr_conf_draft *draft)
+{
+    return draft->conf->arena;
+}
+
 void otr_conf_take_empty(otr_conf_draft *draft, const otr_setting *setting)
 {
     *(otr_list *)place_of(draft, setting) = (otr_list){ 0 };
@@ -437,6 +459,23 @@ static void check_apart(otr_conf_draft *draft, const otr_listen_conf *a, const o
                 MISTAKE(draft, line, "listen: %s is given twice", a->addresses[i].text);
 }
 
+/* What can be said there changes what is demanded of destinations: nobody but the administrator is to reach it. */
+static void check_control(otr_conf_draft *draft)
+{
+    const otr_conf *c = draft->conf;
+    unsigned line = LINE_OF(draft, control.listen);
+
+    for (size_t i = 0; i < c->control.listen.count; i++)
+        if (c->control.addresses != NULL && c->control.addresses[i].len > 0 &&
+            c->control.addresses[i].sockaddr.ss_family != AF_UNIX)
+            MISTAKE(draft, line, "control: %s: only Unix sockets, which know who is there", c->control.listen.values[i]);
+    if ((c->control.mode & 07) != 0)
+        MISTAKE(draft, LINE_OF(draft, control.mode), "control: mode %04o lets everybody in", c->control.mode);
+    if (*c->control.group != '\0' && (c->control.mode & 070) != 0 &&
+        (strcmp(c->control.group, c->line.group) == 0 || strcmp(c->control.group, c->socketmap.group) == 0))
+        MISTAKE(draft, LINE_OF(draft, control.group), "control: group \"%s\" is that of a mail server's socket", c->control.group);
+}
+
 static void check_whole(otr_conf_draft *draft)
 {
     otr_conf *c = draft->conf;
@@ -445,6 +484,10 @@ static void check_whole(otr_conf_draft *draft)
     fill_addresses(draft, &c->line, &c->socketmap, LINE_OF(draft, line.listen));
     fill_addresses(draft, &c->http, &c->socketmap, LINE_OF(draft, http.listen));
     check_apart(draft, &c->http, &c->line, LINE_OF(draft, http.listen));
+    fill_addresses(draft, &c->control, &c->socketmap, LINE_OF(draft, control.listen));
+    check_apart(draft, &c->control, &c->line, LINE_OF(draft, control.listen));
+    check_apart(draft, &c->control, &c->http, LINE_OF(draft, control.listen));
+    check_control(draft);
     if (c->socketmap.listen.count + c->line.listen.count == 0)
         MISTAKE(draft, LINE_OF(draft, line.listen), "no section has an address to listen on");
     if (c->dns.mode == OTR_DNS_RECURSIVE && c->dns.forwarders.count > 0)

@@ -28,6 +28,10 @@ void otr_conf_take(otr_conf_draft *draft, const otr_conf_value *value);
 void otr_conf_take_section(otr_conf_draft *draft, const char *name, const char *title, unsigned line);
 void otr_conf_take_empty(otr_conf_draft *draft, const otr_setting *setting);
 
+/* The rules of the section "minimum"; their names lie in the draft's arena already. */
+void otr_conf_take_minimum(otr_conf_draft *draft, const otr_minimum_rules *rules);
+otr_arena *otr_conf_draft_arena(otr_conf_draft *draft);
+
 /* The checks over all. OUTRIDER_OK with *conf, OUTRIDER_E_CONFIG if there is any mistake, OUTRIDER_E_NOMEM. */
 outrider_err otr_conf_draft_finish(otr_conf_draft *draft, otr_conf **conf);
 

@@ -306,6 +306,24 @@ otr_domain *otr_domain_join(otr_worker *worker, const char *name, otr_place *pla
     return domain;
 }
 
+otr_domain *otr_domain_find(otr_worker *worker, const char *name)
+{
+    otr_domain wanted;
+    otr_domain **slot;
+
+    snprintf(wanted.name, sizeof(wanted.name), "%s", name);
+    slot = tfind(&wanted, &worker->domains, by_name);
+    return slot != NULL ? *slot : NULL;
+}
+
+void otr_domain_overrule(otr_domain *domain)
+{
+    otr_place *place;
+
+    TAILQ_FOREACH(place, &domain->places, in_domain)
+        otr_place_overrule(place);
+}
+
 /* What is worth keeping lies in the store; an unsaved policy was never answered from. */
 void otr_domain_leave(otr_domain *domain, otr_place *place)
 {

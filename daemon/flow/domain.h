@@ -29,6 +29,12 @@ struct otr_domain {
 otr_domain *otr_domain_join(otr_worker *worker, const char *name, otr_place *place);
 void otr_domain_leave(otr_domain *domain, otr_place *place);
 
+/* NULL if nobody has asked about it. */
+otr_domain *otr_domain_find(otr_worker *worker, const char *name);
+
+/* What the operator says of it has changed: no answer of before is given any more. */
+void otr_domain_overrule(otr_domain *domain);
+
 typedef enum otr_domain_state {
     OTR_DOMAIN_READY,   /* `entry` is what there is to know now */
     OTR_DOMAIN_LOOKING, /* a refresh is under way */

@@ -16,6 +16,7 @@ struct otr_place {
     struct otr_errand *errand;   /* owned; NULL: none under way */
     struct event *timer;         /* owned: when the answer lapses */
     otr_time spared_at;          /* when eviction last passed it by */
+    size_t octets;               /* what it counts for in the worker's sum */
     bool has_level;              /* `level` is that of an earlier answer */
     otr_level level;
     TAILQ_ENTRY(otr_place) in_queue, in_domain;
@@ -35,6 +36,9 @@ otr_answer *otr_place_decide(otr_place *place, bool is_policy_pending, bool is_i
 
 /* Decide again because the policy changed, without a question from anybody. */
 void otr_place_rebuild(otr_place *place);
+
+/* Decide again because the operator's word changed. If that cannot be done now, the answer goes: who asks next waits. */
+void otr_place_overrule(otr_place *place);
 
 /* Take the answer out of the cache: what it rests on is no longer certain. */
 void otr_place_withdraw(otr_place *place);

@@ -5,6 +5,7 @@
 
 #include "base/diag.h"
 #include "base/log.h"
+#include "daemon/flow/control.h"
 #include "daemon/flow/place.h"
 
 #include <event2/event.h>
@@ -13,6 +14,7 @@
 #include <sys/random.h>
 
 #define HOUSEKEEPING_S 60
+#define OVERRIDES_S 2 /* how often it is looked whether one has ended, for the log and the list */
 #define SWEEP_EVERY 60 /* rounds of housekeeping */
 #define REFRESHES_AT_ONCE 64 /* policies of the store in one round: 92000 a day */
 #define RECHECK_MS 2000
@@ -40,12 +42,17 @@ void otr_worker_arm(struct event *timer, otr_time seconds)
     evtimer_add(timer, &tv);
 }
 
-static void take_ticket(void *arg, otr_mail *mail)
+static void take_mail(void *arg, otr_mail *mail)
 {
     otr_worker *worker = arg;
     otr_ticket *ticket = caa_container_of(mail, otr_ticket, mail);
-    otr_place *place = otr_place_get(worker, &ticket->destination);
+    otr_place *place;
 
+    if (otr_mail_is_job(mail)) {
+        otr_control_do(worker, caa_container_of(mail, otr_job, mail));
+        return;
+    }
+    place = otr_place_get(worker, &ticket->destination);
     if (place == NULL)
         otr_ticket_return(ticket, NULL);
     else
@@ -61,7 +68,7 @@ static void on_mail(evutil_socket_t fd, short what, void *arg)
     if (atomic_load(&worker->is_stopping))
         event_base_loopbreak(worker->base);
     else
-        otr_mailbox_take(&worker->box, take_ticket, worker);
+        otr_mailbox_take(&worker->box, take_mail, worker);
 }
 
 /*
@@ -98,8 +105,8 @@ static void on_housekeeping(evutil_socket_t fd, short what, void *arg)
     (void)what;
     if (otr_store_note_time(store, now, &diag) != OUTRIDER_OK)
         log_store_failure("recording the time", &diag);
-    if (otr_store_each_due(store, now, worker->flow->pace.refresh_after, REFRESHES_AT_ONCE, ask_for_refresh,
-                           worker, &diag) != OUTRIDER_OK)
+    if (otr_store_each_due(store, now, worker->flow->pace.refresh_after, REFRESHES_AT_ONCE, &worker->due,
+                           ask_for_refresh, worker, &diag) != OUTRIDER_OK)
         log_store_failure("looking for policies to refresh", &diag);
     if (++worker->rounds < SWEEP_EVERY)
         return;
@@ -108,12 +115,21 @@ static void on_housekeeping(evutil_socket_t fd, short what, void *arg)
         log_store_failure("removing lapsed entries", &diag);
 }
 
+static void on_sweeping(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    otr_control_sweep(arg);
+}
+
 outrider_err otr_worker_keep_house(otr_worker *worker)
 {
-    struct timeval tv = { .tv_sec = HOUSEKEEPING_S };
+    struct timeval tv = { .tv_sec = HOUSEKEEPING_S }, often = { .tv_sec = OVERRIDES_S };
 
     worker->housekeeping = event_new(worker->base, -1, EV_PERSIST, on_housekeeping, worker);
-    if (worker->housekeeping == NULL || event_add(worker->housekeeping, &tv) != 0)
+    worker->sweeping = event_new(worker->base, -1, EV_PERSIST, on_sweeping, worker);
+    if (worker->housekeeping == NULL || event_add(worker->housekeeping, &tv) != 0 || worker->sweeping == NULL ||
+        event_add(worker->sweeping, &often) != 0)
         return OUTRIDER_E_NOMEM;
     return OUTRIDER_OK;
 }
@@ -159,10 +175,13 @@ outrider_err otr_worker_new(const otr_flow *flow, struct event_base *base, otr_r
     return OUTRIDER_OK;
 }
 
-static void drop_ticket(void *arg, otr_mail *mail)
+static void drop_mail(void *arg, otr_mail *mail)
 {
     (void)arg;
-    otr_ticket_free(caa_container_of(mail, otr_ticket, mail));
+    if (otr_mail_is_job(mail))
+        otr_job_free(caa_container_of(mail, otr_job, mail));
+    else
+        otr_ticket_free(caa_container_of(mail, otr_ticket, mail));
 }
 
 void otr_worker_free(otr_worker *worker)
@@ -170,9 +189,11 @@ void otr_worker_free(otr_worker *worker)
     if (worker == NULL)
         return;
     otr_place_free_all(worker);
-    otr_mailbox_take(&worker->box, drop_ticket, NULL);
+    otr_mailbox_take(&worker->box, drop_mail, NULL);
     if (worker->housekeeping != NULL)
         event_free(worker->housekeeping);
+    if (worker->sweeping != NULL)
+        event_free(worker->sweeping);
     if (worker->on_mail != NULL)
         event_free(worker->on_mail);
     otr_mailbox_clear(&worker->box);
@@ -186,6 +207,11 @@ void otr_worker_free(otr_worker *worker)
 void otr_worker_post(otr_worker *worker, otr_ticket *ticket)
 {
     otr_mailbox_post(&worker->box, &ticket->mail);
+}
+
+void otr_worker_submit(otr_worker *worker, otr_job *job)
+{
+    otr_mailbox_post(&worker->box, &job->mail);
 }
 
 void otr_worker_stop(otr_worker *worker)

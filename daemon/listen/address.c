@@ -97,7 +97,7 @@ bool otr_listen_address_same(const otr_listen_address *a, const otr_listen_addre
     return a->len == b->len && memcmp(&a->sockaddr, &b->sockaddr, a->len) == 0;
 }
 
-static const char *unix_path(const otr_listen_address *address)
+const char *otr_listen_path(const otr_listen_address *address)
 {
     return ((const struct sockaddr_un *)(const void *)&address->sockaddr)->sun_path;
 }
@@ -116,7 +116,7 @@ static outrider_err make_folder(const char *path, outrider_diag *diag)
 /* A socket file outlives its process. It may go if nobody answers on it; a file of another kind never. */
 static outrider_err clear_stale(const otr_listen_address *address, outrider_diag *diag)
 {
-    const char *path = unix_path(address);
+    const char *path = otr_listen_path(address);
     struct stat st;
     int fd, failed;
 
@@ -142,7 +142,7 @@ static outrider_err clear_stale(const otr_listen_address *address, outrider_diag
 /* Owner and mode are set before listen(): nobody can connect while they are still the defaults. */
 static outrider_err bind_unix(int fd, const otr_listen_address *address, mode_t mode, gid_t gid, outrider_diag *diag)
 {
-    const char *path = unix_path(address);
+    const char *path = otr_listen_path(address);
     mode_t saved = umask(0177);
     int bound = bind(fd, (const struct sockaddr *)&address->sockaddr, address->len);
     int failed = errno;
@@ -178,7 +178,7 @@ outrider_err otr_listen_open(const otr_listen_address *address, mode_t mode, gid
     int opened;
 
     if (is_unix) {
-        err = make_folder(unix_path(address), diag);
+        err = make_folder(otr_listen_path(address), diag);
         if (err == OUTRIDER_OK)
             err = clear_stale(address, diag);
         if (err != OUTRIDER_OK)
@@ -215,12 +215,12 @@ bool otr_listen_is(int fd, const otr_listen_address *address)
         bound.sockaddr.ss_family != address->sockaddr.ss_family)
         return false;
     if (bound.sockaddr.ss_family == AF_UNIX) /* the kernel's length ends with the path */
-        return strcmp(unix_path(&bound), unix_path(address)) == 0;
+        return strcmp(otr_listen_path(&bound), otr_listen_path(address)) == 0;
     return otr_listen_address_same(&bound, address);
 }
 
 void otr_listen_unlink(const otr_listen_address *address)
 {
     if (address->sockaddr.ss_family == AF_UNIX)
-        unlink(unix_path(address));
+        unlink(otr_listen_path(address));
 }

@@ -34,6 +34,9 @@ outrider_err otr_listen_open(const otr_listen_address *address, mode_t mode, gid
 /* Whether a descriptor (inherited from a service manager) is a listening stream socket bound to this address. */
 bool otr_listen_is(int fd, const otr_listen_address *address);
 
+/* The file of a Unix socket. */
+const char *otr_listen_path(const otr_listen_address *address);
+
 /* Remove the file of a Unix socket that otr_listen_open() made; others have none. */
 void otr_listen_unlink(const otr_listen_address *address);
 

@@ -4,6 +4,7 @@
 #include "daemon/listen/connection.h"
 
 #include "base/log.h"
+#include "daemon/flow/control.h"
 #include "daemon/listen/line.h"
 #include "daemon/listen/netstring.h"
 #include "daemon/listen/socketmap.h"
@@ -26,9 +27,9 @@ int64_t otr_monotonic_ms(void)
     return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-static size_t capacity(const otr_connection *c)
+static size_t capacity(const otr_front *front, otr_protocol protocol)
 {
-    return c->front->shared->request_max + OTR_NETSTRING_FRAME;
+    return protocol == OTR_CONTROL ? OTR_CONTROL_MAX + 1 : front->shared->request_max + OTR_NETSTRING_FRAME;
 }
 
 static void set_deadline(otr_connection *c, int64_t ms)
@@ -61,6 +62,8 @@ static void watch_writable(otr_connection *c, bool wanted)
 /* One answer, or the refusal of one. */
 static void count(const otr_connection *c, unsigned outcome)
 {
+    if (c->protocol == OTR_CONTROL)
+        return;
     otr_count(OTR_CELL_ANSWERS + (c->protocol == OTR_LINE ? OTR_OUTCOME_COUNT : 0) + outcome);
 }
 
@@ -127,26 +130,14 @@ static next send_ready(otr_connection *c, otr_answer *answer, otr_form form)
     return then == GO_ON && c->is_last ? CLOSE : then;
 }
 
-/* For people and scripts: rendered when asked for. */
-static next send_rendered(otr_connection *c, const otr_answer *answer, otr_form form)
+/* Takes over the text; NULL: out of memory, and no answer is better than half of one. */
+static next send_text(otr_connection *c, char *text, size_t len)
 {
-    const otr_anchor_views *views = c->front->shared->views;
-    otr_buf text = OTR_BUF_INIT;
-    const char *at;
-    size_t len;
+    const char *at = c->out_text = text;
     next then;
 
-    if (form == OTR_FORM_JSON) {
-        otr_render_json(answer->verdict, views, &text);
-        otr_buf_putc(&text, '\n');
-    } else {
-        otr_render_text(answer->verdict, views, form == OTR_FORM_EXPLAIN, &text);
-    }
-    len = text.len;
-    at = c->out_text = otr_buf_steal(&text);
-    otr_buf_clear(&text);
-    if (at == NULL)
-        return CLOSE; /* out of memory: no answer is better than half of one */
+    if (text == NULL)
+        return CLOSE;
     then = send_some(c, &at, &len);
     if (len > 0 && then != CLOSE) {
         start_flushing(c, at, len);
@@ -156,16 +147,43 @@ static next send_rendered(otr_connection *c, const otr_answer *answer, otr_form 
     return then == GO_ON && c->is_last ? CLOSE : then;
 }
 
+/* For people and scripts: rendered when asked for. */
+static next send_rendered(otr_connection *c, const otr_answer *answer, otr_form form)
+{
+    const otr_anchor_views *views = c->front->shared->views;
+    otr_buf text = OTR_BUF_INIT;
+    size_t len;
+    char *stolen;
+
+    if (form == OTR_FORM_JSON) {
+        otr_render_json(answer->verdict, views, &text);
+        otr_buf_putc(&text, '\n');
+    } else {
+        otr_render_text(answer->verdict, views, form == OTR_FORM_EXPLAIN, &text);
+    }
+    len = text.len;
+    stolen = otr_buf_steal(&text);
+    otr_buf_clear(&text);
+    return send_text(c, stolen, len);
+}
+
 static next send_answer(otr_connection *c, otr_answer *answer, otr_form form)
 {
     count(c, answer->verdict->level);
     return form < OTR_FORM_READY_COUNT ? send_ready(c, answer, form) : send_rendered(c, answer, form);
 }
 
+/* 75 is EX_TEMPFAIL. */
+static const char control_late[] =
+    "{\"ok\":false,\"status\":75,\"error\":\"not done within limits.answer, or outriderd is stopping; it may be done all the "
+    "same, the list tells\"}\n";
+
 /* Something goes wrong on our side: the socketmap client is told, the other gets no answer; both defer. */
 static next send_trouble(otr_connection *c, const char *socketmap_reply, otr_outcome outcome)
 {
     count(c, outcome);
+    if (c->protocol == OTR_CONTROL)
+        return send_static(c, control_late);
     return c->protocol == OTR_SOCKETMAP ? send_static(c, socketmap_reply) : CLOSE;
 }
 
@@ -292,6 +310,64 @@ static next take_line(otr_connection *c)
     return CLOSE;
 }
 
+static next refuse(otr_connection *c, outrider_err err, const char *message)
+{
+    char *text = otr_control_refusal(err, message);
+
+    return send_text(c, text, text != NULL ? strlen(text) : 0);
+}
+
+/* The kernel knows who opened the connection; the log tells, and the store keeps it. */
+static int64_t uid_of_peer(const otr_connection *c)
+{
+    struct ucred peer;
+    socklen_t len = sizeof(peer);
+
+    return getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 ? (int64_t)peer.uid : -1;
+}
+
+/* One object on one line, as with the line protocol. What is to be done waits for a resolver thread. */
+static next take_control(otr_connection *c)
+{
+    const char *end = memchr(c->in, '\n', c->in_len);
+    otr_slice line = { c->in, end != NULL ? (size_t)(end - c->in) : c->in_len };
+    otr_front_shared *shared = c->front->shared;
+    otr_control_request request;
+    outrider_diag diag = { 0 };
+    outrider_err err;
+
+    if (end == NULL && !c->has_ended && line.len <= OTR_CONTROL_MAX)
+        return STOP;
+    c->is_last = true;
+    err = otr_control_parse(line, &request, &diag);
+    c->in_len = 0;
+    if (err != OUTRIDER_OK)
+        return refuse(c, err, diag.message);
+    c->job = otr_job_new(&request, uid_of_peer(c), &c->front->box, c);
+    if (c->job == NULL)
+        return refuse(c, OUTRIDER_E_NOMEM, "out of memory");
+    c->step = OTR_WAITING;
+    set_deadline(c, shared->answer_ms);
+    watch_readable(c, false);
+    shared->submit(shared->ask_arg, c->job);
+    return STOP;
+}
+
+static next take_request(otr_connection *c)
+{
+    switch (c->protocol) {
+    case OTR_SOCKETMAP:
+        return take_socketmap(c);
+    case OTR_LINE:
+        return take_line(c);
+    case OTR_CONTROL:
+        return take_control(c);
+    case OTR_HTTP:
+        break;
+    }
+    return CLOSE;
+}
+
 /* Answer what lies in the buffer, as far as it goes. The connection may be gone afterwards. */
 static void work(otr_connection *c)
 {
@@ -299,7 +375,7 @@ static void work(otr_connection *c)
     next then = GO_ON;
 
     while (then == GO_ON && (c->in_len > 0 || c->has_ended)) {
-        then = c->in_len == 0 ? CLOSE : c->protocol == OTR_SOCKETMAP ? take_socketmap(c) : take_line(c);
+        then = c->in_len == 0 ? CLOSE : take_request(c);
         has_answered = has_answered || then == GO_ON;
     }
     if (then == CLOSE) {
@@ -319,7 +395,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
     otr_connection *c = arg;
     bool is_new = c->in_len == 0;
-    ssize_t got = recv(fd, c->in + c->in_len, capacity(c) - c->in_len, 0);
+    ssize_t got = recv(fd, c->in + c->in_len, c->in_max - c->in_len, 0);
 
     (void)what;
     if (got < 0) {
@@ -371,9 +447,22 @@ void otr_connection_answer(otr_connection *c, otr_answer *answer)
         go_on(c, send_answer(c, answer, c->form));
 }
 
-/* The ticket stays with its errand; when it comes back, nobody is named on it any more. */
+void otr_connection_reply(otr_connection *c, otr_job *job)
+{
+    char *text = job->reply;
+
+    job->reply = NULL;
+    c->job = NULL;
+    c->step = OTR_READING;
+    go_on(c, send_text(c, text, text != NULL ? strlen(text) : 0));
+}
+
+/* The ticket stays with its errand; when it comes back, nobody is named on it any more. So does a job. */
 static void abandon_ticket(otr_connection *c)
 {
+    if (c->job != NULL)
+        c->job->connection = NULL;
+    c->job = NULL;
     if (c->ticket != NULL)
         c->ticket->connection = NULL;
     c->ticket = NULL;
@@ -405,7 +494,8 @@ void otr_connection_stop(otr_connection *c)
 
 otr_connection *otr_connection_new(otr_front *front, int fd, otr_protocol protocol)
 {
-    otr_connection *c = malloc(sizeof(*c) + front->shared->request_max + OTR_NETSTRING_FRAME);
+    size_t in_max = capacity(front, protocol);
+    otr_connection *c = malloc(sizeof(*c) + in_max);
 
     if (c == NULL) {
         close(fd);
@@ -415,11 +505,12 @@ otr_connection *otr_connection_new(otr_front *front, int fd, otr_protocol protoc
     c->front = front;
     c->fd = fd;
     c->protocol = protocol;
+    c->in_max = in_max;
     c->step = OTR_READING;
     event_assign(&c->on_readable, front->base, fd, EV_READ | EV_PERSIST, on_readable, c);
     event_assign(&c->on_writable, front->base, fd, EV_WRITE | EV_PERSIST, on_writable, c);
     /* A client that says nothing at all is given no longer than one that begins a request. */
-    set_deadline(c, protocol == OTR_LINE ? OTR_REQUEST_MS : front->shared->idle_ms);
+    set_deadline(c, protocol != OTR_SOCKETMAP ? OTR_REQUEST_MS : front->shared->idle_ms);
     if (TAILQ_EMPTY(&front->connections)) {
         struct timeval tv = { .tv_usec = OTR_TICK_MS * 1000 };
 

@@ -33,6 +33,7 @@ typedef struct otr_connection {
 
     otr_ticket *ticket;     /* borrowed (it is with a resolver thread); set during WAITING */
     otr_form form;          /* of the answer that is waited for */
+    otr_job *job;           /* borrowed, as `ticket`: of an operator */
 
     const char *out;        /* FLUSHING: what is left to send */
     size_t out_len;
@@ -40,7 +41,8 @@ typedef struct otr_connection {
     char *out_text;         /* owned memory that `out` points into, or NULL */
 
     size_t in_len;
-    char in[];              /* request_max + OTR_NETSTRING_FRAME octets */
+    size_t in_max;
+    char in[];              /* in_max octets */
 } otr_connection;
 
 /* Takes fd. NULL: out of memory (fd is closed). */
@@ -49,6 +51,9 @@ void otr_connection_close(otr_connection *connection);
 
 /* The ticket has come back. */
 void otr_connection_answer(otr_connection *connection, otr_answer *answer);
+
+/* The job has come back. */
+void otr_connection_reply(otr_connection *connection, otr_job *job);
 
 /* The deadline of its step has passed. */
 void otr_connection_expire(otr_connection *connection);

@@ -6,41 +6,35 @@
 
 #include "base/diag.h"
 #include "store/store_schema.h"
+#include "store/store_statements.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum statement { PUT, DROP, GET, DUE, SWEEP, LAST_TIME, NOTE_TIME, SUMMARY, STATEMENT_COUNT };
-
 #define COLUMNS "domain, id, body, fetched_at, expires_at, failure, error, tried_id, tried_at, retry_at, failures"
 
-static const char *const statements[STATEMENT_COUNT] = {
-    [PUT] = "INSERT OR REPLACE INTO sts (" COLUMNS ", mode) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-    [DROP] = "DELETE FROM sts WHERE domain = ?1",
-    [GET] = "SELECT " COLUMNS " FROM sts WHERE domain = ?1",
-    [DUE] = "SELECT domain FROM sts WHERE mode IN ('enforce', 'testing') AND expires_at > ?1 AND retry_at <= ?1 AND "
-            "fetched_at + min(?2, (expires_at - fetched_at) / 2) <= ?1 ORDER BY fetched_at LIMIT ?3",
-    [SWEEP] = "DELETE FROM sts WHERE expires_at <= ?1 AND retry_at <= ?1",
+static const char *const statements[OTR_STORE_STATEMENTS] = {
+    [OTR_STORE_PUT] = "INSERT OR REPLACE INTO sts (" COLUMNS ", mode) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+    [OTR_STORE_DROP] = "DELETE FROM sts WHERE domain = ?1",
+    [OTR_STORE_GET] = "SELECT " COLUMNS " FROM sts WHERE domain = ?1",
+    [OTR_STORE_DUE] = "SELECT domain, fetched_at FROM sts WHERE mode IN ('enforce', 'testing') AND expires_at > ?1 "
+            "AND retry_at <= ?1 AND fetched_at + min(?2, (expires_at - fetched_at) / 2) <= ?1 "
+            "AND (fetched_at, domain) > (?4, ?5) ORDER BY fetched_at, domain LIMIT ?3",
+    [OTR_STORE_SWEEP] = "DELETE FROM sts WHERE expires_at <= ?1 AND retry_at <= ?1",
+    [OTR_STORE_PUT_OVERRIDE] = "INSERT OR REPLACE INTO overrides (domain, level, until, reason, made_at, uid) "
+                               "VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    [OTR_STORE_DROP_OVERRIDE] = "DELETE FROM overrides WHERE domain = ?1",
+    [OTR_STORE_OVERRIDES] = "SELECT domain, level, until, reason, made_at, uid FROM overrides ORDER BY domain",
+    [OTR_STORE_SWEEP_OVERRIDES] = "DELETE FROM overrides WHERE until <= ?1",
     /* A time at which something was fetched or tried has been seen as well. */
-    [LAST_TIME] = "SELECT max(latest, (SELECT coalesce(max(max(fetched_at, tried_at)), 0) FROM sts)) FROM clock",
-    [NOTE_TIME] = "UPDATE clock SET latest = ?1 WHERE latest < ?1",
-    [SUMMARY] = "SELECT count(*) FILTER (WHERE mode = 'enforce'), count(*) FILTER (WHERE mode = 'testing'), "
+    [OTR_STORE_LAST_TIME] = "SELECT max(latest, (SELECT coalesce(max(max(fetched_at, tried_at)), 0) FROM sts)) FROM clock",
+    [OTR_STORE_NOTE_TIME] = "UPDATE clock SET latest = ?1 WHERE latest < ?1",
+    [OTR_STORE_SUMMARY] = "SELECT count(*) FILTER (WHERE mode = 'enforce'), count(*) FILTER (WHERE mode = 'testing'), "
                 "count(*) FILTER (WHERE mode = 'none'), coalesce(max(?1 - fetched_at - min(?2, (expires_at - fetched_at) "
                 "/ 2)) FILTER (WHERE mode IN ('enforce', 'testing')), 0) FROM sts WHERE expires_at > ?1",
 };
 
-struct otr_store {
-    pthread_mutex_t lock; /* held during each call: statements have state */
-    sqlite3 *db;          /* owned */
-    sqlite3_stmt *made[STATEMENT_COUNT]; /* owned */
-    char *path;           /* owned; for diagnostics */
-    _Atomic unsigned long failures[OTR_STORE_OPERATIONS];
-    _Atomic bool is_failing[OTR_STORE_OPERATIONS];
-};
-
-static outrider_err fail_sqlite(const otr_store *store, outrider_diag *diag)
+outrider_err otr_store_fail(const otr_store *store, outrider_diag *diag)
 {
     int code = sqlite3_extended_errcode(store->db);
 
@@ -61,10 +55,10 @@ outrider_err otr_store_open(const char *path, otr_store **store, outrider_diag *
     }
     pthread_mutex_init(&made->lock, NULL);
     err = otr_store_connect(path, &made->db, diag);
-    for (int i = 0; err == OUTRIDER_OK && i < STATEMENT_COUNT; i++) {
+    for (int i = 0; err == OUTRIDER_OK && i < OTR_STORE_STATEMENTS; i++) {
         if (sqlite3_prepare_v3(made->db, statements[i], -1, SQLITE_PREPARE_PERSISTENT, &made->made[i], NULL) !=
             SQLITE_OK)
-            err = fail_sqlite(made, diag);
+            err = otr_store_fail(made, diag);
     }
     if (err != OUTRIDER_OK) {
         otr_store_close(made);
@@ -78,7 +72,7 @@ void otr_store_close(otr_store *store)
 {
     if (store == NULL)
         return;
-    for (int i = 0; i < STATEMENT_COUNT; i++)
+    for (int i = 0; i < OTR_STORE_STATEMENTS; i++)
         sqlite3_finalize(store->made[i]);
     sqlite3_close(store->db);
     pthread_mutex_destroy(&store->lock);
@@ -87,14 +81,14 @@ void otr_store_close(otr_store *store)
 }
 
 /* Taking and giving back a statement; the lock is held in between. */
-static sqlite3_stmt *begin(otr_store *store, enum statement which)
+sqlite3_stmt *otr_store_begin(otr_store *store, enum otr_store_statement which)
 {
     pthread_mutex_lock(&store->lock);
     return store->made[which];
 }
 
 /* Keeps the first error, which sqlite3_reset() would only repeat. */
-static outrider_err end(otr_store *store, sqlite3_stmt *statement, outrider_err err)
+outrider_err otr_store_end(otr_store *store, sqlite3_stmt *statement, outrider_err err)
 {
     sqlite3_reset(statement);
     sqlite3_clear_bindings(statement);
@@ -103,7 +97,7 @@ static outrider_err end(otr_store *store, sqlite3_stmt *statement, outrider_err 
 }
 
 /* For those who watch the store; what was done well and what went wrong is judged by the caller of this. */
-static void note(otr_store *store, otr_store_operation operation, bool has_failed)
+void otr_store_note(otr_store *store, otr_store_operation operation, bool has_failed)
 {
     if (has_failed)
         atomic_fetch_add_explicit(&store->failures[operation], 1, memory_order_relaxed);
@@ -111,27 +105,17 @@ static void note(otr_store *store, otr_store_operation operation, bool has_faile
 }
 
 /* A statement that gives no rows. One statement is one transaction: nothing is half-written. */
-static outrider_err finish_write(otr_store *store, sqlite3_stmt *statement, bool is_bound, outrider_diag *diag)
+outrider_err otr_store_finish_write(otr_store *store, sqlite3_stmt *statement, bool is_bound, outrider_diag *diag)
 {
     outrider_err err = OUTRIDER_OK;
 
     if (!is_bound || sqlite3_step(statement) != SQLITE_DONE)
-        err = fail_sqlite(store, diag);
-    note(store, OTR_STORE_WRITE, err != OUTRIDER_OK);
-    return end(store, statement, err);
+        err = otr_store_fail(store, diag);
+    otr_store_note(store, OTR_STORE_WRITE, err != OUTRIDER_OK);
+    return otr_store_end(store, statement, err);
 }
 
 /* Writing --------------------------------------------------------------------------------------------- */
-
-static bool bind_text(sqlite3_stmt *s, int column, const char *text)
-{
-    return sqlite3_bind_text(s, column, text, -1, SQLITE_STATIC) == SQLITE_OK;
-}
-
-static bool bind_number(sqlite3_stmt *s, int column, int64_t number)
-{
-    return sqlite3_bind_int64(s, column, number) == SQLITE_OK;
-}
 
 /* A policy with max_age 0 governs the attempt that fetched it and is not kept (STS-BODY-09). */
 static const otr_sts_policy *kept_policy(const otr_sts_entry *entry)
@@ -162,40 +146,33 @@ static bool bind_attempt(sqlite3_stmt *s, const otr_sts_entry *entry)
 outrider_err otr_store_put(otr_store *store, const otr_sts_entry *entry, outrider_diag *diag)
 {
     bool is_empty = kept_policy(entry) == NULL && entry->failures == 0;
-    sqlite3_stmt *s = begin(store, is_empty ? DROP : PUT);
+    sqlite3_stmt *s = otr_store_begin(store, is_empty ? OTR_STORE_DROP : OTR_STORE_PUT);
     bool is_bound = bind_text(s, 1, entry->domain);
 
     if (!is_empty)
         is_bound = is_bound && bind_policy(s, entry) && bind_attempt(s, entry);
-    return finish_write(store, s, is_bound, diag);
+    return otr_store_finish_write(store, s, is_bound, diag);
 }
 
 outrider_err otr_store_sweep(otr_store *store, otr_time now, outrider_diag *diag)
 {
-    sqlite3_stmt *s = begin(store, SWEEP);
+    sqlite3_stmt *s = otr_store_begin(store, OTR_STORE_SWEEP);
+    outrider_err err = otr_store_finish_write(store, s, bind_number(s, 1, now), diag);
 
-    return finish_write(store, s, bind_number(s, 1, now), diag);
+    if (err != OUTRIDER_OK)
+        return err;
+    s = otr_store_begin(store, OTR_STORE_SWEEP_OVERRIDES);
+    return otr_store_finish_write(store, s, bind_number(s, 1, now), diag);
 }
 
 outrider_err otr_store_note_time(otr_store *store, otr_time now, outrider_diag *diag)
 {
-    sqlite3_stmt *s = begin(store, NOTE_TIME);
+    sqlite3_stmt *s = otr_store_begin(store, OTR_STORE_NOTE_TIME);
 
-    return finish_write(store, s, bind_number(s, 1, now), diag);
+    return otr_store_finish_write(store, s, bind_number(s, 1, now), diag);
 }
 
 /* Reading --------------------------------------------------------------------------------------------- */
-
-static bool copy_text(sqlite3_stmt *s, int column, char *to, size_t size)
-{
-    const char *text = (const char *)sqlite3_column_text(s, column);
-    size_t len = (size_t)sqlite3_column_bytes(s, column);
-
-    if (text == NULL || len >= size || memchr(text, '\0', len) != NULL)
-        return false;
-    memcpy(to, text, len + 1);
-    return true;
-}
 
 static bool read_failure(sqlite3_stmt *s, int column, otr_sts_failure *failure)
 {
@@ -263,7 +240,7 @@ static outrider_err make_entry(otr_store *store, sqlite3_stmt *s, otr_sts_entry 
 
 outrider_err otr_store_get(otr_store *store, const char *domain, otr_sts_entry **entry, outrider_diag *diag)
 {
-    sqlite3_stmt *s = begin(store, GET);
+    sqlite3_stmt *s = otr_store_begin(store, OTR_STORE_GET);
     otr_sts_entry *found = NULL;
     outrider_err err = OUTRIDER_OK;
     int rc = bind_text(s, 1, domain) ? sqlite3_step(s) : SQLITE_NOMEM;
@@ -271,24 +248,29 @@ outrider_err otr_store_get(otr_store *store, const char *domain, otr_sts_entry *
     if (rc == SQLITE_ROW)
         err = make_entry(store, s, &found, diag);
     else if (rc != SQLITE_DONE)
-        err = fail_sqlite(store, diag);
-    note(store, OTR_STORE_READ, rc != SQLITE_ROW && rc != SQLITE_DONE);
+        err = otr_store_fail(store, diag);
+    otr_store_note(store, OTR_STORE_READ, rc != SQLITE_ROW && rc != SQLITE_DONE);
     if (err == OUTRIDER_OK)
         *entry = found;
-    return end(store, s, err);
+    return otr_store_end(store, s, err);
 }
 
 outrider_err otr_store_each_due(otr_store *store, otr_time now, uint32_t refresh_after, unsigned most,
-                                otr_store_visit *visit, void *arg, outrider_diag *diag)
+                                otr_store_cursor *cursor, otr_store_visit *visit, void *arg, outrider_diag *diag)
 {
-    sqlite3_stmt *s = begin(store, DUE);
+    sqlite3_stmt *s = otr_store_begin(store, OTR_STORE_DUE);
     outrider_err err = OUTRIDER_OK;
-    int rc = bind_number(s, 1, now) && bind_number(s, 2, refresh_after) && bind_number(s, 3, most) ? sqlite3_step(s)
-                                                                                                    : SQLITE_NOMEM;
+    otr_store_cursor last = *cursor;
+    unsigned visited = 0;
+    bool is_bound = bind_number(s, 1, now) && bind_number(s, 2, refresh_after) && bind_number(s, 3, most) &&
+                    bind_number(s, 4, cursor->fetched_at) && bind_text(s, 5, cursor->domain);
+    int rc = is_bound ? sqlite3_step(s) : SQLITE_NOMEM;
 
-    for (; rc == SQLITE_ROW; rc = sqlite3_step(s)) {
+    for (; rc == SQLITE_ROW; rc = sqlite3_step(s), visited++) {
         const char *domain = (const char *)sqlite3_column_text(s, 0);
 
+        last.fetched_at = sqlite3_column_int64(s, 1);
+        snprintf(last.domain, sizeof(last.domain), "%s", domain != NULL ? domain : "");
         if (domain != NULL && otr_is_ldh_domain(domain, strlen(domain)))
             visit(arg, domain);
         else if (err == OUTRIDER_OK)
@@ -296,27 +278,28 @@ outrider_err otr_store_each_due(otr_store *store, otr_time now, uint32_t refresh
                            store->path, domain != NULL ? domain : "");
     }
     if (rc != SQLITE_DONE)
-        err = fail_sqlite(store, diag);
-    note(store, OTR_STORE_READ, rc != SQLITE_DONE);
-    return end(store, s, err);
+        err = otr_store_fail(store, diag);
+    *cursor = visited == most ? last : (otr_store_cursor){ 0 };
+    otr_store_note(store, OTR_STORE_READ, rc != SQLITE_DONE);
+    return otr_store_end(store, s, err);
 }
 
 outrider_err otr_store_last_time(otr_store *store, otr_time *at, outrider_diag *diag)
 {
-    sqlite3_stmt *s = begin(store, LAST_TIME);
+    sqlite3_stmt *s = otr_store_begin(store, OTR_STORE_LAST_TIME);
     outrider_err err = OUTRIDER_OK;
 
     if (sqlite3_step(s) == SQLITE_ROW)
         *at = sqlite3_column_int64(s, 0);
     else
-        err = fail_sqlite(store, diag);
-    return end(store, s, err);
+        err = otr_store_fail(store, diag);
+    return otr_store_end(store, s, err);
 }
 
 outrider_err otr_store_summarise(otr_store *store, otr_time now, uint32_t refresh_after, otr_store_summary *summary,
                                  outrider_diag *diag)
 {
-    sqlite3_stmt *s = begin(store, SUMMARY);
+    sqlite3_stmt *s = otr_store_begin(store, OTR_STORE_SUMMARY);
     outrider_err err = OUTRIDER_OK;
 
     if (bind_number(s, 1, now) && bind_number(s, 2, refresh_after) && sqlite3_step(s) == SQLITE_ROW) {
@@ -327,10 +310,10 @@ outrider_err otr_store_summarise(otr_store *store, otr_time now, uint32_t refres
         if (summary->overdue < 0)
             summary->overdue = 0; /* none is due yet */
     } else {
-        err = fail_sqlite(store, diag);
+        err = otr_store_fail(store, diag);
     }
-    note(store, OTR_STORE_READ, err != OUTRIDER_OK);
-    return end(store, s, err);
+    otr_store_note(store, OTR_STORE_READ, err != OUTRIDER_OK);
+    return otr_store_end(store, s, err);
 }
 
 unsigned long otr_store_failures(const otr_store *store, otr_store_operation operation)

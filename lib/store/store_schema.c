@@ -22,8 +22,11 @@
 #define STRINGIFY(x) #x
 #define TEXT_OF(x) STRINGIFY(x)
 
-/* Columns have the names that an administrator would look for; times are seconds since 1970. */
-static const char schema[] =
+/*
+ * What makes schema n of schema n-1; a new database takes all steps, an older one those it lacks, in one transaction.
+ * Columns have the names that an administrator would look for; times are seconds since 1970.
+ */
+static const char *const steps[OTR_STORE_SCHEMA] = {
     "CREATE TABLE sts ("
     " domain TEXT PRIMARY KEY NOT NULL,"
     " mode TEXT NOT NULL,"             /* for readers only: the body decides */
@@ -39,7 +42,17 @@ static const char schema[] =
     " failures INTEGER NOT NULL"
     ") STRICT;"
     "CREATE TABLE clock (one INTEGER PRIMARY KEY CHECK (one = 1), latest INTEGER NOT NULL) STRICT;"
-    "INSERT INTO clock VALUES (1, 0);";
+    "INSERT INTO clock VALUES (1, 0);",
+
+    "CREATE TABLE overrides ("
+    " domain TEXT PRIMARY KEY NOT NULL,"
+    " level TEXT NOT NULL,"
+    " until INTEGER NOT NULL,"
+    " reason TEXT NOT NULL,"
+    " made_at INTEGER NOT NULL,"
+    " uid INTEGER NOT NULL"
+    ") STRICT;",
+};
 
 static outrider_err refuse(outrider_diag *diag, const char *path, const char *why)
 {
@@ -94,10 +107,9 @@ static char *make_uri(const char *path, const char *query)
     return otr_buf_steal(&uri);
 }
 
-static outrider_err check_identity(sqlite3 *db, const char *path, outrider_diag *diag)
+static outrider_err check_identity(sqlite3 *db, const char *path, sqlite3_int64 *schema, outrider_diag *diag)
 {
-    sqlite3_int64 application_id = 0;
-    sqlite3_int64 version = 0;
+    sqlite3_int64 application_id = 0, version = 0;
 
     if (read_number(db, "PRAGMA application_id", &application_id) != SQLITE_OK ||
         read_number(db, "PRAGMA user_version", &version) != SQLITE_OK)
@@ -108,8 +120,9 @@ static outrider_err check_identity(sqlite3 *db, const char *path, outrider_diag 
         return otr_fail(diag, OUTRIDER_E_IO,
                         "%s: has schema version %lld, and this program knows none above %d; "
                         "use the newer program, or name another file", path, (long long)version, OTR_STORE_SCHEMA);
-    if (version < OTR_STORE_SCHEMA)
+    if (version < 1)
         return otr_fail(diag, OUTRIDER_E_IO, "%s: has the unknown schema version %lld", path, (long long)version);
+    *schema = version;
     return OUTRIDER_OK;
 }
 
@@ -118,6 +131,7 @@ static outrider_err inspect(const char *path, outrider_diag *diag)
 {
     char *uri = make_uri(path, "?mode=ro&immutable=1");
     sqlite3 *db = NULL;
+    sqlite3_int64 version;
     outrider_err err;
 
     if (uri == NULL)
@@ -125,10 +139,30 @@ static outrider_err inspect(const char *path, outrider_diag *diag)
     if (sqlite3_open_v2(uri, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL) != SQLITE_OK)
         err = refuse_sqlite(diag, path, db);
     else
-        err = check_identity(db, path, diag);
+        err = check_identity(db, path, &version, diag);
     sqlite3_close(db);
     free(uri);
     return err;
+}
+
+/* Lift it to the schema of this program: all of it or nothing, on disk when it has been done. */
+static int upgrade(sqlite3 *db)
+{
+    sqlite3_int64 version = 0;
+    int rc = run(db, "BEGIN IMMEDIATE");
+
+    if (rc != SQLITE_OK)
+        return rc;
+    rc = read_number(db, "PRAGMA user_version", &version); /* again: another process may have been quicker */
+    while (rc == SQLITE_OK && version >= 0 && version < OTR_STORE_SCHEMA)
+        rc = run(db, steps[version++]);
+    if (rc == SQLITE_OK)
+        rc = run(db, "PRAGMA user_version=" TEXT_OF(OTR_STORE_SCHEMA));
+    if (rc == SQLITE_OK)
+        rc = run(db, "COMMIT");
+    if (rc != SQLITE_OK)
+        run(db, "ROLLBACK"); /* if it fails, there is nothing left to roll back */
+    return rc;
 }
 
 /* Making a new one ------------------------------------------------------------------------------------ */
@@ -153,8 +187,7 @@ static outrider_err fill_new(const char *path, const char *made_path, outrider_d
     if (sqlite3_open_v2(made_path, &db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK ||
         run(db, "PRAGMA synchronous=FULL") != SQLITE_OK ||
         run(db, "PRAGMA application_id=" TEXT_OF(OTR_STORE_APPLICATION_ID)) != SQLITE_OK ||
-        run(db, "PRAGMA user_version=" TEXT_OF(OTR_STORE_SCHEMA)) != SQLITE_OK ||
-        run(db, "BEGIN") != SQLITE_OK || run(db, schema) != SQLITE_OK || run(db, "COMMIT") != SQLITE_OK ||
+        upgrade(db) != SQLITE_OK ||
         run(db, "PRAGMA journal_mode=WAL") != SQLITE_OK)
         err = refuse_sqlite(diag, path, db);
     if (sqlite3_close(db) != SQLITE_OK && err == OUTRIDER_OK)
@@ -224,6 +257,7 @@ static outrider_err check_writable(sqlite3 *db, const char *path, outrider_diag 
 
 static outrider_err set_up(sqlite3 *db, const char *path, outrider_diag *diag)
 {
+    sqlite3_int64 version = 0;
     outrider_err err;
 
     sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
@@ -232,12 +266,14 @@ static outrider_err set_up(sqlite3 *db, const char *path, outrider_diag *diag)
     sqlite3_busy_timeout(db, OTR_STORE_BUSY_MS);
     if (run(db, "PRAGMA synchronous=FULL") != SQLITE_OK || run(db, "PRAGMA cell_size_check=ON") != SQLITE_OK)
         return refuse_sqlite(diag, path, db);
-    err = check_identity(db, path, diag); /* again: an upgrade may still lie in the write-ahead log */
+    err = check_identity(db, path, &version, diag); /* again: an upgrade may still lie in the write-ahead log */
     if (err == OUTRIDER_OK)
         err = check_content(db, path, diag);
     if (err == OUTRIDER_OK)
         err = check_writable(db, path, diag);
     if (err == OUTRIDER_OK && run(db, "PRAGMA journal_mode=WAL") != SQLITE_OK)
+        err = refuse_sqlite(diag, path, db);
+    if (err == OUTRIDER_OK && version < OTR_STORE_SCHEMA && upgrade(db) != SQLITE_OK)
         err = refuse_sqlite(diag, path, db);
     if (err == OUTRIDER_OK)
         sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);

@@ -120,6 +120,39 @@ static void add_host(otr_discover *d, const char *name, uint16_t preference)
     h->lot = arc4random();
 }
 
+/* --- ourselves among them (M12; RFC 5321 §5.1, RFC 8461 §8.4) --------------------------------------------- */
+
+static bool is_own(const otr_discover *d, const char *name)
+{
+    for (const char *const *own = d->settings.own_hosts; own != NULL && *own != NULL; own++) {
+        if (strcmp(*own, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/*
+ * Mail must not go round: where this mail server is an MX host itself, that preference and all equal or worse ones are
+ * discarded. On the list as DNS gave it, before any host is looked at or left out for another reason; it is sorted.
+ */
+static void discard_from_own(otr_discover *d)
+{
+    for (size_t i = 0; i < d->host_count; i++) {
+        size_t kept = i;
+
+        if (!is_own(d, d->hosts[i].host))
+            continue;
+        while (kept > 0 && d->hosts[kept - 1].preference == d->hosts[i].preference)
+            kept--;
+        otr_discover_note(d, otr_arena_printf(d->arena, "%s (preference %u) is one of own_hosts: of %zu MX hosts %zu remain, "
+                                              "those with a better preference", d->hosts[i].host,
+                                              d->hosts[i].preference, d->host_count, kept));
+        d->host_count = kept;
+        d->is_at_home = kept == 0;
+        return;
+    }
+}
+
 /* The hosts of the RRset by preference, the best of each name; a null MX beside others is dropped (M5). */
 static void take_hosts(otr_discover *d, const otr_dns_answer *a)
 {
@@ -137,6 +170,7 @@ static void take_hosts(otr_discover *d, const otr_dns_answer *a)
             add_host(d, a->rrs[i].mx.exchange, a->rrs[i].mx.preference);
     }
     qsort(d->hosts, d->host_count, sizeof(*d->hosts), by_preference);
+    discard_from_own(d);
 
     size_t total = d->host_count;
     bool is_cut = false;
@@ -214,10 +248,15 @@ static void on_mx(void *arg, const otr_dns_answer *a)
         d->row = "M6";
         d->security = OTR_MX_NONE;
         take_only_host(d);
+        discard_from_own(d);
     } else {
         d->row = is_secure ? "M2" : "M3";
         d->security = is_secure ? OTR_MX_SECURE : OTR_MX_INSECURE;
         take_hosts(d, a);
+    }
+    if (d->is_at_home) {
+        stop_at_mx(d, "M12", d->security, "the best MX host is this mail server itself (own_hosts)");
+        return;
     }
     if (d->has_hosts != NULL)
         d->has_hosts(d->done_arg);

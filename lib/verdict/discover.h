@@ -10,11 +10,13 @@
 #include "verdict/findings.h"
 
 #define OTR_HOSTS_AT_ONCE 8
+#define OTR_TLSA_OCTETS_MAX 65536 /* of TLSA records that a finding keeps; whether a host has usable ones, all of them decide */
 
 typedef struct otr_discover_settings {
     bool dane_on_insecure_mx; /* elected: hosts of an insecure MX RRset get DANE too (DNS-29) */
     size_t mx_hosts_max;      /* default OTR_MX_HOSTS_MAX */
     size_t tlsa_max;          /* default OTR_TLSA_MAX */
+    const char *const *own_hosts; /* names of this mail server as an MX host (M12), ends with NULL; NULL: none */
 } otr_discover_settings;
 #define OTR_DISCOVER_SETTINGS_INIT \
     { .dane_on_insecure_mx = true, .mx_hosts_max = OTR_MX_HOSTS_MAX, .tlsa_max = OTR_TLSA_MAX }

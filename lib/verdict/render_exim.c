@@ -51,6 +51,13 @@ static bool is_refused(const otr_verdict *v, const otr_host_verdict *h)
     return !otr_host_is_usable(h) && h->finding->addresses != OTR_HOST_NO_ADDRESS;
 }
 
+/* TLS is demanded of it by the minimum, and by nothing that the destination says. */
+static bool is_raised(const otr_verdict *v, const otr_host_verdict *h)
+{
+    (void)v;
+    return h->is_raised;
+}
+
 static size_t count_hosts(const otr_verdict *v, host_test *test)
 {
     size_t count = 0;
@@ -152,21 +159,15 @@ static void put_alternative(otr_buf *out, const char *name, const char **separat
 }
 
 /*
- * Under an enforced policy everything is skipped but what it admits. While no host needs an exception these are the
- * policy's own patterns, so that a new MX host of theirs passes; else the very names found.
+ * Exim compiles the whole of it, and PCRE gives up beyond 64 KiB of code, two octets a character: the process that
+ * delivers the message would end there and then, with the mail of all other recipients (L14).
  */
-static void put_skip_all_but(otr_buf *out, const otr_verdict *v)
+#define REGEX_MAX 30000 /* octets */
+
+static void put_admitted(otr_buf *out, const otr_verdict *v, bool by_pattern)
 {
-    bool by_pattern = count_hosts(v, is_dane_for_exim) == 0;
     const char *separator = "";
 
-    for (size_t i = 0; i < v->mx->host_count; i++)
-        by_pattern = by_pattern && v->hosts[i].requirement != OTR_SKIP;
-    if (count_hosts(v, is_usable) == 0) {
-        otr_buf_puts(out, " skip=*");
-        return;
-    }
-    otr_buf_puts(out, " skip=!^(");
     for (size_t i = 0; by_pattern && i < v->sts.policy->mx_count; i++)
         put_alternative(out, v->sts.policy->mx[i], &separator, put_pattern);
     for (size_t i = 0; i < v->mx->host_count; i++) {
@@ -179,7 +180,53 @@ static void put_skip_all_but(otr_buf *out, const otr_verdict *v)
         if (strcmp(f->host, f->canonical) != 0 && is_vouched_for(v, f))
             put_alternative(out, f->canonical, &separator, put_regex_name);
     }
-    otr_buf_puts(out, ")$:*");
+}
+
+/*
+ * Under an enforced policy everything is skipped but what it admits. While no host needs an exception these are the
+ * policy's own patterns, so that a new MX host of theirs passes; else, or if they are too many, the very names found.
+ */
+static void put_skip_all_but(otr_buf *out, const otr_verdict *v)
+{
+    bool by_pattern = count_hosts(v, is_dane_for_exim) == 0;
+    otr_buf admitted = { .limit = REGEX_MAX };
+
+    for (size_t i = 0; i < v->mx->host_count; i++)
+        by_pattern = by_pattern && v->hosts[i].requirement != OTR_SKIP;
+    if (count_hosts(v, is_usable) == 0) {
+        otr_buf_puts(out, " skip=*");
+        return;
+    }
+    put_admitted(&admitted, v, by_pattern);
+    if (by_pattern && admitted.err == OUTRIDER_E_LIMIT) {
+        otr_buf_reset(&admitted);
+        put_admitted(&admitted, v, false);
+    }
+    otr_buf_printf(out, " skip=!^(%s)$:*", otr_buf_text(&admitted));
+    if (admitted.err != OUTRIDER_OK)
+        out->err = admitted.err;
+    otr_buf_clear(&admitted);
+}
+
+/* A regex here as well: Exim looks up a bare name and compares addresses, which are other ones by then (L13). */
+static void put_skip_refused(otr_buf *out, const otr_verdict *v)
+{
+    otr_buf refused = { .limit = REGEX_MAX };
+    const char *separator = "";
+
+    for (size_t i = 0; i < v->mx->host_count; i++) {
+        const otr_host_finding *f = v->hosts[i].finding;
+
+        if (!is_refused(v, &v->hosts[i]))
+            continue;
+        put_alternative(&refused, f->host, &separator, put_regex_name);
+        if (strcmp(f->host, f->canonical) != 0)
+            put_alternative(&refused, f->canonical, &separator, put_regex_name);
+    }
+    otr_buf_printf(out, " skip=^(%s)$", otr_buf_text(&refused));
+    if (refused.err != OUTRIDER_OK)
+        out->err = refused.err;
+    otr_buf_clear(&refused);
 }
 
 /* --- the line -------------------------------------------------------------------------------------------- */
@@ -198,15 +245,26 @@ static void put_no_anchor(otr_buf *out, const char *key, const otr_anchor_views 
         otr_buf_printf(out, " %s=%s/none.pem", key, views->exim_dir);
 }
 
+/* No `skip`: Exim shall see for itself that there is no host, and bounce. If it sees one, nothing verifies. */
+static void put_undeliverable(otr_buf *out, const otr_verdict *v, const otr_anchor_views *views)
+{
+    otr_buf_printf(out, " %s dane=\"\"%s tls=* verify=*",
+                   v->is_overridden ? "pol=override" : is_enforced(v) ? "pol=sts mode=enforce" : "pol=minimum",
+                   views->exim_dir != NULL ? "" : " skip=*");
+    put_no_anchor(out, "ta", views);
+}
+
+/* DANE and MTA-STS do not count, neither Outrider's nor Exim's own. */
+static void put_override(otr_buf *out, const otr_verdict *v)
+{
+    otr_buf_printf(out, " pol=override dane=\"\" tls=%s verify=\"\"", v->level == OTR_LEVEL_ENCRYPT ? "*" : "\"\"");
+}
+
 static void put_enforced(otr_buf *out, const otr_verdict *v, const otr_anchor_views *views)
 {
     size_t dane = count_hosts(v, is_dane_for_exim);
 
-    if (*v->undeliverable != '\0') {
-        /* No `skip`: Exim shall see for itself that there is no host, and bounce. If it sees one, nothing verifies. */
-        otr_buf_printf(out, " pol=sts mode=enforce dane=\"\"%s tls=* verify=*", views->exim_dir != NULL ? "" : " skip=*");
-        put_no_anchor(out, "ta", views);
-    } else if (dane > 0 && dane == count_hosts(v, is_usable)) {
+    if (dane > 0 && dane == count_hosts(v, is_usable)) {
         otr_buf_puts(out, " pol=dane");
         if (count_hosts(v, is_refused) > 0)
             put_skip_all_but(out, v);
@@ -236,18 +294,17 @@ static void put_unenforced(otr_buf *out, const otr_verdict *v, const otr_anchor_
             put_anchors(out, v, views);
         return;
     }
-    otr_buf_printf(out, " pol=%s",
-                   dane == 0 && encrypted > 0 && count_hosts(v, is_unusable_tlsa) == encrypted ? "dane-unusable"
-                                                                                               : "dane");
+    otr_buf_printf(out, " pol=%s", dane > 0 || encrypted == 0                         ? "dane"
+                                   : count_hosts(v, is_unusable_tlsa) == encrypted ? "dane-unusable"
+                                   : count_hosts(v, is_raised) > 0                 ? "minimum"
+                                                                                   : "dane");
     /* Hosts with unusable records stay out of Exim's DANE: one build defers on them, another crashes. */
     if (dane == 0 && encrypted > 0)
         otr_buf_puts(out, " dane=\"\"");
     else if (count_hosts(v, is_unusable_tlsa) > 0)
         put_list(out, "dane", v, is_dane_for_exim);
-    if (refused > 0) {
-        otr_buf_puts(out, " skip=");
-        put_names(out, v, is_refused);
-    }
+    if (refused > 0)
+        put_skip_refused(out, v);
     put_list(out, "tls", v, is_encrypted);
     put_list(out, "verify", v, is_verified);
     if (dane > 0)
@@ -256,12 +313,24 @@ static void put_unenforced(otr_buf *out, const otr_verdict *v, const otr_anchor_
 
 void otr_render_exim(const otr_verdict *v, const otr_anchor_views *views, otr_buf *out)
 {
-    if (v->level == OTR_LEVEL_DEFER || (v->level != OTR_LEVEL_MAY && has_unspeakable_alias(v)))
+    otr_buf line = OTR_BUF_INIT;
+    bool needs_lists = v->level != OTR_LEVEL_MAY && !v->is_overridden;
+
+    if (v->level == OTR_LEVEL_DEFER || (needs_lists && has_unspeakable_alias(v)))
         return; /* no answer: the fragment defers (L1) */
-    otr_buf_puts(out, "v=1");
-    if (is_enforced(v))
-        put_enforced(out, v, views);
+    otr_buf_puts(&line, "v=1");
+    if (*v->undeliverable != '\0' && v->level == OTR_LEVEL_SECURE)
+        put_undeliverable(&line, v, views);
+    else if (v->is_overridden)
+        put_override(&line, v);
+    else if (is_enforced(v))
+        put_enforced(&line, v, views);
     else
-        put_unenforced(out, v, views);
-    otr_buf_puts(out, " end=1\n");
+        put_unenforced(&line, v, views);
+    otr_buf_puts(&line, " end=1\n");
+    if (line.err == OUTRIDER_OK)
+        otr_buf_put(out, line.data, line.len);
+    else if (line.err != OUTRIDER_E_LIMIT) /* more hosts than a list of Exim can hold: no answer either */
+        out->err = line.err;
+    otr_buf_clear(&line);
 }

@@ -131,6 +131,16 @@ static json_t *anchors_object(const otr_verdict *v)
                      (json_int_t)v->anchors->count);
 }
 
+static json_t *override_or_null(const otr_verdict *v)
+{
+    const otr_override *o = v->override;
+
+    if (o == NULL)
+        return json_null();
+    return json_pack("{s:s, s:o, s:s, s:b}", "level", otr_level_names[o->level], "until", time_or_null(o->until), "reason",
+                     o->reason, "in_force", (int)v->is_overridden);
+}
+
 static json_t *evidence_list(const otr_verdict *v)
 {
     otr_buf lines = OTR_BUF_INIT;
@@ -167,7 +177,7 @@ void otr_render_json(const otr_verdict *v, const otr_anchor_views *views, otr_bu
 
     otr_render_postfix(v, views, &postfix);
     otr_render_exim(v, views, &exim);
-    object = json_pack("{s:s, s:i, s:s, s:s, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o}",
+    object = json_pack("{s:s, s:i, s:s, s:s, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
                        "domain", v->destination.domain,
                        "port", (int)v->destination.port,
                        "destination", v->destination.key,
@@ -180,6 +190,8 @@ void otr_render_json(const otr_verdict *v, const otr_anchor_views *views, otr_bu
                        "anchors", anchors_object(v),
                        "postfix", reply_text(&postfix),
                        "exim", reply_text(&exim),
+                       "override", override_or_null(v),
+                       "minimum", v->minimum != OTR_MINIMUM_NONE ? json_string(otr_minimum_names[v->minimum]) : json_null(),
                        "evidence", evidence_list(v),
                        "reason", clean_text(v->reason));
     text = object != NULL ? json_dumps(object, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;

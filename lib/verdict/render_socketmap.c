@@ -77,9 +77,22 @@ static bool has_refused_dane_host(const otr_verdict *v)
     return false;
 }
 
+/*
+ * At level dane Postfix looks for itself, and sends in clear text to a host without TLSA records: a host that must have
+ * TLS for the minimum is not to be reached so, and no other level says what the rest needs.
+ */
+static bool has_raised_host(const otr_verdict *v)
+{
+    for (size_t i = 0; i < v->mx->host_count; i++) {
+        if (v->hosts[i].is_raised)
+            return true;
+    }
+    return false;
+}
+
 static bool is_sts_in_force(const otr_verdict *v, otr_sts_mode mode)
 {
-    return v->sts.state == OTR_STS_STATE_VALID && v->sts.policy->mode == mode;
+    return !v->is_overridden && v->sts.state == OTR_STS_STATE_VALID && v->sts.policy->mode == mode;
 }
 
 void otr_render_postfix(const otr_verdict *v, const otr_anchor_views *views, otr_buf *out)
@@ -92,7 +105,10 @@ void otr_render_postfix(const otr_verdict *v, const otr_anchor_views *views, otr
             otr_buf_puts(out, "OK dane-only");
         return;
     case OTR_LEVEL_DANE:
-        otr_buf_puts(out, "OK dane");
+        if (has_raised_host(v))
+            put_temp(out, v, "minimum encrypt: no level demands TLS of every MX host and leaves out those that need more");
+        else
+            otr_buf_puts(out, "OK dane");
         return;
     case OTR_LEVEL_SECURE:
         put_secure(out, v, views);
@@ -102,7 +118,7 @@ void otr_render_postfix(const otr_verdict *v, const otr_anchor_views *views, otr
         return;
     case OTR_LEVEL_MAY:
         /* Without any policy the MTA's own default applies, which may be stricter (dane). */
-        otr_buf_puts(out, is_sts_in_force(v, OTR_STS_TESTING) ? "OK may" : "NOTFOUND ");
+        otr_buf_puts(out, v->is_overridden || is_sts_in_force(v, OTR_STS_TESTING) ? "OK may" : "NOTFOUND ");
         return;
     case OTR_LEVEL_DEFER:
         put_temp(out, v, v->reason);
@@ -152,7 +168,7 @@ void otr_render_postfix_tlsrpt(const otr_verdict *v, const otr_anchor_views *vie
     bool is_policy;
 
     otr_render_postfix(v, views, out);
-    if (out->err != OUTRIDER_OK)
+    if (out->err != OUTRIDER_OK || v->is_overridden) /* no policy of the destination was applied */
         return;
     is_policy = strncmp(out->data + start, "OK secure", 9) == 0 || strncmp(out->data + start, "OK may", 6) == 0;
     if (!is_policy)
@@ -170,13 +186,28 @@ void otr_render_postfix_tlsrpt(const otr_verdict *v, const otr_anchor_views *vie
 
 /* --- sendmail -------------------------------------------------------------------------------------------- */
 
+/* What was demanded here and sendmail cannot be told; NULL: nothing. The level it knows is an enforced policy. */
+static const char *beyond_sendmail(const otr_verdict *v)
+{
+    if (v->is_overridden)
+        return v->level == OTR_LEVEL_ENCRYPT ? "override encrypt: sendmail cannot be told to demand TLS alone" : NULL;
+    if (v->minimum == OTR_MINIMUM_DANE_ONLY)
+        return "minimum dane-only: sendmail has no DANE and cannot enforce it";
+    if (v->minimum != OTR_MINIMUM_NONE && !is_sts_in_force(v, OTR_STS_ENFORCE))
+        return v->minimum == OTR_MINIMUM_ENCRYPT ? "minimum encrypt: sendmail cannot enforce it without an MTA-STS policy"
+                                                 : "minimum secure: sendmail cannot enforce it without an MTA-STS policy";
+    return NULL;
+}
+
 /* A host whose TLSA records could not be looked up stays out; of DANE itself sendmail knows nothing. */
 void otr_render_sendmail(const otr_verdict *v, otr_buf *out)
 {
     otr_buf names = OTR_BUF_INIT;
 
-    if (v->level == OTR_LEVEL_DEFER) {
+    if (v->level == OTR_LEVEL_DEFER || (v->is_overridden && v->level == OTR_LEVEL_SECURE)) {
         put_temp(out, v, v->reason);
+    } else if (beyond_sendmail(v) != NULL) {
+        put_temp(out, v, beyond_sendmail(v));
     } else if (!is_sts_in_force(v, OTR_STS_ENFORCE)) {
         otr_buf_puts(out, "NOTFOUND ");
     } else if (put_match(&names, v, is_authenticated_by_sts) == 0) {

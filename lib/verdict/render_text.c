@@ -76,8 +76,27 @@ static void put_policy_evidence(const otr_verdict *v, otr_buf *out)
     }
 }
 
+/* The operator's own word, beside what was looked up. */
+static void put_operators_evidence(const otr_verdict *v, otr_buf *out)
+{
+    otr_buf line = OTR_BUF_INIT;
+    char made[OTR_TIME_TEXT], until[OTR_TIME_TEXT];
+
+    if (v->minimum != OTR_MINIMUM_NONE)
+        otr_buf_printf(out, "configuration: minimum %s\n", otr_minimum_names[v->minimum]);
+    if (v->override == NULL)
+        return;
+    otr_buf_printf(&line, "override %s until %s, made %s by uid %" PRId64 "%s: %s", otr_level_names[v->override->level],
+                   otr_time_text(v->override->until, until), otr_time_text(v->override->made_at, made), v->override->uid,
+                   v->is_overridden ? "" : ", without effect below the minimum", v->override->reason);
+    put_line(out, "", otr_buf_text(&line));
+    otr_buf_clear(&line);
+}
+
 void otr_render_evidence(const otr_verdict *v, otr_buf *out)
 {
+    put_operators_evidence(v, out);
+
     for (size_t i = 0; i < v->mx->evidence_count; i++)
         put_line(out, "", v->mx->evidence[i]);
     if (v->entry != NULL) {
@@ -163,12 +182,26 @@ static void put_explanation(const otr_verdict *v, const otr_anchor_views *views,
     put_reply(out, "  Exim     ", &exim);
 }
 
+/* The reason was checked to be printable when it was taken. */
+static void put_operators_word(const otr_verdict *v, otr_buf *out)
+{
+    char until[OTR_TIME_TEXT];
+
+    if (v->minimum != OTR_MINIMUM_NONE)
+        otr_buf_printf(out, "minimum: %s\n", otr_minimum_names[v->minimum]);
+    if (v->override != NULL)
+        otr_buf_printf(out, "override: %s until %s%s: %s\n", otr_level_names[v->override->level],
+                       otr_time_text(v->override->until, until),
+                       v->is_overridden ? "" : " (without effect: below the minimum)", v->override->reason);
+}
+
 void otr_render_text(const otr_verdict *v, const otr_anchor_views *views, bool is_explain, otr_buf *out)
 {
     otr_buf_printf(out, "%s: %s - ", v->destination.key, otr_level_names[v->level]);
     put_line(out, "", v->reason);
     if (*v->undeliverable != '\0')
         otr_buf_printf(out, "undeliverable: %s\n", v->undeliverable);
+    put_operators_word(v, out);
     if (is_explain)
         put_explanation(v, views, out);
 }

@@ -8,12 +8,8 @@
 #include "sts/entry.h"
 #include "trust/anchors.h"
 #include "verdict/findings.h"
-
-/* The words Postfix administrators know. */
-typedef enum otr_level {
-    OTR_LEVEL_DANE_ONLY, OTR_LEVEL_DANE, OTR_LEVEL_SECURE, OTR_LEVEL_ENCRYPT, OTR_LEVEL_MAY, OTR_LEVEL_DEFER
-} otr_level;
-extern const char *const otr_level_names[]; /* "dane-only", "dane", "secure", "encrypt", "may", "defer" */
+#include "verdict/level.h"
+#include "verdict/override.h"
 
 /* What is required of one host (decision table, step 5). */
 typedef enum otr_requirement {
@@ -26,6 +22,8 @@ typedef struct otr_host_verdict {
     otr_requirement requirement;
     enum { OTR_STS_NO_PATTERNS, OTR_STS_ADMITTED, OTR_STS_NOT_ADMITTED } sts; /* JSON sts_match null, true, false */
     bool is_sts_watched;             /* testing mode: evaluated and reported, without influence */
+    bool is_raised;                  /* TLS is required for the minimum alone */
+    bool is_below_minimum;           /* SKIP for that reason */
     const char *reason;              /* one sentence for people */
 } otr_host_verdict;
 
@@ -33,11 +31,15 @@ typedef struct otr_verdict {
     otr_destination destination;
     otr_level level;
     const char *undeliverable;    /* enhanced status and reason where DNS says that no mail can go there at all
-                                     ("5.1.10 null MX", "5.1.2 no such domain", "5.4.4 no host has an address"); else "" */
+                                     ("5.1.10 null MX", "5.1.2 no such domain", "5.4.4 no host has an address", "5.4.6
+                                     the best MX host is one of own_hosts"); else "" */
     otr_mx_finding *mx;           /* owned reference */
     otr_sts_entry *entry;         /* owned reference; NULL where STS does not apply (address literal) */
     otr_sts_finding sts;
     const otr_host_verdict *hosts; /* mx->host_count of them, in the same order */
+    const otr_override *override; /* in the arena; NULL: none, or it has ended */
+    bool is_overridden;           /* it decides; else there is none, or the minimum forbids it */
+    otr_minimum minimum;          /* NONE: no rule for this destination */
     const otr_anchor_set *anchors; /* borrowed from the anchors, which outlive every verdict */
     const char *reason;           /* one sentence for people: why this level */
     otr_time made_at;

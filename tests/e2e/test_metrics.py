@@ -182,7 +182,7 @@ def test_what_is_no_question_is_counted_too(lab, daemon):
     before = scrape(daemon)
     assert daemon.postfix("localhost") == "NOTFOUND "
     assert daemon.postfix("[192.0.2.1]") == "NOTFOUND "
-    assert daemon.postfix("example.org", name="nomap").startswith("PERM ")
+    assert daemon.postfix("example.org", name="nomap").startswith("TEMP ")
     assert "pol=none" in daemon.exim("localhost")
     assert clients.line(daemon.line_socket, "v2 nonsense\n") == ""
     assert scrape(daemon).since(before) == {
@@ -429,7 +429,7 @@ RUDE = {
 @pytest.mark.parametrize("what", RUDE)
 def test_what_is_too_much_is_refused(lab, daemon, what):
     answer = raw(daemon, RUDE[what])
-    assert answer == "" or re.match(r"HTTP/1\.[01] (4\d\d|501) ", answer), answer[:200]
+    assert answer == "" or re.match(r"HTTP/1\.[01] (400|413|501) ", answer), answer[:200]
     assert "outrider_" not in answer
     assert health(daemon)[0] == 200
 
@@ -442,16 +442,13 @@ def test_clients_that_never_end_cost_a_few_seconds(lab, daemon):
     try:
         assert daemon.postfix("localhost") == "NOTFOUND " and time.monotonic() - begun < 2
         idle[0].sendall(b"GET /metrics HTTP/1.1\r\n")
-        while time.monotonic() - begun < 4:  # busy, but never done
-            idle[0].sendall(b"X: y\r\n")
-            time.sleep(0.2)
-        assert health(daemon)[0] == 200
-        assert time.monotonic() - begun < 12
-        idle[0].settimeout(5)
         with contextlib.suppress(ConnectionError):
-            while idle[0].recv(65536):
-                pass
-        assert time.monotonic() - begun < 15
+            while time.monotonic() - begun < 12:  # busy, but never done
+                idle[0].sendall(b"X: y\r\n")
+                time.sleep(0.2)
+        assert 4.5 < time.monotonic() - begun < 9
+        assert health(daemon)[0] == 200
+        assert time.monotonic() - begun < 14
     finally:
         for client in idle:
             client.close()

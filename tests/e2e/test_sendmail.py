@@ -5,12 +5,15 @@ What an MX host saw decides; the log only tells how sendmail sees it.
 
 import contextlib
 import os
-import socket
-import threading
+import ssl
 
 import pytest
 
+import domains
+from fake_map import FakeMap
 from lab import clients, delivery, scenarios, sendmail as lab_sendmail
+from lab.model import UNSIGNED, Host, Sts
+from lab.sink import Sink
 
 VERIFIED, ENCRYPTED, CLEAR, DEFERRED = "verified", "encrypted", "clear", "deferred"
 serial = iter(range(1, 1_000_000))
@@ -65,7 +68,8 @@ def test_the_unlisted_host_is_passed_over(lab, fates):
 
 def test_the_server_is_named_in_sni(lab, fates):
     """RFC 8461 section 4.2: SNI is the MX host's name."""
-    assert [session.sni for session in lab.mx["mx.sts-enforce.example"].sessions if session.messages] == \
+    sessions = lab.mx["mx.sts-enforce.example"].sessions
+    assert [session.sni for session in sessions if ("fate@sts-enforce.example", "TLSv1.3") in session.recipients] == \
         ["mx.sts-enforce.example"]
 
 
@@ -76,6 +80,44 @@ def test_a_wildcard_certificate_waits(lab, daemon, sendmail, monkeypatch):
     got = sendmail.send_together(["wildcard@sts-enforce.example"])["wildcard@sts-enforce.example"]
     assert (got.outcome, host.deliveries("wildcard@sts-enforce.example")) == (DEFERRED, []), got.reason
     assert "not listed in SANs" in got.reason
+
+
+GOOD = "mx.sts-enforce.example"
+WEAK = {
+    "TLS 1.0": {"versions": (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1), "ciphers": "ALL:@SECLEVEL=0"},
+    "TLS 1.1": {"versions": (ssl.TLSVersion.TLSv1_1, ssl.TLSVersion.TLSv1_1), "ciphers": "ALL:@SECLEVEL=0"},
+    "no encryption": {"versions": (ssl.TLSVersion.TLSv1_2,) * 2, "ciphers": "eNULL:!aNULL:@SECLEVEL=0"},
+    "no certificate": {"versions": (ssl.TLSVersion.TLSv1_2,) * 2, "ciphers": "aNULL:!eNULL:@SECLEVEL=0"},
+}
+
+
+@pytest.mark.parametrize("weakness", WEAK)
+def test_weak_tls_is_no_tls(lab, daemon, sendmail, weakness):
+    """PKIX-11: under a policy TLS 1.2 or later, with encryption and a certificate; nobody is named to such a server."""
+    recipient = f"weak{next(serial)}@sts-enforce.example"
+    with Sink(GOOD, lab.mx[GOOD].chain, **WEAK[weakness]).instead_of(lab, GOOD) as sink:
+        got = sendmail.send([recipient])[recipient]
+    assert got.outcome == DEFERRED, got.reason
+    assert "STARTTLS" in sink.verbs() and not {"MAIL", "RCPT", "DATA"} & set(sink.verbs())
+
+
+def test_one_admitted_host_cannot_show_the_certificate_of_another(lab, daemon, sendmail, monkeypatch):
+    """PKIX-04: unlike Postfix before 3.10.5, sendmail wants the name of the very host; the other one takes the mail."""
+    domains.add(lab, domains.row("sendmail-two", 300, zone=UNSIGNED, hosts=(Host("mx1", 10), Host("mx2", 20)), sts=Sts()))
+    mx1, mx2 = (lab.mx[f"{label}.sendmail-two.example"] for label in ("mx1", "mx2"))
+    monkeypatch.setattr(mx1, "chain", mx2.chain)
+    got = sendmail.send(["swap@sendmail-two.example"])["swap@sendmail-two.example"]
+    assert (got.outcome, got.host, mx1.deliveries("swap@sendmail-two.example")) == (VERIFIED, mx2.name, []), got.reason
+
+
+@pytest.mark.parametrize("provider", ["signed-host.example", "plain-host.example"])
+def test_an_alias_as_mx_host(lab, daemon, sendmail, provider):
+    """STS-APPLY-01: the name in the MX record counts, wherever its CNAME leads."""
+    name = f"sendmail-{provider.split('-')[0]}"
+    domains.add(lab, domains.row(name, 300, zone=UNSIGNED, hosts=(Host(alias=provider),), sts=Sts()))
+    got = sendmail.send([f"alias@{name}.example"])[f"alias@{name}.example"]
+    assert (got.outcome, got.host) == (VERIFIED, f"mx.{name}.example"), got.reason
+    assert not delivery.contradiction(got, lab)
 
 
 # Two domains at one MX host whose certificate nobody vouches for: one has a policy, the other has none.
@@ -159,26 +201,26 @@ def test_one_domain_does_not_stop_another_at_the_same_host(shared_host, sendmail
     assert sendmail.send_together([f"second@{NONE}"])[f"second@{NONE}"].outcome == ENCRYPTED
 
 
-def said_to(host):
-    """Did the host hear who sends mail?"""
-    return [command for session in host.sessions for command in session.commands if command.startswith("MAIL")]
+WRONG_NAME = "mx.sts-wrong-name.example"
+
+
+def verbs_of_refused_delivery(lab, sendmail):
+    """What a host with somebody else's valid certificate is told."""
+    recipient = f"foreign{next(serial)}@sts-wrong-name.example"
+    with Sink(WRONG_NAME, lab.mx[WRONG_NAME].chain).instead_of(lab, WRONG_NAME) as sink:
+        assert sendmail.send([recipient])[recipient].outcome == DEFERRED
+    return sink.verbs()
 
 
 def test_a_host_with_a_foreign_certificate_hears_no_sender(lab, daemon, sendmail):
-    """V49: a valid certificate for another name; the envelope stays here."""
-    host = lab.mx["mx.sts-wrong-name.example"]
-    host.sessions.clear()
-    assert sendmail.send_together(["a@sts-wrong-name.example"])["a@sts-wrong-name.example"].outcome == DEFERRED
-    assert said_to(host) == []
+    """V49, FLOW-01: a valid certificate for another name; the envelope stays here."""
+    assert not {"MAIL", "RCPT", "DATA"} & set(verbs_of_refused_delivery(lab, sendmail))
 
 
 def test_without_our_ruleset_it_hears_one(lab, daemon, sendmail, mutated):
     """The mutation: FEATURE(`sts') compares names after MAIL FROM."""
     mutated(without_ruleset("LOCAL_TLS_SERVER"))
-    host = lab.mx["mx.sts-wrong-name.example"]
-    host.sessions.clear()
-    assert sendmail.send_together(["b@sts-wrong-name.example"])["b@sts-wrong-name.example"].outcome == DEFERRED
-    assert said_to(host) != []
+    assert "MAIL" in verbs_of_refused_delivery(lab, sendmail)
 
 
 # --- a daemon that fails ---------------------------------------------------------------------------------------
@@ -193,40 +235,6 @@ def test_without_a_daemon_mail_waits(lab, daemon, sendmail):
         daemon.start()
     assert [sent[r].outcome for r in recipients] == [DEFERRED, DEFERRED], sent
     assert not any(delivery.contradiction(sent[r], lab) for r in recipients)
-
-
-class FakeMap:
-    """A socketmap server in place of outriderd: the same reply to all, hung up after it; notes the keys."""
-
-    def __init__(self, path, reply):
-        if os.path.exists(path):
-            os.unlink(path)
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.socket.bind(path)
-        self.socket.listen(64)
-        self.path, self.reply, self.keys = path, reply, []
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self):
-        while True:
-            try:
-                client = self.socket.accept()[0]
-            except OSError:
-                return
-            with client, contextlib.suppress(OSError):
-                client.settimeout(5)
-                while request := client.recv(4096):
-                    self.keys.append(request.partition(b":")[2].rstrip(b",").decode())
-                    client.sendall(self.reply)
-                    if not self.reply.endswith(b","):
-                        break
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.socket.close()
-        os.unlink(self.path)
 
 
 @pytest.fixture
@@ -247,6 +255,18 @@ def test_with_half_an_answer_mail_waits(lab, fake_map, sendmail, reply):
     got = sendmail.send([recipient])[recipient]
     assert fake.keys
     assert got.outcome == DEFERRED, got.reason
+    assert not delivery.contradiction(got, lab)
+
+
+def test_a_socket_where_others_may_write_is_not_asked(lab, daemon, sendmail):
+    """Whoever could put a socket of his own there would decide; sendmail looks, and mail waits."""
+    folder, recipient = os.path.dirname(daemon.sendmail_socket), f"unsafe{next(serial)}@plain-clear.example"
+    os.chmod(folder, 0o777)
+    try:
+        got = sendmail.send([recipient])[recipient]
+    finally:
+        os.chmod(folder, 0o755)
+    assert got.outcome == DEFERRED and "unsafe" in sendmail.log(), got.reason
     assert not delivery.contradiction(got, lab)
 
 

@@ -72,10 +72,11 @@ def test_exim_with_openssl_is_told_so(run):
     plan = printed(run, "exim", "--for-version", "4.98", "--tls", "openssl", "--layout", "split")
     assert plan["tls"] == "openssl" and plan["layout"] == "split"
     assert "tls:cert" in text_of(plan, "outrider/transport.conf")
-    assert ".include" in text_of(plan, "conf.d/router/190_outrider")
+    assert ".include" in text_of(plan, "conf.d/router/180_outrider")
 
 
 QUERY, WITH_TLSRPT = "socketmap:unix:outrider/policy.sock:QUERY", "socketmap:unix:outrider/policy.sock:QUERYwithTLSRPT"
+ABSOLUTE = "socketmap:unix:/var/spool/postfix/outrider/policy.sock:QUERY"
 
 
 @pytest.mark.parametrize("version, maps, enforces, is_open", [
@@ -110,12 +111,15 @@ def test_what_is_missing_is_said_in_each_form(run, arguments, what):
 
 
 @pytest.mark.parametrize("mta, settings, expected, missing", [
-    ("exim", 'line { listen = { "unix:/srv/o/line" } group = "root" mode = "0666" }', "OUTRIDER_SOCKET = /srv/o/line", None),
+    ("exim", 'line { listen = { "unix:/srv/o/line" } group = "root" mode = "0666" }', "OUTRIDER_SOCKET = /srv/o/line",
+     None),
     ("exim", 'line { listen = { "inet:[127.0.0.1]:99" } }', "OUTRIDER_SOCKET = inet:127.0.0.1:99", None),
     ("exim", 'anchors "default" { exim_dir = "/srv/ta" }', "OUTRIDER_ANCHORS = /srv/ta", "access to the socket"),
     ("postfix", 'socketmap { listen = { "unix:/var/spool/postfix/o/s" } mode = "0666" }', "socketmap:unix:o/s:QUERY",
-     "anchor files"),
+     None),
     ("postfix", 'socketmap { listen = { "unix:/run/elsewhere", "inet:[::1]:7" } }', "socketmap:inet:[::1]:7:QUERY",
+     None),
+    ("postfix", 'anchors "default" { roots = "HERE/roots.pem" }', 'postfix_dir = "/var/spool/postfix/outrider/ta"',
      "anchor files"),
     ("postfix", 'socketmap { listen = { "unix:/run/elsewhere" } }', QUERY, "a socket to ask"),
     ("sendmail", 'socketmap { listen = { "inet:127.0.0.1:7" } }', "inet:7@127.0.0.1", None),
@@ -123,7 +127,8 @@ def test_what_is_missing_is_said_in_each_form(run, arguments, what):
 ])
 def test_sockets_and_folders_come_from_outrider_conf(run, tmp_path, mta, settings, expected, missing):
     config = tmp_path / "outrider.conf"
-    config.write_text(settings)
+    config.write_text(settings.replace("HERE", str(tmp_path)))
+    (tmp_path / "roots.pem").write_text("of a private CA\n")
     versions = {"exim": "4.96", "postfix": "3.7", "sendmail": "8.17"}
     plan = printed(run, mta, "--for-version", versions[mta], "--config", str(config))
     assert expected in "\n".join(file["text"] for file in plan["files"])
@@ -167,7 +172,7 @@ def test_bad_input(run, arguments, status, words):
     assert words in done.stderr
 
 
-# --- the mail servers of the lab ---------------------------------------------------------------------------------------
+# --- the mail servers of the lab -------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -212,7 +217,7 @@ def test_debians_own_configuration_of_exim(lab, build, exim, daemon, layout):
     """Found by itself, set up as the plan says, and then checked."""
     with exim.debian(packages.unpacked(build), layout == "split", "update-exim4.conf"):
         plan = json.loads(daemon.run_cli("setup", "exim", "--json", "--config", daemon.config).stdout)
-        assert plan["layout"] == layout
+        assert plan["layout"] == layout, exim.about()
         install(plan)
         subprocess.run(["update-exim4.conf"], check=True)
         report = check(daemon, "exim")
@@ -220,7 +225,7 @@ def test_debians_own_configuration_of_exim(lab, build, exim, daemon, layout):
         assert exim.send([f"setup-{layout}@{DOMAIN}"])[f"setup-{layout}@{DOMAIN}"].outcome == "verified"
 
 
-# --- --check -----------------------------------------------------------------------------------------------------------
+# --- --check ---------------------------------------------------------------------------------------------------------
 
 
 class Report:
@@ -308,7 +313,7 @@ def without(option):
     """The line of an option is taken out."""
     def change():
         with open(TRANSPORT) as file:
-            line = re.search(rf"^  {option} = .*\n", file.read(), re.M)[0]
+            line = re.search(rf"^  {option} = (?:.*\\\n)*.*\n", file.read(), re.M)[0]
         return file_changed(TRANSPORT, line, "")
     return change
 
@@ -336,7 +341,8 @@ EXIM_MUTATIONS = {
     "fallback-hosts": (more("fallback_hosts = mx.plain-tls.example"), CRITICAL),
     "tls-resumption": (more("tls_resumption_hosts = *"), WARNING),
     "retry-key": (without("retry_include_ip_address"), WARNING),
-    "tls-cert-event": (lambda: file_changed(TRANSPORT, ".else\n", ".else\n.endif\n.ifdef _NEVER\n"), WARNING),
+    "tls-cert-event": (lambda: file_changed(TRANSPORT, "{eq{$event_name}{tls:cert}}", "{eq{$event_name}{never}}"),
+                       WARNING),
     "complete-answer": (routers(" end=1 *$", ""), CRITICAL),
     "failing-answer": (routers("{${eval:outrider sent no complete answer}}", "fail"), CRITICAL),
     "skip-hosts": (routers(" : ${extract{skip}{$address_data}}", ""), CRITICAL),
@@ -356,10 +362,31 @@ EXIM_MUTATIONS = {
 @pytest.mark.parametrize("broken", EXIM_MUTATIONS)
 def test_a_protection_that_exim_has_lost_is_missed(lab, exim, daemons, broken):
     change, status = EXIM_MUTATIONS[broken]
+    if broken == "tls-cert-event" and exim.is_openssl:
+        status = CRITICAL  # the event is all that keeps the system's roots out
     with change():
         report = check(daemons, "exim")
     assert report.bad() == {broken: WORDS[status]}, report
     assert report.status == status
+
+
+SMARTHOST = {
+    "host-find-failed": ("host_find_failed = defer", "host_find_failed = decline"),
+    "host-all-ignored": ("host_all_ignored = defer", "host_all_ignored = decline"),
+    "by-dns": (" bydns", " byname"),
+}
+
+
+def test_a_smart_host(lab, exim, daemons):
+    """integration/exim/smarthost.conf in place of routers.conf: another router, with protections of its own."""
+    before = "SMARTHOST_NAME = mx.plain-tls.example\n"
+    for broken, (old, new) in {None: (" bydns", " bydns"), **SMARTHOST}.items():
+        text = before + shipped("exim/smarthost.conf").replace(f"{old}\n", f"{new}\n")
+        with open(ROUTERS) as file:
+            routers_conf = file.read()
+        with file_changed(ROUTERS, routers_conf, text):
+            report = check(daemons, "exim")
+        assert report.bad() == ({broken: "critical"} if broken else {}), (broken, report)
 
 
 @contextlib.contextmanager
@@ -413,9 +440,9 @@ POSTFIX_MUTATIONS = {
                                       {"shadowing-map": WARNING}),
     "a map behind it": (postconf(f"smtp_tls_policy_maps = {QUERY} static:may"), {}),
     "attributes that 3.7 does not know": (postconf(f"smtp_tls_policy_maps = {WITH_TLSRPT}"), {"map-name": CRITICAL}),
-    "an absolute path": (postconf("smtp_tls_policy_maps = socketmap:unix:/var/spool/postfix/outrider/policy.sock:QUERY"),
+    "an absolute path": (postconf(f"smtp_tls_policy_maps = {ABSOLUTE}"),
                          {"chroot": CRITICAL, "socket": CRITICAL}),
-    "another socket": (postconf("smtp_tls_policy_maps = socketmap:unix:outrider/other.sock:QUERY"), {"socket": CRITICAL}),
+    "another socket": (postconf(f"smtp_tls_policy_maps = {QUERY.replace('policy', 'other')}"), {"socket": CRITICAL}),
 }
 
 
@@ -426,6 +453,18 @@ def test_a_protection_that_postfix_has_lost_is_missed(lab, postfix, daemons, bro
         report = check(daemons, "postfix")
     assert report.bad() == {name: WORDS[status] for name, status in wanted.items()}, report
     assert report.status == max(wanted.values(), default=OK)
+
+
+def test_the_systems_roots_are_postfix_own(lab, postfix, daemons, tmp_path):
+    """Answers name a file for other roots only."""
+    config = tmp_path / "outrider.conf"
+    with open(daemons.config) as file:
+        config.write_text(re.sub('roots = ".*"', 'roots = "system"', file.read()))
+    arguments = ["setup", "postfix", "--check", "--json", "--config", str(config)]
+    assert Report(daemons.run_cli(*arguments)).status == OK
+    with postconf("smtp_tls_CAfile =")():
+        assert Report(daemons.run_cli(*arguments)).bad() == {"roots": "critical"}
+        assert check(daemons, "postfix").status == OK
 
 
 @pytest.fixture(scope="module")
@@ -521,8 +560,9 @@ def test_who_is_not_root_is_told_what_needs_root(lab, request, build, daemons, m
     os.chmod(program, 0o755)
     with mode_changed(namespace.HOME, 0o755), mode_changed(os.path.dirname(daemons.config), 0o755), \
             mode_changed(daemons.config, 0o644):
-        done = subprocess.run(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", program, "setup", mta,
-                               "--check", "--json", "--config", daemons.config], capture_output=True, text=True)
+        nobody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
+        done = subprocess.run([*nobody, program, "setup", mta, "--check", "--json", "--config", daemons.config],
+                              capture_output=True, text=True)
     report = Report(done)
     bad = report.bad()
     assert report.status == UNKNOWN and set(bad) <= {"socket", "anchors", "fails-closed", "configuration"}, report

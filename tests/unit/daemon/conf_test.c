@@ -84,6 +84,65 @@ static void every_kind_of_setting_is_taken(void **state)
     otr_conf_free(c);
 }
 
+static const struct {
+    const char *name;
+    otr_minimum minimum;
+} rules_wanted[] = {
+    { "bank.example", OTR_MINIMUM_SECURE },          { ".gov.example", OTR_MINIMUM_DANE_ONLY },
+    { "plain.example", OTR_MINIMUM_ENCRYPT },        { "xn--bcher-kva.example", OTR_MINIMUM_SECURE },
+    { ".example", OTR_MINIMUM_ENCRYPT },             { "minimum.example", OTR_MINIMUM_SECURE },
+};
+
+static void minimum_rules_are_taken_in_their_normal_form(void **state)
+{
+    otr_conf *c = read_good("user = root # minimum { x = y }\n"
+                            "minimum {\n    \"bank.example\" = secure\n    \".gov.example\" = dane-only\n}\n"
+                            "dns { timeout = 5 }\n"
+                            "minimum{Plain.EXAMPLE.=encrypt 'b\xc3\xbc" "cher.example' = \"secure\",\n.example = encrypt minimum.example = secure}\n"
+                            "minimum { }\n"
+                            "own_hosts = { \"MX2.Example.org.\", 'b\xc3\xbc" "cher.example' }\n"
+                            "log = info\n");
+
+    (void)state;
+    assert_int_equal(c->minimum.count, sizeof(rules_wanted) / sizeof(rules_wanted[0]));
+    for (size_t i = 0; i < c->minimum.count; i++) {
+        assert_string_equal(c->minimum.rules[i].name, rules_wanted[i].name);
+        assert_int_equal(c->minimum.rules[i].minimum, rules_wanted[i].minimum);
+    }
+    assert_int_equal(c->own_hosts.count, 2);
+    assert_string_equal(c->own_hosts.values[0], "mx2.example.org");
+    assert_string_equal(c->own_hosts.values[1], "xn--bcher-kva.example");
+    assert_int_equal(c->log, OTR_LOG_INFO);
+    otr_conf_free(c);
+}
+
+/* What is no section "minimum" is left to the others. */
+static void a_word_like_the_section_is_none(void **state)
+{
+    otr_conf *c = read_good("dns { stub \"minimum\" { address = { 192.0.2.1 } } }\nanchors \"default\" { postfix_name = minimum }\n");
+
+    (void)state;
+    assert_int_equal(c->minimum.count, 0);
+    assert_string_equal(c->dns.stubs[0].name, "minimum");
+    assert_string_equal(c->anchors.postfix_name, "minimum");
+    otr_conf_free(c);
+}
+
+static void all_mistakes_of_the_minimum_are_found(void **state)
+{
+    static const char text[] = "minimum {\n a.example = low\n b..example = high\n c.example secure\n\n d.example = secure\n}\nloud = yes\n";
+    static const unsigned lines[] = { 2, 3, 3, 4, 8 };
+    otr_conf *conf = NULL;
+
+    (void)state;
+    assert_int_equal(otr_conf_parse(text, sizeof(text) - 1, &conf, &mistakes), OUTRIDER_E_CONFIG);
+    if (mistakes.count != sizeof(lines) / sizeof(lines[0]))
+        print_mistakes();
+    assert_int_equal(mistakes.count, sizeof(lines) / sizeof(lines[0]));
+    for (size_t i = 0; i < mistakes.count; i++)
+        assert_int_equal(mistakes.list[i].line, lines[i]);
+}
+
 /* Each row has one mistake: its line, and a part of what is said about it. */
 static void a_mistake_is_named_with_its_line(void **state)
 {
@@ -110,6 +169,9 @@ static void a_mistake_is_named_with_its_line(void **state)
         { "a bad address", "line { listen = { \"unix:/run/a\",\n \"inet:localhost:25\" } }", 2, "inet:ADDRESS:PORT" },
         { "an address twice", "line { listen = { \"inet:127.0.0.1:9\", \"inet:[127.0.0.1]:9\" } }", 1, "given twice" },
         { "an address for two protocols", "\nline { listen = { \"inet:127.0.0.1:8461\" } }", 2, "given twice" },
+        { "an address for mail and for monitors", "\nhttp { listen = { \"inet:127.0.0.1:8461\" } }", 2, "given twice" },
+        { "... and the other way in", "http { listen = { \"unix:/run/outrider/exim.sock\" } }", 1, "given twice" },
+        { "a log that is none", "log_to = file", 1, "none of auto, stderr, syslog, journal" },
         { "a name server by name", "dns { forwarders = { ns.example } }", 1, "no ADDRESS or ADDRESS@PORT" },
         { "a name server's port", "dns { forwarders = { \"192.0.2.1@0\" } }", 1, "no ADDRESS or ADDRESS@PORT" },
         { "forwarders of no use", "dns { mode = recursive\n forwarders = { 192.0.2.1 } }", 2, "of no use" },
@@ -133,6 +195,30 @@ static void a_mistake_is_named_with_its_line(void **state)
         { "no equals sign", "log info\n", 1, "missing equal sign" },
         { "nobody listens", "socketmap { listen = { } } line { listen = { } }", 0, "no section has an address" },
         { "deadlines that do not nest", "limits { answer = 5 }\nsts { fetch_timeout = 5 }", 2, "not less than limits.answer" },
+        { "a minimum with another word", "minimum {\n \"bank.example\" = high\n}", 2, "\"high\" is none of encrypt, secure, dane-only" },
+        { "a minimum that is no minimum", "minimum { \"bank.example\" = may }", 1, "\"may\" is none of encrypt, secure, dane-only" },
+        { "a minimum twice", "minimum {\n Bank.Example. = secure\n \"bank.example\" = secure }", 3, "\"bank.example\" has a rule before, on line 2" },
+        { "a minimum twice in two sections", "minimum { a.example = secure }\nminimum { a.example = encrypt }", 2, "on line 1" },
+        { "a minimum twice, as U-label", "minimum { \"b\xc3\xbc" "cher.example\" = secure\n xn--bcher-kva.example = secure }", 2, "on line 1" },
+        { "a minimum for no domain", "minimum { \"bank..example\" = secure }", 1, "\"bank..example\" is no domain" },
+        { "a minimum for a pattern", "minimum { \"*.example\" = secure }", 1, "\"*.example\" is no domain, nor \".\" and a domain" },
+        { "a minimum for a dot", "minimum { \".\" = secure }", 1, "\".\" is no domain" },
+        { "a minimum for nothing", "minimum { \"\" = secure }", 1, "\"\" is no domain" },
+        { "a minimum for one label", "minimum { localhost = secure }", 1, "one label" },
+        { "a minimum for an address", "minimum { \"192.0.2.1\" = secure }", 1, "an address is not a domain" },
+        { "a minimum with odd bytes", "minimum { \"a\033b\" = secure }", 1, "\"a?b\" is no domain" },
+        { "a minimum without level", "minimum {\n a.example =\n}", 3, "needs one of encrypt, secure, dane-only" },
+        { "a minimum without sign", "minimum {\n a.example secure\n b.example = secure\n}", 2, "expected \"=\"" },
+        { "a minimum without name", "minimum {\n = secure\n}", 2, "expected a domain" },
+        { "a minimum in braces", "minimum { a.example = {\n secure } }\n", 1, "needs one of" },
+        { "a minimum that is no section", "minimum = secure\n", 1, "expected \"{\"" },
+        { "a minimum that is misspelt", "minima { a.example = secure }", 1, "\"minima\"" },
+        { "an own host that is none", "own_hosts = { mx.example.org,\n \"mx example\" }", 2, "\"mx example\" is no host name" },
+        { "an own host by address", "own_hosts = { \"192.0.2.1\" }", 1, "\"192.0.2.1\" is no host name" },
+        { "control over TCP", "control { listen = { \"inet:127.0.0.1:9\" } }", 1, "only Unix sockets" },
+        { "control for everybody", "control {\n mode = 0666 }", 2, "mode 0666 lets everybody in" },
+        { "control for a mail server", "line { group = root }\ncontrol { group = root\n mode = 0660 }", 2, "is that of a mail server's socket" },
+        { "control where mail servers ask", "control { listen = { \"unix:/run/outrider/exim.sock\" } }", 1, "given twice" },
         { "a control character", "store { path = \"/a\001b\" }", 1, "control character" },
     };
 
@@ -211,6 +297,7 @@ static void each_default_is_within_its_bounds(void **state)
 static void cut_off_anywhere_it_is_still_read(void **state)
 {
     static const char text[] = "dns { forwarders = { \"192.0.2.1\" } stub \"a.test\" { address = { '192.0.2.1' } } }\n"
+                               "minimum { 'a.b' = secure, .c = x }\n"
                                "bad { x = { 1, 2 } } /* c */ limits { idle = \"3\\\"\" }\n";
     otr_conf *conf;
 
@@ -229,6 +316,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_empty_file_gives_the_defaults),
         cmocka_unit_test(every_kind_of_setting_is_taken),
+        cmocka_unit_test(minimum_rules_are_taken_in_their_normal_form),
+        cmocka_unit_test(a_word_like_the_section_is_none),
+        cmocka_unit_test(all_mistakes_of_the_minimum_are_found),
         cmocka_unit_test(a_mistake_is_named_with_its_line),
         cmocka_unit_test(all_mistakes_of_a_file_are_found_at_once),
         cmocka_unit_test(a_nul_is_refused),

@@ -19,6 +19,7 @@ typedef struct fixture {
     otr_anchors *anchors;
     otr_clock clock;
     otr_store *store;
+    otr_overrides *overrides;
     otr_cache *cache;
     otr_flow flow;
 } fixture;

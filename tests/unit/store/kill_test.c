@@ -1,6 +1,6 @@
 /*
- * kill_test.c - REMEMBER: kill -9 at any moment loses no policy that was acknowledged. A child writes policies in a
- * loop and tells of each one, once otr_store_put() has returned, through a pipe; it is killed after a random time. Then
+ * kill_test.c - REMEMBER: kill -9 at any moment loses no policy and no override that was acknowledged. A child writes
+ * them in a loop and tells of each one, once otr_store_put() has returned, through a pipe; it is killed after a random time. Then
  * everything that it told of must be there, whole. A few hundred times on one and the same database.
  *
  *   kill_test [rounds]
@@ -68,6 +68,28 @@ static void put_serial(otr_store *store, int domain, unsigned serial)
     otr_sts_entry_unref(entry);
 }
 
+static otr_override make_override(const char *domain, unsigned serial)
+{
+    otr_override o = { .level = OTR_LEVEL_MAY, .until = NOW + serial + 1, .made_at = NOW + serial, .uid = serial };
+
+    snprintf(o.domain, sizeof(o.domain), "%s", domain);
+    snprintf(o.reason, sizeof(o.reason), "%0*u", (int)(serial % 100 + 1), serial);
+    return o;
+}
+
+/* Every policy with an override of the same domain beside it, in a transaction of its own. */
+static void put_override(otr_store *store, int domain, unsigned serial)
+{
+    char name[40];
+    otr_override o;
+    outrider_diag diag = { 0 };
+
+    snprintf(name, sizeof(name), "d%d.example", domain);
+    o = make_override(name, serial);
+    if (otr_store_put_override(store, &o, &diag) != OUTRIDER_OK)
+        fail(diag.message, domain, serial);
+}
+
 static _Noreturn void write_until_killed(int out, unsigned serial)
 {
     otr_store *store = NULL;
@@ -79,6 +101,7 @@ static _Noreturn void write_until_killed(int out, unsigned serial)
         acknowledgement told = { (int)(serial * 7 % DOMAINS), serial };
 
         put_serial(store, told.domain, serial);
+        put_override(store, told.domain, serial);
         if (write(out, &told, sizeof(told)) != sizeof(told))
             exit(1);
     }
@@ -110,6 +133,38 @@ static void check_entry(const otr_sts_entry *entry, int domain, unsigned told)
         fail("a policy is not whole", domain, serial);
 }
 
+struct override_check {
+    const unsigned *latest;
+    size_t seen;
+};
+
+static void check_override(void *arg, const otr_override *o)
+{
+    struct override_check *check = arg;
+    int domain = atoi(o->domain + 1);
+    otr_override want = make_override(o->domain, (unsigned)o->uid);
+
+    if ((unsigned)o->uid < check->latest[domain])
+        fail("an acknowledged override was lost", domain, check->latest[domain]);
+    if (strcmp(o->reason, want.reason) != 0 || o->made_at != want.made_at || o->until != want.until)
+        fail("an override is not whole", domain, (unsigned)o->uid);
+    check->seen += check->latest[domain] > 0;
+}
+
+static void check_overrides(otr_store *store, const unsigned latest[DOMAINS])
+{
+    struct override_check check = { .latest = latest };
+    outrider_diag diag = { 0 };
+    size_t wanted = 0;
+
+    for (int i = 0; i < DOMAINS; i++)
+        wanted += latest[i] > 0;
+    if (otr_store_each_override(store, check_override, &check, &diag) != OUTRIDER_OK)
+        fail(diag.message, -1, 0);
+    if (check.seen < wanted)
+        fail("an acknowledged override is gone", -1, 0);
+}
+
 static unsigned check_all(const unsigned latest[DOMAINS])
 {
     otr_store *store = NULL;
@@ -135,6 +190,7 @@ static unsigned check_all(const unsigned latest[DOMAINS])
         }
         otr_sts_entry_unref(entry);
     }
+    check_overrides(store, latest);
     otr_store_close(store);
     return highest;
 }

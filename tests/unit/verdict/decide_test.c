@@ -235,6 +235,9 @@ static const struct {
     { "M4 under enforce", "M4", "S5 enforce a.example.org", OTR_LEVEL_SECURE, "5.1.10 null MX" },
     { "M4", "M4", "S1", OTR_LEVEL_MAY, "5.1.10 null MX" },
     { "M7", "M7", "S1", OTR_LEVEL_MAY, "5.1.2 no such domain" },
+    { "M12", "M12", "S1", OTR_LEVEL_MAY, "5.4.6 the best MX host is this mail server itself" },
+    { "M12 under enforce", "M12", "S5 enforce a.example.org", OTR_LEVEL_SECURE,
+      "5.4.6 the best MX host is this mail server itself" },
     { "M8", "M8", "S1", OTR_LEVEL_DEFER, "" },
     { "M9 under enforce", "M9", "S5 enforce a.example.org", OTR_LEVEL_DEFER, "" },
 };

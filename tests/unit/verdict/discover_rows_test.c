@@ -104,6 +104,23 @@ static const row rows[] = {
         "_25._tcp.mx_1.example.org TLSA secure " GOOD },
       "M2 secure\n10 mx_1.example.org A1 secure, T1 usable at mx_1.example.org (1)",
       "MX example.org, " ASKED("mx_1.example.org") ", TLSA _25._tcp.mx_1.example.org" },
+    { "M12: ourselves at 10: all equal and worse go, before any is looked at (DNS-16)", "example.org", false,
+      { "example.org MX secure 20 mx20.example.org, 10 mx2.example.org, 10 mx10.example.org, 5 mx5.example.org",
+        ADDRESSES("mx5.example.org"), "_25._tcp.mx5.example.org TLSA secure nodata" },
+      "M2 secure\n5 mx5.example.org A1 secure, T4 none",
+      "MX example.org, " ASKED("mx5.example.org") ", TLSA _25._tcp.mx5.example.org" },
+    { "M12: ourselves at 15 stop the walk behind a host that is no name (STS-APPLY-09)", "example.org", false,
+      { "example.org MX secure 10 192.0.2.1, 15 mx2.example.org, 20 mx20.example.org" },
+      "M2 secure\n10 192.0.2.1 A4 none no-name, none", "MX example.org" },
+    { "M12: the list is not filtered first: twice in it, the better place counts", "example.org", false,
+      { "example.org MX insecure 30 MX2.example.org, 10 mx2.example.org, 20 mx20.example.org, 0 ." },
+      "M12 insecure: the best MX host is this mail server itself (own_hosts)", "MX example.org" },
+    { "M12: ourselves as implicit MX", "home.example", false, { "home.example MX secure nodata" },
+      "M12 none implicit: the best MX host is this mail server itself (own_hosts)", "MX home.example" },
+    { "M12: a host that was asked for is not left out", "[mx2.example.org]", false,
+      { ADDRESSES("mx2.example.org"), "_25._tcp.mx2.example.org TLSA secure nodata" },
+      "M13 none implicit\n0 mx2.example.org A1 secure, T4 none",
+      ASKED("mx2.example.org") ", TLSA _25._tcp.mx2.example.org" },
     { "M13: a host without MX lookup, with the port in the TLSA name (DNS-24)", "[relay.example]:587", true,
       { ADDRESSES("relay.example"), "_587._tcp.relay.example TLSA secure " GOOD },
       "M13 none implicit\n0 relay.example A1 secure, T1 usable at relay.example (1)",
@@ -271,10 +288,12 @@ static void follows_the_row(void **state)
 {
     const row *r = *state;
     errand e;
+    static const char *const own[] = { "mx2.example.org", "home.example", NULL };
     otr_buf got = OTR_BUF_INIT, asked = OTR_BUF_INIT;
 
     errand_open(&e, r->rules);
     e.settings.dane_on_insecure_mx = !r->is_not_elected;
+    e.settings.own_hosts = strncmp(r->sentence, "M12", 3) == 0 ? own : NULL;
     errand_finish(&e, r->to);
     put_finding(&got, e.finding);
     put_questions(&asked, &e);

@@ -107,6 +107,7 @@ static void read_mx_row(otr_mx_finding *f, const char *row)
         { "M6", OTR_MX_NONE, true, "" },           { "M7", OTR_MX_NONE, false, "no such domain" },
         { "M8", OTR_MX_TEMPFAIL, false, "MX lookup failed: timed out" }, { "M9", OTR_MX_BOGUS, false,
           "MX lookup is bogus: no signature" },
+        { "M12", OTR_MX_SECURE, false, "the best MX host is this mail server itself (own_hosts)" },
         { "M13", OTR_MX_NONE, true, "" },
     };
 

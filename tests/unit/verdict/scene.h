@@ -14,7 +14,7 @@
 
 /*
  * "M2: mx1.example.org A1 T1; mx2.example.org>real.example.net A2 T4", after the rows of the decision table.
- *   MX      M1 M2 M3 M4 M6 M7 M8 M9 M13; M4i: an insecure null MX
+ *   MX      M1 M2 M3 M4 M6 M7 M8 M9 M12 M13; M4i: an insecure null MX
  *   host    NAME or NAME>END-OF-ITS-ALIASES; preference 10, 20, ...
  *   address A1 to A8; A4!: the exchange is no host name
  *   TLSA    T1 T2 T3 T4 T5; T3b: bogus; none: not asked

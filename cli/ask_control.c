@@ -1,0 +1,132 @@
+/*
+ * ask_control.c - one JSON object on one line to the control socket, one back.
+ */
+#include "cli/ask_control.h"
+#include "base/buf.h"
+#include "cli/command.h"
+#include "cli/settings.h"
+#include "daemon/control_request.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define ANSWER_LIMIT (4 * 1024 * 1024) /* octets; a list of all the overrides there can be stays below */
+#define ANSWER_SLACK 5                 /* s that the daemon may take beyond its own limit */
+
+static int connect_to(const char *path, unsigned timeout, int *status)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    struct timeval patience = { .tv_sec = timeout };
+    int fd, failed;
+
+    if (strlen(path) >= sizeof(address.sun_path)) {
+        *status = otr_complain(EX_USAGE, path, "longer than the path of a socket can be");
+        return -1;
+    }
+    strcpy(address.sun_path, path);
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) == 0 &&
+        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) == 0 &&
+        connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+        return fd;
+    failed = errno;
+    if (failed == EACCES || failed == EPERM)
+        *status = otr_complain(EX_NOPERM, path, "%s; only root and the user of outriderd may do this", strerror(failed));
+    else
+        *status = otr_complain(EX_TEMPFAIL, path, "%s; is outriderd running?", strerror(failed));
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+static bool send_all(int fd, const char *at, size_t len)
+{
+    while (len > 0) {
+        ssize_t sent = send(fd, at, len, MSG_NOSIGNAL);
+
+        if (sent < 0 && errno == EINTR)
+            continue;
+        if (sent <= 0)
+            return false;
+        at += sent;
+        len -= (size_t)sent;
+    }
+    return true;
+}
+
+static bool receive_all(int fd, otr_buf *answer)
+{
+    char chunk[16384];
+    ssize_t got;
+
+    while ((got = recv(fd, chunk, sizeof(chunk), 0)) != 0) {
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return false;
+        otr_buf_put(answer, chunk, (size_t)got);
+        if (answer->err != OUTRIDER_OK)
+            return false;
+    }
+    return true;
+}
+
+/* What the daemon refuses it says in words of its own, with the status to leave with. */
+static json_t *judge(const otr_buf *answer, const char *what, const char *path, int *status)
+{
+    json_t *object = json_loadb(answer->data != NULL ? answer->data : "", answer->len, 0, NULL);
+    const char *error = json_string_value(json_object_get(object, "error"));
+    json_int_t number = json_integer_value(json_object_get(object, "status"));
+
+    if (json_is_true(json_object_get(object, "ok")))
+        return object;
+    if (error == NULL)
+        *status = otr_complain(EX_TEMPFAIL, path, "no answer that makes sense");
+    else
+        *status = otr_complain(number >= EX__BASE && number <= EX__MAX ? (int)number : EX_TEMPFAIL, what, "%s", error);
+    json_decref(object);
+    return NULL;
+}
+
+static json_t *exchange(const char *line, const char *what, const char *path, unsigned patience, int *status)
+{
+    otr_buf answer = { .limit = ANSWER_LIMIT };
+    json_t *object = NULL;
+    int fd = connect_to(path, patience + ANSWER_SLACK, status);
+
+    if (fd < 0)
+        return NULL;
+    if (send_all(fd, line, strlen(line)) && send_all(fd, "\n", 1) && receive_all(fd, &answer))
+        object = judge(&answer, what, path, status);
+    else
+        *status = otr_complain(EX_TEMPFAIL, path, "no answer: %s", strerror(errno));
+    close(fd);
+    otr_buf_clear(&answer);
+    return object;
+}
+
+json_t *otr_ask_control(json_t *request, const char *what, const char *config, const char *socket, int *status)
+{
+    char *line = request != NULL ? json_dumps(request, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
+    unsigned patience = 0;
+    char *path = NULL;
+    json_t *answer = NULL;
+
+    json_decref(request);
+    if (line == NULL)
+        *status = otr_complain(EX_OSERR, what, "out of memory");
+    else if (strlen(line) > OTR_CONTROL_MAX)
+        *status = otr_complain(EX_DATAERR, what, "the request has more than %d octets", OTR_CONTROL_MAX);
+    else
+        path = otr_find_control_socket(config, socket, &patience, status);
+    if (path != NULL)
+        answer = exchange(line, what, path, patience, status);
+    free(line);
+    free(path);
+    return answer;
+}

@@ -1,0 +1,191 @@
+/*
+ * control.c - the operator's verbs.
+ */
+#include "daemon/flow/control.h"
+
+#include "base/diag.h"
+#include "base/log.h"
+#include "daemon/flow/overrides.h"
+#include "daemon/flow/place.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+
+/* Replies ------------------------------------------------------------------------------------------------------ */
+
+static char *line_of(json_t *object)
+{
+    char *text = object != NULL ? json_dumps(object, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
+    size_t len = text != NULL ? strlen(text) : 0;
+    char *line = text != NULL ? malloc(len + 2) : NULL;
+
+    if (line != NULL) {
+        memcpy(line, text, len);
+        memcpy(line + len, "\n", 2);
+    }
+    free(text);
+    json_decref(object);
+    return line;
+}
+
+static int status_of(outrider_err err)
+{
+    switch (err) {
+    case OUTRIDER_OK:
+        return EX_OK;
+    case OUTRIDER_E_SYNTAX:
+    case OUTRIDER_E_LIMIT:
+    case OUTRIDER_E_CONFIG:
+        return EX_DATAERR;
+    case OUTRIDER_E_IO:
+        return EX_IOERR;
+    case OUTRIDER_E_NOMEM:
+        break;
+    }
+    return EX_OSERR;
+}
+
+char *otr_control_refusal(outrider_err err, const char *message)
+{
+    otr_buf clean = OTR_BUF_INIT;
+    char *line;
+
+    otr_buf_put_printable(&clean, message, sizeof(((outrider_diag *)0)->message));
+    line = line_of(json_pack("{s:b, s:i, s:s}", "ok", 0, "status", status_of(err), "error", otr_buf_text(&clean)));
+    otr_buf_clear(&clean);
+    return line;
+}
+
+static json_t *override_object(const otr_override *o)
+{
+    char until[OTR_TIME_TEXT], made[OTR_TIME_TEXT];
+
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I}", "domain", o->domain, "level", otr_level_names[o->level], "until",
+                     otr_time_text(o->until, until), "reason", o->reason, "made_at", otr_time_text(o->made_at, made), "uid",
+                     (json_int_t)o->uid);
+}
+
+/* The verbs ---------------------------------------------------------------------------------------------------- */
+
+static void log_change(const char *event, const otr_override *o, int64_t uid)
+{
+    char until[OTR_TIME_TEXT], who[24];
+
+    snprintf(who, sizeof(who), "%lld", (long long)uid);
+    OTR_LOG(OTR_LOG_NOTICE, event, { "domain", o->domain }, { "level", otr_level_names[o->level] },
+            { "until", otr_time_text(o->until, until) }, { "reason", o->reason }, { "uid", uid >= 0 ? who : NULL });
+}
+
+/* The answers of the domain are made anew; what is under way finds the change when it decides. */
+static void apply(otr_worker *worker, const char *domain)
+{
+    otr_domain *known = otr_domain_find(worker, domain);
+
+    if (known != NULL)
+        otr_domain_overrule(known);
+}
+
+static outrider_err check_minimum(const otr_flow *flow, const otr_override *o, outrider_diag *diag)
+{
+    const otr_minimum_rule *rule = flow->decide.minimum != NULL ? otr_minimum_find(flow->decide.minimum, o->domain) : NULL;
+
+    if (rule == NULL || otr_level_meets(o->level, rule->minimum))
+        return OUTRIDER_OK;
+    return otr_fail(diag, OUTRIDER_E_CONFIG, "%s is below the minimum %s that the configuration sets for \"%.100s\"",
+                    otr_level_names[o->level], otr_minimum_names[rule->minimum], rule->name);
+}
+
+static outrider_err add_override(otr_worker *worker, const otr_job *job, char **reply, outrider_diag *diag)
+{
+    const otr_control_request *r = &job->request;
+    otr_override o = { .level = r->level, .made_at = otr_clock_now(worker->flow->clock), .uid = job->uid };
+    outrider_err err = otr_override_until(r->until, o.made_at, &o.until, diag);
+
+    memcpy(o.domain, r->domain, sizeof(o.domain));
+    memcpy(o.reason, r->reason, sizeof(o.reason));
+    if (err == OUTRIDER_OK)
+        err = check_minimum(worker->flow, &o, diag);
+    if (err == OUTRIDER_OK)
+        err = otr_overrides_put(worker->flow->overrides, &o, diag);
+    if (err != OUTRIDER_OK)
+        return err;
+    apply(worker, o.domain);
+    log_change("override.added", &o, job->uid);
+    *reply = line_of(json_pack("{s:b, s:o}", "ok", 1, "override", override_object(&o)));
+    return OUTRIDER_OK;
+}
+
+static outrider_err remove_override(otr_worker *worker, const otr_job *job, char **reply, outrider_diag *diag)
+{
+    const char *domain = job->request.domain;
+    otr_override o;
+    outrider_err err;
+
+    if (!otr_overrides_find(worker->flow->overrides, domain, otr_clock_now(worker->flow->clock), &o))
+        return otr_fail(diag, OUTRIDER_E_SYNTAX, "there is no override for %s", domain);
+    err = otr_overrides_drop(worker->flow->overrides, domain, diag);
+    if (err != OUTRIDER_OK)
+        return err;
+    apply(worker, domain);
+    log_change("override.removed", &o, job->uid);
+    *reply = line_of(json_pack("{s:b, s:o}", "ok", 1, "override", override_object(&o)));
+    return OUTRIDER_OK;
+}
+
+static void append_override(void *arg, const otr_override *o)
+{
+    json_array_append_new(arg, override_object(o));
+}
+
+static void list_overrides(const otr_worker *worker, char **reply)
+{
+    json_t *list = json_array();
+
+    otr_overrides_each(worker->flow->overrides, otr_clock_now(worker->flow->clock), append_override, list);
+    *reply = line_of(json_pack("{s:b, s:o}", "ok", 1, "overrides", list));
+}
+
+void otr_control_do(otr_worker *worker, otr_job *job)
+{
+    outrider_diag diag = { 0 };
+    outrider_err err = OUTRIDER_OK;
+
+    switch (job->request.verb) {
+    case OTR_CONTROL_OVERRIDE_ADD:
+        err = add_override(worker, job, &job->reply, &diag);
+        break;
+    case OTR_CONTROL_OVERRIDE_LIST:
+        list_overrides(worker, &job->reply);
+        break;
+    case OTR_CONTROL_OVERRIDE_REMOVE:
+        err = remove_override(worker, job, &job->reply, &diag);
+        break;
+    case OTR_CONTROL_VERB_COUNT:
+        break;
+    }
+    if (err == OUTRIDER_E_IO)
+        OTR_LOG(OTR_LOG_ERROR, "store.failed", { "doing", otr_control_verbs[job->request.verb] }, { "error", diag.message },
+                { "effect", "nothing has changed" });
+    if (err != OUTRIDER_OK)
+        job->reply = otr_control_refusal(err, diag.message);
+    otr_job_return(job);
+}
+
+/* The end of their time ------------------------------------------------------------------------------------------ */
+
+static void tell_end(void *arg, const otr_override *o)
+{
+    (void)arg;
+    log_change("override.expired", o, -1);
+}
+
+void otr_control_sweep(otr_worker *worker)
+{
+    outrider_diag diag;
+
+    if (otr_overrides_expire(worker->flow->overrides, otr_clock_now(worker->flow->clock), tell_end, NULL, &diag) !=
+        OUTRIDER_OK)
+        OTR_LOG(OTR_LOG_ERROR, "store.failed", { "doing", "removing overrides that have ended" }, { "error", diag.message });
+}

@@ -1,0 +1,32 @@
+/*
+ * minimum.c - which rule decides.
+ */
+#include "verdict/minimum.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+const char *const otr_minimum_names[] = { "may", "encrypt", "secure", "dane-only", NULL };
+
+static bool is_below(const char *domain, const char *suffix)
+{
+    size_t len = strlen(domain), suffix_len = strlen(suffix);
+
+    return len > suffix_len && strcmp(domain + len - suffix_len, suffix) == 0;
+}
+
+const otr_minimum_rule *otr_minimum_find(const otr_minimum_rules *rules, const char *domain)
+{
+    const otr_minimum_rule *found = NULL;
+
+    for (size_t i = 0; i < rules->count; i++) {
+        const otr_minimum_rule *rule = &rules->rules[i];
+
+        if (strcmp(rule->name, domain) == 0)
+            return rule;
+        if (rule->name[0] == '.' && is_below(domain, rule->name) &&
+            (found == NULL || strlen(rule->name) > strlen(found->name)))
+            found = rule;
+    }
+    return found;
+}
