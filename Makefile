@@ -1,6 +1,7 @@
 # The two commands of the README, and what they are made of. Meson and Ninja do the building.
 #   make          build build/outrider and build/outriderd
 #   make test     unit and system tests; SANITIZE=address,undefined or SANITIZE=thread for such a build
+#   make test-long   what takes longer: Exim built with OpenSSL from Debian's source (a minute and a half)
 #   make demo     install build dependencies, build, and send mail through the lab's whole internet
 #   make lab      a shell inside the lab
 
@@ -32,6 +33,9 @@ deps:
 test: all
 	tools/run-tests $(BUILD)
 
+test-long: all
+	tests/long/run $(BUILD)
+
 demo: deps
 	$(MAKE) all
 	tools/run-in-lab $(BUILD) demo
@@ -42,4 +46,4 @@ lab: all
 clean:
 	rm -rf build build-*
 
-.PHONY: all deps test demo lab clean
+.PHONY: all deps test test-long demo lab clean

@@ -25,7 +25,7 @@ static const char help[] =
     "  -j, --json             JSON\n"
     "  -c, --config FILE      the daemon's settings: sockets and folders (default " DEFAULT_CONFIG ")\n"
     "  -p, --program FILE     the program of the mail server to ask: exim, postconf or sendmail\n"
-    "  -V, --for-version VERSION  for this version; the mail server is not asked\n"
+    "      --for-version VERSION  for this version; the mail server is not asked\n"
     "  -t, --tls LIBRARY      Exim: the TLS library of the build, with --for-version (default gnutls)\n"
     "  -l, --layout LAYOUT    Exim: Debian's split or unsplit files, or a plain configuration (default: what is here)\n"
     "  -C, --check            test the running set-up; as root, to ask as the mail server's user\n"
@@ -113,7 +113,7 @@ static int read_options(int argc, char **argv, struct setup_options *o)
 
     *o = (struct setup_options){ .kind = OTR_EXIM };
     optind = 1;
-    while ((c = getopt_long(argc, argv, "jc:p:V:t:l:Cd:h", options, NULL)) != -1)
+    while ((c = getopt_long(argc, argv, "jc:p:t:l:Cd:h", options, NULL)) != -1)
         if ((status = take_option(c, o)) >= 0)
             return status;
     if (optind != argc - 1)

@@ -3,109 +3,44 @@
  * each with the value of every option. Every protection has a check of its own, because each of them can be lost alone.
  */
 #include "cli/setup_check_asking.h"
+#include "cli/setup_exim_drivers.h"
 #include "cli/setup_run.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#define DRIVERS_MAX 256
 #define PRINT_AGAIN "take over what outrider setup exim prints"
 #define DEAD_SOCKET "/nonexistent/outrider.sock"
-
-/* One router or transport: its name, and its options, one on a line. */
-struct driver {
-    otr_slice name, body;
-};
-
-struct drivers {
-    struct driver list[DRIVERS_MAX];
-    size_t count;
-};
 
 struct exim {
     const otr_check_question *question;
     otr_check_list *list;
     otr_ran routers_text, transports_text;
-    struct drivers routers, transports;
-    const struct driver *asking;    /* our router; NULL: none */
-    const struct driver *transport; /* that it uses; NULL: none */
-    char socket[OTR_MTA_WORD];      /* that it asks */
+    otr_drivers routers, transports;
+    const otr_driver *asking;    /* the router of ours that is looked at; NULL: none */
+    const otr_driver *transport; /* that it uses; NULL: none */
+    char socket[OTR_MTA_WORD];   /* that it asks */
 };
-
-/* "\nNAME router:\n" and then its options. */
-static void split_drivers(const char *text, const char *kind, struct drivers *drivers)
-{
-    struct driver *last = NULL;
-    size_t kind_len = strlen(kind);
-
-    while (*text != '\0' && drivers->count < DRIVERS_MAX) {
-        size_t len = strcspn(text, "\n");
-        bool is_head = len > kind_len && memcmp(text + len - kind_len, kind, kind_len) == 0 &&
-                       memchr(text, '=', len) == NULL && memchr(text, ' ', len - kind_len) == NULL;
-
-        if (is_head) {
-            last = &drivers->list[drivers->count++];
-            *last = (struct driver){ { text, len - kind_len }, { text + len, 0 } };
-        } else if (last != NULL) {
-            last->body.len = (size_t)(text + len - last->body.ptr);
-        }
-        text += len + (text[len] == '\n');
-    }
-}
-
-/* The value of "NAME = VALUE"; "true" for "NAME", "false" for "no_NAME"; empty if it is not there. */
-static otr_slice option_of(const struct driver *driver, const char *name)
-{
-    const char *at = driver->body.ptr, *end = at + driver->body.len;
-    size_t name_len = strlen(name);
-
-    while (at < end) {
-        const char *newline = memchr(at, '\n', (size_t)(end - at));
-        otr_slice line = { at, (size_t)((newline != NULL ? newline : end) - at) };
-
-        if (otr_slice_is(line, name))
-            return otr_slice_of("true");
-        if (line.len == name_len + 3 && memcmp(line.ptr, "no_", 3) == 0 && memcmp(line.ptr + 3, name, name_len) == 0)
-            return otr_slice_of("false");
-        if (line.len >= name_len + 2 && memcmp(line.ptr, name, name_len) == 0 &&
-            memcmp(line.ptr + name_len, " =", 2) == 0) {
-            size_t skip = name_len + 2;
-
-            skip += skip < line.len && line.ptr[skip] == ' ';
-            return (otr_slice){ line.ptr + skip, line.len - skip };
-        }
-        at = newline != NULL ? newline + 1 : end;
-    }
-    return (otr_slice){ "", 0 };
-}
 
 static bool holds(otr_slice text, const char *part)
 {
     return memmem(text.ptr, text.len, part, strlen(part)) != NULL;
 }
 
-static bool is_asking(const struct driver *router)
+static bool is_asking(const otr_driver *router)
 {
-    otr_slice data = option_of(router, "address_data");
+    otr_slice data = otr_driver_option(router, "address_data");
 
     return holds(data, "${readsocket{") && holds(data, "v1 policy domain=");
 }
 
-static const struct driver *find_driver(const struct drivers *drivers, otr_slice name)
-{
-    for (size_t i = 0; i < drivers->count; i++)
-        if (otr_slice_eq(drivers->list[i].name, name))
-            return &drivers->list[i];
-    return NULL;
-}
-
 /* Whether a router hands mail to a transport that speaks SMTP. */
-static bool sends(const struct exim *e, const struct driver *router)
+static bool sends(const struct exim *e, const otr_driver *router)
 {
-    const struct driver *transport = find_driver(&e->transports, option_of(router, "transport"));
+    const otr_driver *transport = otr_driver_find(&e->transports, otr_driver_option(router, "transport"));
 
-    return transport != NULL && otr_slice_is(option_of(transport, "driver"), "smtp");
+    return transport != NULL && otr_slice_is(otr_driver_option(transport, "driver"), "smtp");
 }
 
 /* What must be true of an option of the transport, and why. */
@@ -144,8 +79,6 @@ static const struct option_rule {
 };
 
 static const struct option_rule router_rules[] = {
-    { "router-driver", "driver", IS, "dnslookup", OTR_CHECK_WARNING,
-      "the answer is for the domain of the address, so its MX hosts must be looked up" },
     { "complete-answer", "address_data", HOLDS, "end=1", OTR_CHECK_CRITICAL, "an answer that was cut off would count" },
     { "failing-answer", "address_data", HOLDS, "${eval:", OTR_CHECK_CRITICAL,
       "without an answer mail must wait: only an expansion that fails by mistake does that; \"fail\" bounces" },
@@ -156,11 +89,20 @@ static const struct option_rule router_rules[] = {
       "when DNS does not answer, mail would go on to the next router" },
 };
 
-static void apply_rules(const struct exim *e, const struct driver *driver, const struct option_rule *rules,
-                        size_t count)
+/* For a smart host, whose policy is asked for whatever the domain of the address is. */
+static const struct option_rule smarthost_rules[] = {
+    { "host-find-failed", "host_find_failed", IS, "defer", OTR_CHECK_CRITICAL,
+      "when DNS does not answer, mail would be frozen or bounce" },
+    { "host-all-ignored", "host_all_ignored", IS, "defer", OTR_CHECK_CRITICAL,
+      "mail that no admitted host can take would bounce, or leave through another router" },
+    { "by-dns", "route_list", HOLDS, " bydns", OTR_CHECK_CRITICAL, "without DNS there is no DANE" },
+};
+#define COUNT_OF(rules) (sizeof(rules) / sizeof((rules)[0]))
+
+static void apply_rules(const struct exim *e, const otr_driver *driver, const struct option_rule *rules, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        otr_slice value = option_of(driver, rules[i].option);
+        otr_slice value = otr_driver_option(driver, rules[i].option);
         bool is_met = rules[i].how == IS ? otr_slice_is(value, rules[i].value) : holds(value, rules[i].value);
         int shown = value.len > 200 ? 200 : (int)value.len;
 
@@ -173,7 +115,7 @@ static void apply_rules(const struct exim *e, const struct driver *driver, const
 /* ${readsocket{SOCKET}...: up to the brace that closes it. */
 static void find_socket(struct exim *e)
 {
-    otr_slice data = option_of(e->asking, "address_data");
+    otr_slice data = otr_driver_option(e->asking, "address_data");
     const char *begin = (const char *)memmem(data.ptr, data.len, "${readsocket{", 13) + 13;
     const char *end = memchr(begin, '}', (size_t)(data.ptr + data.len - begin));
 
@@ -181,48 +123,67 @@ static void find_socket(struct exim *e)
         snprintf(e->socket, sizeof(e->socket), "%.*s", (int)(end - begin), begin);
 }
 
-/* Before it, no router may take remote mail; behind it, only the one that defers may get what it declines. */
+/* Routers for some domains only, such as Debian's for hubs, are what the administrator wants; so is ipliteral. */
+static bool is_for_anybody(const otr_driver *router)
+{
+    otr_slice domains = otr_driver_option(router, "domains");
+
+    return !otr_slice_is(otr_driver_option(router, "driver"), "ipliteral") && (domains.len == 0 || *domains.ptr == '!');
+}
+
+static const otr_driver *last_asking(const struct exim *e)
+{
+    const otr_driver *router = e->routers.list + e->routers.count - 1;
+
+    while (!is_asking(router))
+        router--;
+    return router;
+}
+
+/* Before it, no router may take remote mail that does not ask as well. */
 static void check_order(const struct exim *e)
 {
+    const otr_driver *last = last_asking(e);
     bool is_first = true;
 
-    for (const struct driver *router = e->routers.list; router < e->asking; router++) {
-        bool is_dns = otr_slice_is(option_of(router, "driver"), "dnslookup");
+    for (const otr_driver *router = e->routers.list; router < last; router++) {
+        bool is_dns = otr_slice_is(otr_driver_option(router, "driver"), "dnslookup");
 
-        if (!sends(e, router) || option_of(router, "transport").len == 0)
+        if (is_asking(router) || !sends(e, router) || !is_for_anybody(router))
             continue;
         otr_check_say(e->list, "router-order", is_dns ? OTR_CHECK_CRITICAL : OTR_CHECK_WARNING,
-                      is_dns
-                          ? "put Outrider's routers in front of it"
-                          : "see that it takes only mail that need not be protected, such as mail within your network",
+                      is_dns ? "put Outrider's routers in front of it"
+                             : "see that it takes only mail that need not be protected, such as mail within your net",
                       "%.*s stands in front of %.*s and sends mail without asking outriderd", (int)router->name.len,
-                      router->name.ptr, (int)e->asking->name.len, e->asking->name.ptr);
+                      router->name.ptr, (int)last->name.len, last->name.ptr);
         is_first = false;
     }
     if (is_first)
-        otr_check_say(e->list, "router-order", OTR_CHECK_OK, NULL, "no router in front of %.*s sends mail",
-                      (int)e->asking->name.len, e->asking->name.ptr);
+        otr_check_say(e->list, "router-order", OTR_CHECK_OK, NULL,
+                      "no other router in front of %.*s sends mail to just any domain", (int)last->name.len,
+                      last->name.ptr);
 }
 
-static bool is_deferring_stub(const struct driver *router)
+static bool is_deferring_stub(const otr_driver *router)
 {
-    return otr_slice_is(option_of(router, "driver"), "redirect") && holds(option_of(router, "data"), ":defer:") &&
-           otr_slice_is(option_of(router, "allow_defer"), "true");
+    return otr_slice_is(otr_driver_option(router, "driver"), "redirect") &&
+           holds(otr_driver_option(router, "data"), ":defer:") &&
+           otr_slice_is(otr_driver_option(router, "allow_defer"), "true");
 }
 
 static void check_stub(const struct exim *e)
 {
-    const struct driver *end = e->routers.list + e->routers.count;
-    otr_slice more = option_of(e->asking, "more"); /* whether the next router gets what this one declines */
+    const otr_driver *end = e->routers.list + e->routers.count;
+    otr_slice more = otr_driver_option(e->asking, "more"); /* whether the next router gets what this one declines */
     bool goes_on = otr_slice_is(more, "true") || holds(more, "{skip}{$address_data}");
 
-    for (const struct driver *router = e->asking + 1; goes_on && router < end; router++) {
+    for (const otr_driver *router = e->asking + 1; goes_on && router < end; router++) {
         if (is_deferring_stub(router)) {
             otr_check_say(e->list, "defer-stub", OTR_CHECK_OK, NULL, "%.*s defers what no admitted host can take",
                           (int)router->name.len, router->name.ptr);
             return;
         }
-        if (!is_asking(router) && (sends(e, router) || otr_slice_is(option_of(router, "driver"), "dnslookup")))
+        if (!is_asking(router) && (sends(e, router) || otr_slice_is(otr_driver_option(router, "driver"), "dnslookup")))
             break;
     }
     otr_check_say(
@@ -239,7 +200,7 @@ static void check_set(const struct exim *e)
     size_t bad = 0;
 
     for (size_t i = 0; i < e->routers.count; i++) {
-        otr_slice value = option_of(&e->routers.list[i], "set");
+        otr_slice value = otr_driver_option(&e->routers.list[i], "set");
 
         if (!is_old || value.len == 0 || !holds(value, "${"))
             continue;
@@ -260,7 +221,7 @@ static void check_set(const struct exim *e)
 static void check_event(const struct exim *e)
 {
     bool is_openssl = otr_mta_has(e->question->mta, "openssl");
-    otr_slice action = option_of(e->transport, "event_action");
+    otr_slice action = otr_driver_option(e->transport, "event_action");
     bool is_there = holds(action, "tls:cert") && (!is_openssl || holds(action, ".fp"));
 
     otr_check_say(
@@ -363,8 +324,8 @@ static bool read_drivers(struct exim *e)
     otr_run((const char *const[]){ program, "-bP", "transports", NULL }, &e->transports_text);
     is_read = otr_ran_well(&e->routers_text) && otr_ran_well(&e->transports_text);
     if (is_read) {
-        split_drivers(otr_buf_text(&e->routers_text.out), " router:", &e->routers);
-        split_drivers(otr_buf_text(&e->transports_text.out), " transport:", &e->transports);
+        otr_drivers_split(otr_buf_text(&e->routers_text.out), " router:", &e->routers);
+        otr_drivers_split(otr_buf_text(&e->transports_text.out), " transport:", &e->transports);
     } else {
         otr_ran_complaint(otr_ran_well(&e->routers_text) ? &e->transports_text : &e->routers_text, &why);
         otr_check_say(e->list, "configuration", geteuid() == 0 ? OTR_CHECK_CRITICAL : OTR_CHECK_UNKNOWN,
@@ -376,42 +337,67 @@ static bool read_drivers(struct exim *e)
     return is_read;
 }
 
-static void find_router(struct exim *e)
+/* A transport that several routers use is looked at once. */
+static bool is_seen(const struct exim *e, const otr_driver *transport)
 {
-    for (size_t i = 0; i < e->routers.count && e->asking == NULL; i++)
-        if (is_asking(&e->routers.list[i]))
-            e->asking = &e->routers.list[i];
-    if (e->asking == NULL) {
-        otr_check_say(e->list, "router", OTR_CHECK_CRITICAL, PRINT_AGAIN,
-                      "no router asks outriderd in its address_data: nothing is protected");
+    for (const otr_driver *router = e->routers.list; router < e->asking; router++)
+        if (is_asking(router) && otr_slice_eq(otr_driver_option(router, "transport"), transport->name))
+            return true;
+    return false;
+}
+
+static void check_transport(struct exim *e)
+{
+    e->transport = otr_driver_find(&e->transports, otr_driver_option(e->asking, "transport"));
+    if (e->transport == NULL || !otr_slice_is(otr_driver_option(e->transport, "driver"), "smtp")) {
+        otr_check_say(e->list, "transport", OTR_CHECK_CRITICAL, PRINT_AGAIN,
+                      "router %.*s has no transport with driver = smtp", (int)e->asking->name.len, e->asking->name.ptr);
         return;
     }
+    if (is_seen(e, e->transport))
+        return;
+    apply_rules(e, e->transport, transport_rules, COUNT_OF(transport_rules));
+    check_event(e);
+}
+
+/* One that asks: for the domain of the address (dnslookup), or for a smart host (manualroute). */
+static void check_router(struct exim *e)
+{
+    otr_slice driver = otr_driver_option(e->asking, "driver");
+    bool is_smarthost = otr_slice_is(driver, "manualroute");
+
     find_socket(e);
     otr_check_say(e->list, "router", OTR_CHECK_OK, NULL, "%.*s asks %s", (int)e->asking->name.len, e->asking->name.ptr,
                   e->socket);
-    e->transport = find_driver(&e->transports, option_of(e->asking, "transport"));
-    if (e->transport == NULL || !otr_slice_is(option_of(e->transport, "driver"), "smtp")) {
-        e->transport = NULL;
-        otr_check_say(e->list, "transport", OTR_CHECK_CRITICAL, PRINT_AGAIN,
-                      "router %.*s has no transport with driver = smtp", (int)e->asking->name.len, e->asking->name.ptr);
-    }
+    if (!is_smarthost && !otr_slice_is(driver, "dnslookup"))
+        otr_check_say(e->list, "router-driver", OTR_CHECK_CRITICAL, PRINT_AGAIN,
+                      "%.*s: driver = %.*s finds no MX hosts in DNS", (int)e->asking->name.len, e->asking->name.ptr,
+                      (int)driver.len, driver.ptr);
+    apply_rules(e, e->asking, router_rules, COUNT_OF(router_rules));
+    if (is_smarthost)
+        apply_rules(e, e->asking, smarthost_rules, COUNT_OF(smarthost_rules));
+    else
+        check_stub(e);
+    check_transport(e);
 }
 
 static void check_configuration(struct exim *e)
 {
     if (!read_drivers(e))
         return;
-    find_router(e);
     check_set(e);
-    if (e->asking == NULL)
-        return;
-    check_order(e);
-    check_stub(e);
-    apply_rules(e, e->asking, router_rules, sizeof(router_rules) / sizeof(router_rules[0]));
-    if (e->transport != NULL) {
-        apply_rules(e, e->transport, transport_rules, sizeof(transport_rules) / sizeof(transport_rules[0]));
-        check_event(e);
+    for (size_t i = 0; i < e->routers.count; i++) {
+        if (is_asking(&e->routers.list[i])) {
+            e->asking = &e->routers.list[i];
+            check_router(e);
+        }
     }
+    if (e->asking == NULL) {
+        otr_check_say(e->list, "router", OTR_CHECK_CRITICAL, PRINT_AGAIN,
+                      "no router asks outriderd in its address_data: nothing is protected");
+        return;
+    }
+    check_order(e);
     check_fails_closed(e);
     check_as_user(e);
 }

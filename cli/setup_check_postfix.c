@@ -35,7 +35,7 @@ static bool is_version(const struct postfix *p, const char *condition)
 /* Parameters, and what they must be. Also what master.cf must not set otherwise. */
 static const struct parameter_rule {
     const char *id, *name, *versions; /* that know it */
-    const char *values;               /* " a b ": one of these words; NULL: must be empty */
+    const char *values;               /* " a b ": one of these words; "~a": holds this; NULL: must be empty */
     otr_check_status status;          /* if it is not */
     const char *why;
 } rules[] = {
@@ -48,6 +48,8 @@ static const struct parameter_rule {
       "versions)" },
     { "level", "smtp_tls_security_level", "2.3+", " dane ", OTR_CHECK_WARNING,
       "destinations of which outriderd says nothing special are best reached with level dane" },
+    { "protocols", "smtp_tls_mandatory_protocols", "2.3+", "~!TLSv1.1", OTR_CHECK_WARNING,
+      "TLS before 1.2 would do where TLS is mandatory (RFC 8461 section 7.2, RFC 8996)" },
     { "mx-patterns", "smtp_tls_enforce_sts_mx_patterns", "3.10.5+", " yes ", OTR_CHECK_CRITICAL,
       "MX hosts that the MTA-STS policy does not admit would be used" },
     { "wrapper-mode", "smtp_tls_wrappermode", "3.0+", " no ", OTR_CHECK_CRITICAL,
@@ -65,6 +67,9 @@ static bool is_met(const struct parameter_rule *rule, const char *value)
 
     if (rule->values == NULL)
         return *value == '\0';
+    if (*rule->values == '~')
+        return strstr(value, rule->values + 1) != NULL || strstr(value, ">=TLSv1.2") != NULL ||
+               strstr(value, ">=TLSv1.3") != NULL;
     snprintf(word, sizeof(word), " %.500s ", value);
     for (char *c = word + 1; *c != '\0' && c[1] != '\0'; c++)
         if (*c == ' ')
@@ -278,24 +283,30 @@ static void check_chroot(const struct postfix *p)
                       p->address);
 }
 
-/* Answers name roots where anchors.postfix_dir is set; else Postfix must have some of its own. */
+/* Answers name a file of roots, except for those of the system, which Postfix must be given by itself: it has none. */
 static void check_roots(const struct postfix *p)
 {
-    const char *folder = p->question->settings->conf->anchors.postfix_dir;
+    const otr_conf *conf = p->question->settings->conf;
     otr_buf file = OTR_BUF_INIT, path = OTR_BUF_INIT, builtin = OTR_BUF_INIT;
+    bool has_own;
 
     otr_postconf_value(p->program, "smtp_tls_CAfile", &file);
     otr_postconf_value(p->program, "smtp_tls_CApath", &path);
     otr_postconf_value(p->program, "tls_append_default_CA", &builtin);
-    if (*folder != '\0')
-        otr_check_say(p->list, "roots", OTR_CHECK_OK, NULL, "answers name the roots that count, from %s", folder);
-    else if (file.len > 0 || path.len > 0 || strcmp(otr_buf_text(&builtin), "yes") == 0)
-        otr_check_say(p->list, "roots", OTR_CHECK_WARNING, "set anchors.postfix_dir in outrider.conf",
-                      "anchors.postfix_dir is not set: the same roots vouch for every destination");
+    has_own = file.len > 0 || path.len > 0 || strcmp(otr_buf_text(&builtin), "yes") == 0;
+    if (otr_has_system_roots(conf) && has_own)
+        otr_check_say(p->list, "roots", OTR_CHECK_OK, NULL, "smtp_tls_CAfile = %s", otr_buf_text(&file));
+    else if (otr_has_system_roots(conf))
+        otr_check_say(
+            p->list, "roots", OTR_CHECK_CRITICAL, PRINT_AGAIN,
+            "smtp_tls_CAfile is not set, and answers leave the system's roots to Postfix: mail to destinations "
+            "with an MTA-STS policy waits");
+    else if (*conf->anchors.postfix_dir != '\0')
+        otr_check_say(p->list, "roots", OTR_CHECK_OK, NULL, "answers name the roots that count, from %s",
+                      conf->anchors.postfix_dir);
     else
         otr_check_say(p->list, "roots", OTR_CHECK_CRITICAL, "set anchors.postfix_dir in outrider.conf",
-                      "neither anchors.postfix_dir nor smtp_tls_CAfile is set: no certificate verifies, and mail to "
-                      "destinations with an MTA-STS policy waits");
+                      "anchors.postfix_dir is not set, so Postfix is not told of the roots in %s", conf->anchors.roots);
     otr_buf_clear(&file);
     otr_buf_clear(&path);
     otr_buf_clear(&builtin);

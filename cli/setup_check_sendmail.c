@@ -40,16 +40,54 @@ static void check_option(otr_check_list *list, const char *id, const char *text,
     free(found);
 }
 
+/* Whom sendmail delivers as: itself, which is root, unless RunAsUser says otherwise ("user" or "user:group"). */
+static void find_user(const char *text, char user[OTR_MTA_WORD], char group[OTR_MTA_WORD])
+{
+    char *found = line_behind(text, "O RunAsUser="), *colon = found != NULL ? strpbrk(found, ":.") : NULL;
+
+    snprintf(user, OTR_MTA_WORD, "%.*s", found != NULL ? (int)(colon != NULL ? colon - found : (long)strlen(found)) : 4,
+             found != NULL ? found : "root");
+    snprintf(group, OTR_MTA_WORD, "%s", colon != NULL ? colon + 1 : user);
+    free(found);
+}
+
+/* A host that failed for one destination would count as down for all. */
+static void check_host_status(otr_check_list *list, const char *text)
+{
+    char *folder = line_behind(text, "O HostStatusDirectory=");
+
+    otr_check_say(list, "host-status", folder == NULL ? OTR_CHECK_OK : OTR_CHECK_WARNING, PRINT_AGAIN,
+                  folder == NULL ? "hosts are judged for each destination by itself"
+                                 : "O HostStatusDirectory=%s: what failed for one destination at a host delays mail to "
+                                   "others there",
+                  folder);
+    free(folder);
+}
+
+/* FEATURE(`sts') alone leaves gaps, which the rulesets close. */
+static void check_rulesets(otr_check_list *list, const char *text)
+{
+    bool is_there = strstr(text, "\nSLocal_tls_server\n") != NULL &&
+                    strstr(text, "$>\"STS_Check\" $&{rcpt_addr}") != NULL &&
+                    strstr(text, "\nSLocal_tls_rcpt\n") != NULL && strstr(text, "R$* <TMPF>\t\t$#error") != NULL;
+
+    otr_check_say(list, "rulesets", is_there ? OTR_CHECK_OK : OTR_CHECK_CRITICAL, PRINT_AGAIN, "%s",
+                  is_there ? "Outrider's rulesets stand behind those of FEATURE(`sts')"
+                           : "Outrider's rulesets LOCAL_TLS_SERVER and LOCAL_TLS_RCPT are missing");
+}
+
 /* "socket -d5 -T<TMPF> inet:8461@127.0.0.1": the address is the last word. */
-static void check_map(const otr_check_question *question, otr_check_list *list, const char *map)
+static void check_map(const otr_check_question *question, otr_check_list *list, const char *text, const char *map)
 {
     const char *blank = strrchr(map, ' '), *key = question->domain != NULL ? question->domain : ".example.org";
     bool defers = strstr(map, "-T<TMPF>") != NULL;
-    otr_identity who = { .user = "root", .group = "root" };
+    char user[OTR_MTA_WORD], group[OTR_MTA_WORD];
+    otr_identity who = { .user = user, .group = group };
     otr_buf request = OTR_BUF_INIT, answer = OTR_BUF_INIT;
     otr_asking asking = { .address = blank != NULL ? blank + 1 : map, .is_netstring = true };
     const char *said;
 
+    find_user(text, user, group);
     otr_check_say(list, "fails-closed", defers ? OTR_CHECK_OK : OTR_CHECK_CRITICAL, PRINT_AGAIN, "map sts: %s%s", map,
                   defers ? "" : ": without -T<TMPF> mail goes unprotected while outriderd is down");
     otr_buf_printf(&request, "%zu:sts %s,", 4 + strlen(key), key);
@@ -83,8 +121,14 @@ void otr_check_sendmail(const otr_check_question *question, otr_check_list *list
         check_option(list, "names", text, "O SetCertAltnames=", "true", "a certificate for another host would do");
         check_option(list, "roots", text, "O CACertFile=", NULL,
                      "no certificate verifies, and mail under a policy waits");
+        check_option(list, "roots-folder", text, "O CACertPath=", NULL,
+                     "sendmail reads CACertFile only beside a folder");
+        check_option(list, "aliases", text, "O DontExpandCnames=", "true",
+                     "the map would be asked for what a CNAME leads to, which has no policy (RFC 8461 section 3.4)");
+        check_host_status(list, text);
+        check_rulesets(list, text);
         if (map != NULL)
-            check_map(question, list, map);
+            check_map(question, list, text, map);
     }
     if (in != NULL)
         fclose(in);

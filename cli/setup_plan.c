@@ -5,6 +5,7 @@
 #include "cli/setup_plan.h"
 
 #include "cli/setup_fragment.h"
+#include "trust/anchors.h"
 
 #include <grp.h>
 #include <pwd.h>
@@ -41,7 +42,7 @@ static const struct target {
     { OTR_EXIM, OTR_LAYOUT_SPLIT, NULL, INCLUDE("transport.conf"), EXIM_DEBIAN "/conf.d/transport/30_outrider",
       "create" RELOAD_DEBIAN },
     { OTR_EXIM, OTR_LAYOUT_UNSPLIT, NULL, INCLUDE("routers.conf"), EXIM_DEBIAN "/exim4.conf.template",
-      "insert above the line \"### router/200_exim4-config_primary\"" },
+      "insert below the line \"### end router/150_exim4-config_hubbed_hosts\"" },
     { OTR_EXIM, OTR_LAYOUT_UNSPLIT, NULL, INCLUDE("transport.conf"), EXIM_DEBIAN "/exim4.conf.template",
       "insert below the line \"begin transports\"" RELOAD_DEBIAN },
     { OTR_POSTFIX, ANY_LAYOUT, "postfix/main.cf", NULL, "/etc/postfix/main.cf",
@@ -171,15 +172,20 @@ static void find_listener_lacks(otr_plan *plan, const otr_settings *settings, ot
     otr_buf_puts(text, "}\n");
 }
 
+bool otr_has_system_roots(const otr_conf *conf)
+{
+    return strcmp(conf->anchors.roots, "system") == 0 || strcmp(conf->anchors.roots, OTR_SYSTEM_ROOTS) == 0;
+}
+
 static void find_anchor_lacks(otr_plan *plan, const otr_settings *settings, otr_buf *text)
 {
     const char *why = NULL;
 
     if (plan->mta->kind == OTR_EXIM && settings->conf->anchors.exim_dir[0] == '\0')
         why = "anchors.exim_dir is empty: Exim has no none.pem, on which it depends where DANE applies";
-    else if (plan->mta->kind == OTR_POSTFIX && settings->conf->anchors.postfix_dir[0] == '\0')
-        why =
-            "anchors.postfix_dir is not set: answers name no roots, and Postfix would use its own for all destinations";
+    else if (plan->mta->kind == OTR_POSTFIX && settings->conf->anchors.postfix_dir[0] == '\0' &&
+             !otr_has_system_roots(settings->conf))
+        why = "anchors.postfix_dir is not set: answers name no roots, and Postfix would use its own for everybody";
     if (why == NULL)
         return;
     if (settings->is_file)

@@ -60,6 +60,9 @@ void otr_plan_clear(otr_plan *plan);
 /* "GnuTLS", "OpenSSL" or NULL, and as conditions name it. */
 const char *otr_mta_tls(const otr_mta *mta);
 
+/* Answers then name no file of roots: mail servers have these by themselves. */
+bool otr_has_system_roots(const otr_conf *conf);
+
 /* What is wrong with a server of resolv.conf as far as DANE goes; NULL if nothing is. `fix` is set where something is.
  */
 const char *otr_resolver_fault(const otr_resolver_state *resolver, size_t server, const char **fix);

@@ -1,9 +1,9 @@
 /*
  * http.c - evhttp with limits.
  *
- * evhttp (libevent 2.1) limits sizes and idle time, but neither the number of connections nor the time that one may take
- * in all. So its buffer events are made here, and one reference to each is kept: evhttp takes its callbacks off when it is
- * done with a connection, by which we know that it is; and one whose time is up is shut down beneath it.
+ * evhttp (libevent 2.1) limits sizes and idle time, but neither the number of connections nor the time that one may
+ * take in all. So its buffer events are made here, and one reference to each is kept: evhttp takes its callbacks off when
+ * it is done with a connection, by which we know that it is; and one whose time is up is shut down beneath it.
  */
 #include "daemon/http.h"
 

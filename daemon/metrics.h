@@ -2,13 +2,13 @@
  * metrics.h - what is counted, and how: /metrics shows it (http_pages.c), docs/operation.md explains it.
  *
  * A *cell* is one number, that is one sample line. The cells of a metric lie one behind the other, the last label
- * running fastest; otr_metrics in metrics_table.c says which cells belong to which metric. Labels take their values from
- * tables of words: no name of a domain, a host or a client can ever become one.
+ * running fastest; otr_metrics in metrics_table.c says which cells belong to which metric. Labels take their values
+ * from tables of words: no name of a domain, a host or a client can ever become one.
  *
- * Counting is for the warm path: each thread has a set of counters of its own, on cache lines that no other thread writes.
- * It adds with a relaxed load and a relaxed store: no lock, no allocation, no atomic read-modify-write, and no line that
- * threads fight about. A scrape reads the sets of all threads, relaxed as well, and adds them up; it may find two
- * counters a moment apart, never one torn or going back.
+ * Counting is for the warm path: each thread has a set of counters of its own, on cache lines that no other thread
+ * writes. It adds with a relaxed load and a relaxed store: no lock, no allocation, no atomic read-modify-write, and no
+ * line that threads fight about. A scrape reads the sets of all threads, relaxed as well, and adds them up; it may find
+ * two counters a moment apart, never one torn or going back.
  *
  * Threads: otr_count() any; one that did not otr_metrics_enter() counts nothing.
  */
@@ -94,7 +94,7 @@ static inline void otr_count(unsigned cell)
                               memory_order_relaxed);
 }
 
-/* Give this thread a set; it stays when the thread ends, since what was counted stays. Without memory nothing counts. */
+/* Give this thread a set; it stays when the thread ends, as what was counted stays. Without memory nothing counts. */
 void otr_metrics_enter(void);
 
 /* What a refresh has come to, from what was known before and after it. */

@@ -11,7 +11,8 @@ static const char *const listeners[] = { "socketmap", "line" };
 static const char *const outcomes[] = { "dane-only", "dane",    "secure", "encrypt", "may",    "defer",
                                         "notfound",  "refused", "timeout", "busy",   "failed", "stopping" };
 static const char *const cache_results[] = { "hit", "miss" };
-static const char *const refresh_results[] = { "fetched", "unchanged", "absent", "held-back", "record-failed", "failed" };
+static const char *const refresh_results[] = { "fetched",   "unchanged",     "absent",
+                                               "held-back", "record-failed", "failed" };
 static const char *const types[] = { "A", "AAAA", "MX", "TXT", "TLSA", "other" };
 static const char *const limits[] = { "connections", "waiting", "files", "http" };
 static const char *const operations[] = { "read", "write" };

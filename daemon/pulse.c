@@ -98,7 +98,8 @@ static void on_beat(evutil_socket_t fd, short what, void *arg)
         start_self_test(pulse);
 }
 
-outrider_err otr_pulse_start(otr_pulse *pulse, struct event_base *base, otr_resolver *resolver, bool is_selftest_wanted)
+outrider_err otr_pulse_start(otr_pulse *pulse, struct event_base *base, otr_resolver *resolver,
+                             bool is_selftest_wanted)
 {
     struct timeval tv = { .tv_sec = OTR_PULSE_BEAT_MS / 1000, .tv_usec = OTR_PULSE_BEAT_MS % 1000 * 1000 };
 

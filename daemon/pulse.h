@@ -15,9 +15,9 @@ struct event;
 
 #define OTR_PULSE_BEAT_MS 1000
 #define OTR_PULSE_STUCK_MS 10000    /* without a beat; longer than the store waits for its lock */
-#define OTR_PULSE_SELFTEST_MS 30000 /* between self-tests while they fail */
-/* DNS is dead when lookups of so many names failed one after the other, over so long a time, the last of them lately: one
- * broken domain that is asked for again and again must not look like it. */
+#define OTR_PULSE_SELFTEST_MS 10000 /* between self-tests while they fail */
+/* DNS is dead when lookups of so many names failed one after the other, over so long a time, the last of them lately:
+ * one broken domain that is asked for again and again must not look like it. */
 #define OTR_PULSE_DEAD_NAMES 3
 #define OTR_PULSE_DEAD_MS 2000
 #define OTR_PULSE_LATELY_MS 120000
@@ -39,7 +39,8 @@ typedef struct otr_pulse {
 void otr_pulse_init(otr_pulse *pulse);
 
 /* On its thread, before the event loop: the first self-test (if wanted) and the beat. */
-outrider_err otr_pulse_start(otr_pulse *pulse, struct event_base *base, otr_resolver *resolver, bool is_selftest_wanted);
+outrider_err otr_pulse_start(otr_pulse *pulse, struct event_base *base, otr_resolver *resolver,
+                             bool is_selftest_wanted);
 void otr_pulse_clear(otr_pulse *pulse); /* after its loop has ended */
 
 /* One DNS answer: the callback `seen` of otr_unbound_options. Counts it as well. */

@@ -1,6 +1,6 @@
 /*
- * watch.h - a thread that looks at the store every few seconds, so that neither a scrape nor a resolver thread has to: what
- * is kept, what is overdue; and while the store fails, whether it can be written again.
+ * watch.h - a thread that looks at the store every few seconds, so that neither a scrape nor a resolver thread has to:
+ * what is kept, what is overdue; and while the store fails, whether it can be written again.
  *
  * Threads: otr_watch_get() any, without waiting.
  */

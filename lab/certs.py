@@ -15,6 +15,7 @@ A certificate is asked for in words: an issuer, then what is wrong with it.
     domain     for the mail domain instead of the host
     cn-only    the name stands in the subject only
     rootless   the chain is sent without its root
+    rooted     the chain is sent with its root, for issuers that do not do so anyway
 
 "private expired" is a chain of the private CA whose leaf has expired.
 """
@@ -22,6 +23,7 @@ A certificate is asked for in words: an issuer, then what is wrong with it.
 import dataclasses
 import datetime
 import hashlib
+import itertools
 import os
 
 from cryptography import x509
@@ -30,7 +32,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 ISSUERS = ("lab", "other", "private", "self")
-FLAWS = ("expired", "future", "clients", "servers", "foreign", "domain", "cn-only", "rootless")
+FLAWS = ("expired", "future", "clients", "servers", "foreign", "domain", "cn-only", "rootless", "rooted")
 FOREIGN_NAME = "somebody-else.example"
 DAY = datetime.timedelta(days=1)
 
@@ -51,7 +53,7 @@ class Certificates:
     """The lab's PKI. Keys are made afresh each time; nothing here is worth keeping."""
 
     def __init__(self, folder):
-        self._folder = folder
+        self._folder, self._serial = folder, itertools.count(1)
         os.makedirs(folder, exist_ok=True)
         self._authorities = {name: self._new_authority(name) for name in ISSUERS if name != "self"}
         self.bundle = os.path.join(folder, "lab-ca.pem")  # the lab's "system" roots
@@ -95,11 +97,22 @@ class Certificates:
             extensions.append((x509.ExtendedKeyUsage(usages), False))
         begin = DAY if "future" in flaws else -20 * DAY
         leaf = _sign(subject, key.public_key(), root.subject if root else subject, signer, begin, end, extensions)
-        sends_root = issuer == "private" and "rootless" not in flaws
+        sends_root = root is not None and ("rooted" in flaws or issuer == "private" and "rootless" not in flaws)
         return self._store(key, (leaf, root) if sends_root else (leaf,), f"{host}-{kind}".replace(" ", "-"))
 
+    def issue_below(self, host):
+        """A chain of a CA below the lab's, sent without the root; returns it and that CA's certificate."""
+        ca_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+        signer, root = self._authorities["lab"]
+        ca = _sign(_subject("Outrider lab, CA below"), ca_key.public_key(), root.subject, signer, -20 * DAY, 90 * DAY,
+                   [(x509.BasicConstraints(ca=True, path_length=0), True)])
+        leaf = _sign(_subject(host[:64]), key.public_key(), ca.subject, ca_key, -20 * DAY, 90 * DAY,
+                     [(x509.BasicConstraints(ca=False, path_length=None), True),
+                      (x509.SubjectAlternativeName([x509.DNSName(host)]), False)])
+        return self._store(key, (leaf, ca), f"{host}-below"), ca
+
     def _store(self, key, certificates, name):
-        path = os.path.join(self._folder, f"{name}.pem")
+        path = os.path.join(self._folder, f"{name}-{next(self._serial)}.pem")  # two of a kind are two keys
         with open(path, "wb") as file:
             file.write(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
                                          serialization.NoEncryption()))

@@ -41,6 +41,7 @@ begin transports
 .include {folder}/transport.conf
 
 begin retry
+.include {folder}/retry.conf
 *  *  F,2d,15m
 """
 # What Debian asks when exim4-config is installed, answered for a site with a name of its own.
@@ -70,7 +71,7 @@ class Exim:
             shutil.copy(program, PROGRAM)
             os.chmod(PROGRAM, 0o4755)  # it becomes root again for each delivery
         os.makedirs(FRAGMENTS, exist_ok=True)
-        for name in ("routers.conf", "transport.conf"):
+        for name in ("routers.conf", "transport.conf", "retry.conf"):
             shutil.copy(os.path.join(ROOT, "integration", "exim", name), FRAGMENTS)
         with open(CONFIG, "w") as file:
             file.write(SITE.format(folder=FRAGMENTS))
@@ -78,6 +79,7 @@ class Exim:
             os.makedirs(path, exist_ok=True)
             shutil.chown(path, "Debian-exim", "Debian-exim")
         self.is_openssl = "OpenSSL" in self.about()
+        self.release = tuple(map(int, re.search(r"version (\d+)\.(\d+)", self.version()).groups()))
 
     def about(self):
         """Version and features, after it has read its configuration."""

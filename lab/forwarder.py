@@ -1,4 +1,5 @@
-"""A forwarder that does to DNS answers what a test wants: it stands between a daemon and the lab's resolver.
+"""A forwarder that does to DNS answers what a test wants: it stands between a daemon and the lab's resolver, or, with
+another `upstream`, wherever questions pass.
 
     with Forwarder() as forwarder:
         forwarder.change = fail("SERVFAIL", "TLSA")      # a function of (question, reply); see below
@@ -31,8 +32,9 @@ PROOFS = (dns.rdatatype.RRSIG, dns.rdatatype.NSEC, dns.rdatatype.NSEC3)
 class Forwarder:
     """One forwarder, on port 53 of an address of its own."""
 
-    def __init__(self, address=None, change=None):
+    def __init__(self, address=None, change=None, upstream=RESOLVER):
         self.address = address or next(addresses)
+        self.upstream = upstream
         self.change = change
         self.asked = []
         self._servers = []
@@ -70,33 +72,32 @@ class Forwarder:
 class _Datagram(socketserver.BaseRequestHandler):
     def handle(self):
         octets, ours = self.request
-        reply = self.server.forwarder.reply(octets, _ask_by_datagram)
+        reply = self.server.forwarder.reply(octets, self._ask)
         if reply is not None:
             ours.sendto(reply, self.client_address)
+
+    def _ask(self, octets):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.settimeout(10)
+            client.connect((self.server.forwarder.upstream, 53))
+            client.send(octets)
+            return client.recv(65535)
 
 
 class _Stream(socketserver.StreamRequestHandler):
     def handle(self):
         while length := self.rfile.read(2):
-            reply = self.server.forwarder.reply(self.rfile.read(*struct.unpack("!H", length)), _ask_by_stream)
+            reply = self.server.forwarder.reply(self.rfile.read(*struct.unpack("!H", length)), self._ask)
             if reply is None:
                 return
             self.wfile.write(struct.pack("!H", len(reply)) + reply)
 
-
-def _ask_by_datagram(octets):
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-        client.settimeout(10)
-        client.connect((RESOLVER, 53))
-        client.send(octets)
-        return client.recv(65535)
-
-
-def _ask_by_stream(octets):
-    with socket.create_connection((RESOLVER, 53), timeout=10) as client, client.makefile("rwb") as file:
-        file.write(struct.pack("!H", len(octets)) + octets)
-        file.flush()
-        return file.read(*struct.unpack("!H", file.read(2)))
+    def _ask(self, octets):
+        address = (self.server.forwarder.upstream, 53)
+        with socket.create_connection(address, timeout=10) as client, client.makefile("rwb") as file:
+            file.write(struct.pack("!H", len(octets)) + octets)
+            file.flush()
+            return file.read(*struct.unpack("!H", file.read(2)))
 
 
 # What can be done to an answer --------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ class Host:
     preference: int = 10
     provider: str = ""        # a zone of PROVIDERS the host belongs to, instead of the destination's own
     alias: str = ""           # the MX name is a CNAME to a host in this zone of PROVIDERS
+    shared: str = ""          # the name of a host that another destination brings; all else here means nothing then
     cert: str = "lab"         # see certs.py
     tlsa: tuple = ()          # "USAGE SELECTOR MTYPE", perhaps followed by "wrong" or "short"
     tlsa_at_alias: bool = False  # with alias: the records lie at its target, the expanded name
@@ -86,6 +87,8 @@ class Scenario:
 
     def host_name(self, host):
         """The name in the MX record."""
+        if host.shared:
+            return host.shared
         if self.mx == "implicit":
             return self.domain
         if host.provider:

@@ -19,7 +19,7 @@ RESOLVER = "127.0.0.1"
 
 KNOT = """server:
   rundir: {folder}
-  listen: {server}@53
+  listen: {address}@53
   udp-workers: 1
   tcp-workers: 2
   background-workers: 1
@@ -67,24 +67,34 @@ class Authority:
 
     def __init__(self, folder, files):
         self._folder, self._config = folder, os.path.join(folder, "knot.conf")
-        with open(self._config, "w") as config:
-            config.write(KNOT.format(folder=folder, server=SERVER))
-        self._name(files)
-        self.process = Process("knot", ["knotd", "-c", self._config], folder)
+        self._files = dict(files)
+        self._start(SERVER)
 
-    def _name(self, files):
-        with open(self._config, "a") as config:
-            for name, path in files.items():
-                config.write(f"  - domain: {name}\n    file: {path}\n")
+    def _start(self, address):
+        self.address = address
+        self._configure()
+        self.process = Process("knot", ["knotd", "-c", self._config], self._folder)
+
+    def _configure(self):
+        with open(self._config, "w") as config:
+            config.write(KNOT.format(folder=self._folder, address=self.address))
+            config.writelines(f"  - domain: {name}\n    file: {path}\n" for name, path in self._files.items())
 
     def wait(self):
-        self.process.wait_until(lambda: _answers(SERVER, ".", "SOA"))
+        self.process.wait_until(lambda: _answers(self.address, ".", "SOA"))
+
+    def move(self, address):
+        """Answer there and nowhere else: for somebody who wants to stand in between."""
+        self.process.stop()
+        self._start(address)
+        self.wait()
 
     def add(self, files):
         """Serve more zones."""
-        self._name(files)
+        self._files.update(files)
+        self._configure()
         subprocess.run(["knotc", "-c", self._config, "-b", "reload"], check=True, capture_output=True)
-        self.process.wait_until(lambda: all(_answers(SERVER, name, "SOA") for name in files))
+        self.process.wait_until(lambda: all(_answers(self.address, name, "SOA") for name in files))
 
     def reload(self, zone):
         """Serve the file of this zone anew."""

@@ -17,6 +17,7 @@ from lab import packages
 INSIDE = "OUTRIDER_LAB"          # set in the environment inside the lab, to the folder of its own files
 HOME = "/run/lab"                # that folder; /run is a tmpfs by then
 OVERLAID = ("/usr/sbin", "/usr/lib", "/usr/libexec", "/usr/share")  # where the mail servers have their files; never a checkout
+CHANGED = ("/etc", "/var/lib")       # as they are, and what the lab changes stays in the lab
 SCRATCH = ("/var/spool", "/var/log")  # written by mail servers: empty and private in the lab
 NETWORKS = ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "198.18.0.0/15", "2001:db8::/32")  # the whole internet
 NAMESPACES = 0x00020000 | 0x04000000 | 0x08000000 | 0x20000000 | 0x40000000  # CLONE_NEWNS, NEWUTS, NEWIPC, NEWPID, NEWNET
@@ -87,7 +88,8 @@ def _mount_all(unpacked):
     _run("mount", "-t", "proc", "proc", "/proc")
     _run("mount", "-t", "tmpfs", "-o", "mode=755", "lab", "/run")
     os.makedirs(HOME)
-    _overlay("/etc", "/etc")
+    for folder in CHANGED:
+        _overlay(folder, folder)
     for folder in OVERLAID:
         _overlay(folder, f"{unpacked}{folder}:{folder}")
     for folder in SCRATCH:

@@ -37,6 +37,7 @@ class PolicyHost:
     def __init__(self, name, text, server="good", chain=None):
         self.name, self.text, self.chain = name, text, chain
         self.server = server
+        self.contacts = 0   # connections, whatever became of them
         self.requests = []  # the path and SNI of each
 
     def body(self):
@@ -57,7 +58,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def handle(self):
         self.host = self.server.hosts.get(self.connection.getsockname()[0])
-        if self.host is None or self.host.server == "unreachable":
+        if self.host is None:
+            return
+        self.host.contacts += 1
+        if self.host.server == "unreachable":
             return
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.host.chain.pem)

@@ -1,5 +1,6 @@
 """Postfix as Debian ships it, smtp(8) in its chroot jail, with the lines of integration/postfix/main.cf."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -83,15 +84,32 @@ class Postfix:
     def __exit__(self, *_):
         self.stop()
 
+    @contextlib.contextmanager
+    def changed(self, *changes):
+        """For the length of a `with` block; each change is (old text, new text) in main.cf; old text "" adds a line."""
+        path = f"{CONFIG}/main.cf"
+        before = text = _read(path)
+        for old, new in changes:
+            if old not in text:
+                raise ValueError(f"{path} does not have: {old}")
+            text = text.replace(old, new) if old else text + new + "\n"
+        _write_long_ago(path, text)
+        try:
+            self.forget()
+            yield
+        finally:
+            _write_long_ago(path, before)
+            self.forget()
+
     def forget(self):
         """What earlier failures left: the queue, and destinations that the queue manager would not try for a while."""
         _run("postsuper", "-d", "ALL")
         _run("postfix", "reload")
 
-    def send(self, recipients, on_result=lambda delivery: None, fresh=True):
+    def send(self, recipients, on_result=lambda delivery: None, fresh=True, patience=PATIENCE):
         """One message to each; returns {recipient: Delivery} when all have been tried, or time is up.
 
-        fresh: forget first what earlier failures left.
+        fresh: forget first what earlier failures left. patience: seconds, once all of them are in the queue.
         """
         if fresh:
             self.forget()
@@ -100,7 +118,7 @@ class Postfix:
         for recipient in recipients:
             subprocess.run(["/usr/sbin/sendmail", "-f", "", recipient], check=True, capture_output=True,
                            input=f"Subject: lab\nTo: {recipient}\n\nHello from Postfix.\n".encode())
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + patience
         reader = LogReader()
         with open(LOG, errors="backslashreplace") as log:
             log.seek(begin)
@@ -115,7 +133,7 @@ class Postfix:
                     results[recipient] = delivery
                     on_result(delivery)
         for recipient in waiting.values():
-            results[recipient] = Delivery(recipient, LOST, reason=f"no word in {LOG} after {PATIENCE} s")
+            results[recipient] = Delivery(recipient, LOST, reason=f"no word in {LOG} after {patience} s")
         return results
 
 
@@ -143,7 +161,7 @@ class LogReader:
         if text.startswith("warning: "):
             self._warning[process] = text.removeprefix("warning: ")
         elif established := self._TLS.match(text):
-            self._tls.setdefault(process, {})[established[2]] = self._WORDS[established[1]]
+            self._tls.setdefault(process, {})[established[2].lower()] = self._WORDS[established[1]]
         elif result := self._RESULT.search(text):
             return self._result(process, *result.groups())
         return None
@@ -151,9 +169,17 @@ class LogReader:
     def _result(self, process, recipient, host, status, reason):
         tls, warning = self._tls.pop(process, {}), self._warning.pop(process, "")
         if status == "sent":
-            return Delivery(recipient, tls.get(host, "clear"), host=host, reason=reason)
+            return Delivery(recipient, tls.get(host.lower(), "clear"), host=host, reason=reason)
         # "TLS configuration problem" is all the queue says of a policy lookup that failed; the warning says more.
         return Delivery(recipient, status, reason=f"{reason}; {warning}" if warning else reason)
+
+
+def _write_long_ago(path, text):
+    """Postfix waits until nobody seems to be writing a file any more, which takes it seconds."""
+    with open(path, "w") as file:
+        file.write(text)
+    past = time.time() - 60
+    os.utime(path, (past, past))
 
 
 def _read(path):

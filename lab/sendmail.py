@@ -15,6 +15,7 @@ from lab.process import Failed
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PROGRAM = "/usr/libexec/sendmail/sendmail"  # /usr/sbin/sendmail is Postfix' here
+FRAGMENT = os.path.join(ROOT, "integration", "sendmail", "outrider.mc")
 MACROS = "/usr/share/sendmail/cf"
 CONFIG = "/etc/mail"
 QUEUE = "/var/spool/mqueue"
@@ -30,9 +31,10 @@ dnl A small site that only sends.
 define(`confDOMAIN_NAME', `sender.example')dnl
 dnl /var/lib is that of the machine around the lab.
 define(`STATUS_FILE', `/var/spool/sendmail.st')dnl
-define(`confHOST_STATUS_DIRECTORY', `/var/spool/host_status')dnl
 define(`confPID_FILE', `/var/spool/sendmail.pid')dnl
 define(`confCONTROL_SOCKET_NAME', `')dnl
+dnl A bounce of a message without a sender goes nowhere.
+define(`confDOUBLE_BOUNCE_ADDRESS', `')dnl
 dnl The lab has one address for everybody, and sends many messages at once.
 define(`confQUEUE_LA', `1000')dnl
 define(`confREFUSE_LA', `1000')dnl
@@ -47,7 +49,7 @@ class Sendmail:
     which we are the syslog.
     """
 
-    def __init__(self, unpacked, fragment=os.path.join(ROOT, "integration", "sendmail", "outrider.mc")):
+    def __init__(self, unpacked, fragment=FRAGMENT):
         """unpacked: the folder of packages.py."""
         os.makedirs(f"{CONFIG}/m4", exist_ok=True)
         for name in (*SITE_INCLUDES, "local-host-names", "relay-domains", "trusted-users", "access", "aliases"):
@@ -60,16 +62,15 @@ class Sendmail:
             with open(os.path.join(CONFIG, name)) as file:
                 _run("/usr/sbin/makemap", "hash", os.path.join(CONFIG, name), stdin=file)
         os.makedirs(QUEUE, mode=0o700, exist_ok=True)
-        os.makedirs("/var/spool/host_status", mode=0o700, exist_ok=True)
         self._log, self._syslog = [], None
 
-    def configure(self, fragment, site=SITE):
+    def configure(self, fragment=FRAGMENT):
         """Make sendmail.cf as `sendmailconfig` would; fragment: the file with our lines."""
         with open(os.path.join(MACROS, "debian/sendmail.mc")) as packaged, open(fragment) as ours:
             before, marker, after = packaged.read().partition("MAILER_DEFINITIONS")
             head, rest = split_fragment(ours.read())
             with open(f"{CONFIG}/sendmail.mc", "w") as file:
-                file.write(before + site + head + marker + after + rest)
+                file.write(before + SITE + head + marker + after + rest)
         with open(f"{CONFIG}/sendmail.cf", "w") as file:
             file.write(_run("m4", f"-D_CF_DIR_={MACROS}/", f"{CONFIG}/sendmail.mc"))
 
@@ -111,10 +112,9 @@ class Sendmail:
         return "\n".join(list(self._log))
 
     def forget(self):
-        """What earlier failures left: the queue, and hosts that sendmail would not try for a while."""
-        for folder in (QUEUE, "/var/spool/host_status"):
-            for entry in os.scandir(folder):
-                shutil.rmtree(entry.path) if entry.is_dir() else os.unlink(entry.path)
+        """What earlier failures left: the queue. With our lines sendmail keeps no status of hosts."""
+        for entry in os.scandir(QUEUE):
+            os.unlink(entry.path)
 
     def send(self, recipients, on_result=lambda delivery: None, fresh=True):
         """One message to each; returns {recipient: Delivery} when all have been tried.
@@ -135,13 +135,17 @@ class Sendmail:
     def send_together(self, recipients):
         """One message to all of them. The null sender: a bounce ends in the log and not in the queue."""
         begin = len(self._log)
-        text = f"Subject: lab\nTo: {', '.join(recipients)}\n\nHello from sendmail.\n"
         try:
-            done = self._run_sendmail("-odi", "-oi", "-f", "<>", *recipients, input=text.encode(), timeout=PATIENCE)
+            done = self.submit(recipients)
             said = (done.stdout + done.stderr).decode(errors="replace").strip()
         except subprocess.TimeoutExpired:
             said = "not done after a minute"
         return self.outcomes(recipients, begin, said)
+
+    def submit(self, recipients, how="-odi"):
+        """By default with delivery in the foreground; -odq leaves it to run_queue()."""
+        text = f"Subject: lab\nTo: {', '.join(recipients)}\n\nHello from sendmail.\n"
+        return self._run_sendmail(how, "-oi", "-f", "<>", *recipients, input=text.encode(), timeout=PATIENCE)
 
     def run_queue(self):
         """Try everything in the queue once more, in one process."""
@@ -168,7 +172,7 @@ class Sendmail:
 
 def split_fragment(text):
     """Our lines for the place before MAILER_DEFINITIONS, and those for the end: rulesets come after the mailers."""
-    head, marker, rest = text.partition("LOCAL_TLS_SERVER")
+    head, marker, rest = text.partition("dnl --- second part")
     return head, marker + rest
 
 

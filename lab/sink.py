@@ -1,5 +1,5 @@
-"""A mail server for one test: on any port, with manners that the table of the lab has no word for, and a record of every
-command it was given and of how TLS began.
+"""A mail server for one test: on any port, with manners that the table of the lab has no word for. It writes down every
+command it is given, and how TLS began.
 
     sink = Sink("relay.example", chain)
     with sink.listen("203.0.113.9", 587): ...            # a port of its own
@@ -37,6 +37,7 @@ class Visit:
     sni: str = ""
     error: str = ""
     is_hasty: bool = False       # spoke before it was answered, right after TLS had begun: believed what was injected
+    is_resumed: bool = False     # the client continued an earlier TLS session: no certificate was shown
     taken: list = dataclasses.field(default_factory=list)     # recipients of accepted messages
 
     def verbs(self, tls=None):
@@ -56,6 +57,7 @@ class Sink:
         self.injected = b""       # sent in clear behind the reply to STARTTLS
         self.versions = None      # (lowest, highest) ssl.TLSVersion
         self.ciphers = ""         # what OpenSSL calls them
+        self.context = None       # ssl.SSLContext kept over connections, so that TLS sessions can be resumed
         for manner, value in manners.items():
             if not hasattr(self, manner):
                 raise TypeError(f"a sink has no {manner}")
@@ -126,6 +128,7 @@ class Sink:
             visit.error = str(error)
         finally:
             with contextlib.suppress(OSError):
+                session.file.close()  # a socket stays open as long as its file; sendmail waits for the end
                 session.connection.close()
 
 
@@ -196,7 +199,7 @@ class _Session:
 
     def _handshake(self):
         self.visit.hello = read_hello(peek_record(self.connection))
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context = self.sink.context or ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.sink.chain.pem)
         if self.sink.ciphers:
             context.set_ciphers(self.sink.ciphers)
@@ -205,6 +208,7 @@ class _Session:
         context.sni_callback = self._note_sni
         self._use(context.wrap_socket(self.connection, server_side=True))
         self.visit.tls, self.visit.cipher = self.connection.version(), self.connection.cipher()[0]
+        self.visit.is_resumed = self.connection.session_reused
         self.recipients = []
 
     def _note_sni(self, _socket, name, _context):

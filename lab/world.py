@@ -50,13 +50,17 @@ class World:
         """The listener on port 25."""
         return self._servers[0]
 
-    def add(self, *rows):
-        """More destinations, while everything runs: for tests that need some of their own."""
+    def add(self, *rows, zones=()):
+        """More destinations, while everything runs: for tests that need some of their own.
+        zones: (name, kind, ttl) of zones that are to be there first, because the destinations lie below them.
+        """
         with self._changing:
-            self._add(rows)
+            self._add(rows, zones)
 
-    def _add(self, rows):
+    def _add(self, rows, new_zones):
         before = {name: len(zone.records) for name, zone in self.zones.zones.items()}
+        for name, kind, ttl in new_zones:
+            self.zones.create(name, kind, ttl)
         for row in rows:
             if row.name in self.scenarios:
                 raise ValueError(f"there is a scenario {row.name} already")
@@ -78,6 +82,8 @@ class World:
         chains = {}
         for host in row.hosts:
             name = row.host_name(host)
+            if host.shared:
+                continue
             chains[name] = self.certs.issue(host.cert, name, row.domain)
             self.mx[name] = mxhost.MxHost(name, host.server, chains[name])
             self.addresses[name] = [str(next(self._ipv4 if family == "4" else self._ipv6)) for family in host.families]
@@ -151,6 +157,19 @@ class World:
         finally:
             zone.altered[key] = before
             self.publish(zone)
+
+    @contextlib.contextmanager
+    def between(self, make):
+        """For the length of a `with` block, what make(address, upstream) gives stands between resolver and name servers:
+        at their address, where questions come; they themselves are at `upstream`."""
+        self.authority.move(zones.BEHIND)
+        try:
+            with make(zones.SERVER, zones.BEHIND) as between:
+                self.resolver.forget()
+                yield between
+        finally:
+            self.authority.move(zones.SERVER)
+            self.resolver.forget()
 
     @contextlib.contextmanager
     def outage(self):

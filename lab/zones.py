@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from lab.model import ABSENT, EXPIRED, LAME, PROVIDERS, SIGNED, UNSIGNED
 
 SERVER = "198.51.100.53"  # the authoritative server of every zone
+BEHIND = "198.51.100.54"  # ... while somebody stands between it and its askers
 LAME_SERVER = "198.51.100.66"  # answers REFUSED to everything
 OPT_OUT = "opt-out"       # signed, and saying nothing about unsigned delegations (RFC 5155 §6)
 TLDS = {"example": SIGNED, "optout": OPT_OUT, "plain": UNSIGNED}
@@ -31,7 +32,7 @@ class SigningKey:
     def __init__(self, folder):
         self._folder = folder
         os.makedirs(folder, exist_ok=True)
-        private = ec.generate_private_key(ec.SECP256R1())
+        self.private = private = ec.generate_private_key(ec.SECP256R1())
         self._secret = private.private_numbers().private_value.to_bytes(32, "big")
         point = private.public_key().public_bytes(serialization.Encoding.X962,
                                                   serialization.PublicFormat.UncompressedPoint)[1:]
@@ -219,6 +220,8 @@ def _plant_host(tree, scenario, host, addresses, chains, certs):
         tree.add(scenario.domain, "MX", f"{host.preference} {absolute(name)}")
         if scenario.mx == "bogus":
             tree.alter(scenario.domain, "MX", f"{host.preference + 1} {absolute(name)}")
+    if host.shared:
+        return
     if expanded != name:
         tree.add(name, "CNAME", absolute(expanded))
     for address in () if host.address_fault == "absent" else addresses[name]:

@@ -13,6 +13,7 @@
 /* With a policy on hand a recheck under way leaves the answer standing so long: the policy applies meanwhile. */
 #define RECHECK_GRACE_S 30
 #define EVICTION_STEPS 16 /* places looked at for one that is not in use */
+#define EVICTIONS_MAX 8   /* for one new place */
 
 static int by_key(const void *a, const void *b)
 {
@@ -38,6 +39,32 @@ void otr_place_withdraw(otr_place *place)
     place->answer = NULL;
 }
 
+/* What it costs to keep a place: nearly all of it is text from DNS and from the policy host. */
+static void weigh(otr_place *place)
+{
+    const otr_sts_policy *policy =
+        place->domain != NULL && place->domain->entry != NULL ? place->domain->entry->policy : NULL;
+    size_t octets = sizeof(*place);
+
+    if (place->mx != NULL)
+        octets += otr_arena_size(place->mx->arena);
+    if (policy != NULL)
+        octets += policy->body_len;
+    if (place->answer != NULL) {
+        octets += sizeof(*place->answer) + otr_arena_size(place->answer->verdict->arena);
+        for (int form = 0; form < OTR_FORM_READY_COUNT; form++)
+            octets += place->answer->reply[form].len;
+    }
+    place->worker->octets += octets - place->octets;
+    place->octets = octets;
+}
+
+static bool is_full(const otr_worker *worker)
+{
+    return worker->place_count >= worker->flow->places_max ||
+           worker->octets > worker->flow->places_max * OTR_PLACE_OCTETS;
+}
+
 static void free_place(otr_place *place)
 {
     otr_worker *worker = place->worker;
@@ -48,6 +75,7 @@ static void free_place(otr_place *place)
     tdelete(place, &worker->places, by_key);
     TAILQ_REMOVE(&worker->queue, place, in_queue);
     worker->place_count--;
+    worker->octets -= place->octets;
     if (place->domain != NULL)
         otr_domain_leave(place->domain, place);
     otr_mx_finding_unref(place->mx);
@@ -106,6 +134,14 @@ static otr_time lifetime(const otr_place *place, const otr_verdict *verdict, otr
     return until;
 }
 
+/* Of the errand, or of the refresh after which the answer is made anew. */
+static const char *flow_of(const otr_place *place)
+{
+    if (place->errand != NULL)
+        return place->errand->flow;
+    return place->domain != NULL ? place->domain->flow : NULL;
+}
+
 static void log_verdict(otr_place *place, const otr_verdict *verdict)
 {
     bool is_changed = place->has_level && place->level != verdict->level;
@@ -114,7 +150,7 @@ static void log_verdict(otr_place *place, const otr_verdict *verdict)
     OTR_LOG(level, place->has_level && !is_changed ? "verdict.renewed" : "verdict.changed",
             { "destination", place->destination.key }, { "level", otr_level_names[verdict->level] },
             { "before", is_changed ? otr_level_names[place->level] : NULL }, { "reason", verdict->reason },
-            { "flow", place->errand != NULL ? place->errand->flow : place->domain != NULL ? place->domain->flow : NULL });
+            { "flow", flow_of(place) });
     place->has_level = true;
     place->level = verdict->level;
 }
@@ -125,6 +161,7 @@ static void publish(otr_place *place, otr_answer *answer, otr_time now)
     otr_cache_put(place->worker->flow->cache, answer); /* replaces the former one */
     otr_answer_unref(place->answer);
     place->answer = answer;
+    weigh(place);
     otr_worker_arm(place->timer, answer->valid_until - now);
     if (place->domain != NULL)
         otr_domain_schedule(place->domain);
@@ -149,7 +186,7 @@ otr_answer *otr_place_decide(otr_place *place, bool is_policy_pending, bool is_i
     if (answer == NULL) {
         otr_verdict_unref(verdict);
         OTR_LOG(OTR_LOG_ERROR, "verdict.failed", { "destination", place->destination.key },
-                { "error", "out of memory" }, { "flow", place->errand != NULL ? place->errand->flow : NULL });
+                { "error", "out of memory" }, { "flow", flow_of(place) });
         return NULL;
     }
     if (is_in_use)
@@ -207,6 +244,9 @@ static void on_lapse(evutil_socket_t fd, short what, void *arg)
         return;
     if (place->answer != NULL && now < place->answer->valid_until)
         otr_worker_arm(place->timer, place->answer->valid_until - now);
+    else if ((used_at(place) == 0 || place->level == OTR_LEVEL_DEFER) && place->domain != NULL &&
+             place->domain->refresh != NULL)
+        otr_worker_arm(place->timer, 1); /* its policy is being fetched, which would end with the last place */
     else if (used_at(place) == 0 || place->level == OTR_LEVEL_DEFER)
         free_place(place);
     else if (place->worker->renewals >= OTR_RENEWALS_MAX)
@@ -231,7 +271,7 @@ otr_place *otr_place_get(otr_worker *worker, const otr_destination *destination)
 
     if (place != NULL)
         return place;
-    if (worker->place_count >= worker->flow->places_max)
+    for (int i = 0; i < EVICTIONS_MAX && is_full(worker); i++)
         evict_one(worker);
     place = calloc(1, sizeof(*place));
     if (place == NULL)

@@ -16,6 +16,7 @@ struct otr_place {
     struct otr_errand *errand;   /* owned; NULL: none under way */
     struct event *timer;         /* owned: when the answer lapses */
     otr_time spared_at;          /* when eviction last passed it by */
+    size_t octets;               /* what it counts for in the worker's sum */
     bool has_level;              /* `level` is that of an earlier answer */
     otr_level level;
     TAILQ_ENTRY(otr_place) in_queue, in_domain;

@@ -105,8 +105,8 @@ static void on_housekeeping(evutil_socket_t fd, short what, void *arg)
     (void)what;
     if (otr_store_note_time(store, now, &diag) != OUTRIDER_OK)
         log_store_failure("recording the time", &diag);
-    if (otr_store_each_due(store, now, worker->flow->pace.refresh_after, REFRESHES_AT_ONCE, ask_for_refresh,
-                           worker, &diag) != OUTRIDER_OK)
+    if (otr_store_each_due(store, now, worker->flow->pace.refresh_after, REFRESHES_AT_ONCE, &worker->due,
+                           ask_for_refresh, worker, &diag) != OUTRIDER_OK)
         log_store_failure("looking for policies to refresh", &diag);
     if (++worker->rounds < SWEEP_EVERY)
         return;

@@ -49,6 +49,12 @@ typedef struct otr_flow {
 /* The deadlines, one within the other, from limits.answer in seconds: a cold question ends in a verdict. */
 void otr_flow_set_deadlines(otr_flow *flow, unsigned answer_s);
 
+/*
+ * Memory for each of places_max destinations. An ordinary one takes 10 KiB. One whose zone has fifty MX hosts with the longest
+ * names takes twenty times as much, and takes the room of so many others then.
+ */
+#define OTR_PLACE_OCTETS 16384
+
 #define OTR_RENEWALS_MAX 64 /* at once in one thread; the rest waits a second */
 
 typedef struct otr_place otr_place;
@@ -66,9 +72,11 @@ typedef struct otr_worker {
     struct event *housekeeping;   /* owned; NULL unless this thread keeps house */
     struct event *sweeping;       /* owned; the same, for overrides that end */
     unsigned rounds;              /* of housekeeping since the store was swept */
+    otr_store_cursor due;         /* how far the policies that are to be refreshed have been gone through */
     void *places;                 /* tree by key (tsearch) */
     struct otr_place_queue queue; /* the same places, the next candidate for eviction first */
     size_t place_count;
+    size_t octets;                /* what the places cost in memory */
     void *domains;                /* tree by name (tsearch) */
     unsigned renewals;            /* errands under way that no client waits for */
     uint32_t next_flow;           /* number of the next errand or refresh, for the log; begins at random */

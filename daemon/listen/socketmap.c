@@ -12,8 +12,9 @@
 
 static const char not_found[] = "9:NOTFOUND ,";
 static const char odd_port[] = "70:TEMP the port of this next hop is no number from 1 to 65535; write one,";
-static const char no_key[] = "30:PERM request is not \"name key\",";
-static const char no_map[] = "56:PERM no such map name; use QUERY, QUERYwithTLSRPT or sts,";
+/* TEMP and not PERM, which sendmail takes for "no policy" (P9). */
+static const char no_key[] = "30:TEMP request is not \"name key\",";
+static const char no_map[] = "56:TEMP no such map name; use QUERY, QUERYwithTLSRPT or sts,";
 
 const char otr_socketmap_busy[] = "54:TEMP too many questions are waiting; see outriderd log,";
 const char otr_socketmap_timeout[] = "53:TEMP no verdict within the time limit; try again soon,";

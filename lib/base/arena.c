@@ -20,6 +20,7 @@ struct block {
 
 struct otr_arena {
     struct block *blocks; /* owned; the one being filled comes first */
+    size_t size;          /* of all blocks */
     bool failed;
 };
 
@@ -62,6 +63,7 @@ void *otr_arena_alloc(otr_arena *arena, size_t count, size_t size)
         b->size = block_size;
         b->next = arena->blocks;
         arena->blocks = b;
+        arena->size += sizeof(*b) + block_size;
     }
     b->used += need;
     return b->data + (b->used - need);
@@ -114,4 +116,9 @@ const char *otr_arena_printf(otr_arena *arena, const char *format, ...)
 bool otr_arena_failed(const otr_arena *arena)
 {
     return arena->failed;
+}
+
+size_t otr_arena_size(const otr_arena *arena)
+{
+    return sizeof(*arena) + arena->size;
 }

@@ -32,4 +32,7 @@ const void *otr_arena_bytes(otr_arena *arena, const void *bytes, size_t len);
 
 bool otr_arena_failed(const otr_arena *arena);
 
+/* Octets that it has taken from the system: what it costs to keep it. */
+size_t otr_arena_size(const otr_arena *arena);
+
 #endif

@@ -209,7 +209,16 @@ const char *const otr_dns_trouble_names[] = {
 
 static otr_dns_trouble trouble_of(int rcode)
 {
-    return rcode == 0 ? OTR_DNS_MALFORMED : rcode == 2 ? OTR_DNS_SERVFAIL : rcode == 5 ? OTR_DNS_REFUSED : OTR_DNS_OTHER;
+    switch (rcode) {
+    case 0:
+        return OTR_DNS_MALFORMED; /* there was a packet, and nothing came of it */
+    case 2:
+        return OTR_DNS_SERVFAIL;
+    case 5:
+        return OTR_DNS_REFUSED;
+    default:
+        return OTR_DNS_OTHER;
+    }
 }
 
 /* What libunbound says, in its order of trust: bogus before anything else, and no packet if it failed. */

@@ -45,8 +45,8 @@ typedef struct otr_unbound_options {
     void (*note)(void *arg, const char *event, const char *words);
     void *note_arg;
     /*
-     * Told of each answer before its asker is, for statistics; may be NULL. It must not touch the resolver. Answers that
-     * were called off are not seen.
+     * Told of each answer before its asker is, for statistics; may be NULL. It must not touch the resolver. Queries
+     * that were cancelled are not seen.
      */
     void (*seen)(void *arg, const otr_dns_answer *answer, otr_dns_trouble trouble);
     void *seen_arg;

@@ -17,15 +17,16 @@ static const char *const statements[OTR_STORE_STATEMENTS] = {
     [OTR_STORE_PUT] = "INSERT OR REPLACE INTO sts (" COLUMNS ", mode) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     [OTR_STORE_DROP] = "DELETE FROM sts WHERE domain = ?1",
     [OTR_STORE_GET] = "SELECT " COLUMNS " FROM sts WHERE domain = ?1",
-    [OTR_STORE_DUE] = "SELECT domain FROM sts WHERE mode IN ('enforce', 'testing') AND expires_at > ?1 AND retry_at <= ?1 AND "
-            "fetched_at + min(?2, (expires_at - fetched_at) / 2) <= ?1 ORDER BY fetched_at LIMIT ?3",
+    [OTR_STORE_DUE] = "SELECT domain, fetched_at FROM sts WHERE mode IN ('enforce', 'testing') AND expires_at > ?1 "
+            "AND retry_at <= ?1 AND fetched_at + min(?2, (expires_at - fetched_at) / 2) <= ?1 "
+            "AND (fetched_at, domain) > (?4, ?5) ORDER BY fetched_at, domain LIMIT ?3",
     [OTR_STORE_SWEEP] = "DELETE FROM sts WHERE expires_at <= ?1 AND retry_at <= ?1",
-    /* A time at which something was fetched or tried has been seen as well. */
     [OTR_STORE_PUT_OVERRIDE] = "INSERT OR REPLACE INTO overrides (domain, level, until, reason, made_at, uid) "
                                "VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     [OTR_STORE_DROP_OVERRIDE] = "DELETE FROM overrides WHERE domain = ?1",
     [OTR_STORE_OVERRIDES] = "SELECT domain, level, until, reason, made_at, uid FROM overrides ORDER BY domain",
     [OTR_STORE_SWEEP_OVERRIDES] = "DELETE FROM overrides WHERE until <= ?1",
+    /* A time at which something was fetched or tried has been seen as well. */
     [OTR_STORE_LAST_TIME] = "SELECT max(latest, (SELECT coalesce(max(max(fetched_at, tried_at)), 0) FROM sts)) FROM clock",
     [OTR_STORE_NOTE_TIME] = "UPDATE clock SET latest = ?1 WHERE latest < ?1",
     [OTR_STORE_SUMMARY] = "SELECT count(*) FILTER (WHERE mode = 'enforce'), count(*) FILTER (WHERE mode = 'testing'), "
@@ -255,16 +256,21 @@ outrider_err otr_store_get(otr_store *store, const char *domain, otr_sts_entry *
 }
 
 outrider_err otr_store_each_due(otr_store *store, otr_time now, uint32_t refresh_after, unsigned most,
-                                otr_store_visit *visit, void *arg, outrider_diag *diag)
+                                otr_store_cursor *cursor, otr_store_visit *visit, void *arg, outrider_diag *diag)
 {
     sqlite3_stmt *s = otr_store_begin(store, OTR_STORE_DUE);
     outrider_err err = OUTRIDER_OK;
-    int rc = bind_number(s, 1, now) && bind_number(s, 2, refresh_after) && bind_number(s, 3, most) ? sqlite3_step(s)
-                                                                                                    : SQLITE_NOMEM;
+    otr_store_cursor last = *cursor;
+    unsigned visited = 0;
+    bool is_bound = bind_number(s, 1, now) && bind_number(s, 2, refresh_after) && bind_number(s, 3, most) &&
+                    bind_number(s, 4, cursor->fetched_at) && bind_text(s, 5, cursor->domain);
+    int rc = is_bound ? sqlite3_step(s) : SQLITE_NOMEM;
 
-    for (; rc == SQLITE_ROW; rc = sqlite3_step(s)) {
+    for (; rc == SQLITE_ROW; rc = sqlite3_step(s), visited++) {
         const char *domain = (const char *)sqlite3_column_text(s, 0);
 
+        last.fetched_at = sqlite3_column_int64(s, 1);
+        snprintf(last.domain, sizeof(last.domain), "%s", domain != NULL ? domain : "");
         if (domain != NULL && otr_is_ldh_domain(domain, strlen(domain)))
             visit(arg, domain);
         else if (err == OUTRIDER_OK)
@@ -273,6 +279,7 @@ outrider_err otr_store_each_due(otr_store *store, otr_time now, uint32_t refresh
     }
     if (rc != SQLITE_DONE)
         err = otr_store_fail(store, diag);
+    *cursor = visited == most ? last : (otr_store_cursor){ 0 };
     otr_store_note(store, OTR_STORE_READ, rc != SQLITE_DONE);
     return otr_store_end(store, s, err);
 }

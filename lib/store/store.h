@@ -38,12 +38,17 @@ outrider_err otr_store_get(otr_store *store, const char *domain, otr_sts_entry *
 
 /*
  * Call visit() for at most `most` domains whose enforce or testing policy has not expired, was fetched longer ago than
- * refresh_after seconds or half of its max_age, and may be tried again (STS-APPLY-13): oldest first. visit() must not
- * call the store. After OUTRIDER_E_SYNTAX all good rows were visited, and diag tells of the first that was not.
+ * refresh_after seconds or half of its max_age, and may be tried again (STS-APPLY-13): oldest first, from behind *cursor
+ * on, which is left behind the last one visited, or at the beginning again (zeroed) if there were no more. So those that
+ * stay due, for whatever reason, do not keep others from being visited. visit() must not call the store. After OUTRIDER_E_SYNTAX all good rows were visited, and diag tells of the first that was not.
  */
 typedef void otr_store_visit(void *arg, const char *domain);
+typedef struct otr_store_cursor {
+    otr_time fetched_at;
+    char domain[OTR_DOMAIN_SIZE];
+} otr_store_cursor;
 outrider_err otr_store_each_due(otr_store *store, otr_time now, uint32_t refresh_after, unsigned most,
-                                otr_store_visit *visit, void *arg, outrider_diag *diag);
+                                otr_store_cursor *cursor, otr_store_visit *visit, void *arg, outrider_diag *diag);
 
 /*
  * Overrides, one a domain (insert or replace). On disk when the call returns OUTRIDER_OK, and nothing has changed when it
@@ -64,7 +69,7 @@ outrider_err otr_store_note_time(otr_store *store, otr_time now, outrider_diag *
 
 /*
  * How the store does. Any thread, also one that must not wait: nothing is locked. Failures are those of reading and
- * writing since it was opened (a row that cannot be believed is none); `is_failing` says that the last of its kind failed.
+ * writing since it was opened (a row that cannot be believed is none); is_failing says that the last of its kind failed.
  */
 typedef enum otr_store_operation { OTR_STORE_READ, OTR_STORE_WRITE, OTR_STORE_OPERATIONS } otr_store_operation;
 unsigned long otr_store_failures(const otr_store *store, otr_store_operation operation);

@@ -20,6 +20,7 @@ static const range private_v4[] = {
     { { 127 }, 8 },            /* loopback */
     { { 169, 254 }, 16 },      /* link-local */
     { { 172, 16 }, 12 },       /* RFC 1918 */
+    { { 192, 0, 0 }, 24 },     /* of one network only: DS-Lite and the like, RFC 6890 */
     { { 192, 168 }, 16 },      /* RFC 1918 */
     { { 224 }, 4 },            /* multicast */
     { { 240 }, 4 },            /* reserved, broadcast */
@@ -41,6 +42,7 @@ static const struct {
 } carriers[] = {
     { { { 0 }, 96 }, 12 },                                                      /* v4-compatible, ::192.0.2.1 */
     { { { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff }, 96 }, 12 },               /* v4-mapped */
+    { { { 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff }, 96 }, 12 },                     /* v4-translated, RFC 2765 */
     { { { 0x00, 0x64, 0xff, 0x9b }, 96 }, 12 },                                 /* NAT64, RFC 6052 */
     { { { 0x20, 0x02 }, 16 }, 2 },                                              /* 6to4, RFC 3056 */
 };

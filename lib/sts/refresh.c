@@ -220,7 +220,8 @@ static void end_addresses(otr_sts_refresh *r)
         fail(r, OTR_STS_FETCH_ERROR, OTR_STS_CAUSE_DNS, "%s", r->trouble);
     else if (r->refused_count > 0)
         fail(r, OTR_STS_FETCH_ERROR, OTR_STS_CAUSE_ADDRESS,
-             "%s has only private addresses (%s); sts.allow_private would permit them", r->host, otr_address_text(&r->refused, text));
+             "%s has only private addresses (%s); sts.allow_private would permit them", r->host,
+             otr_address_text(&r->refused, text));
     else
         fail(r, OTR_STS_FETCH_ERROR, OTR_STS_CAUSE_ADDRESS, "%s has no address", r->host);
 }

@@ -90,6 +90,22 @@ static bool read_address(otr_slice host, char text[OTR_DOMAIN_SIZE])
     return inet_pton(AF_INET6, copy, address) == 1 && inet_ntop(AF_INET6, address, text, OTR_DOMAIN_SIZE) != NULL;
 }
 
+/*
+ * "xn--" labels that IDNA2008 does not know (emoji, names from before 2010) are names in DNS all the same, and mail servers
+ * deliver there without decoding them (RFC 5891 §5.3: MAY): to refuse them would be to look for no policy.
+ */
+static bool read_ascii(otr_slice host, char domain[OTR_DOMAIN_SIZE])
+{
+    if (host.len > 0 && host.ptr[host.len - 1] == '.')
+        host.len--;
+    if (host.len > OTR_DOMAIN_MAX)
+        return false;
+    for (size_t i = 0; i < host.len; i++)
+        domain[i] = otr_to_lower(host.ptr[i]);
+    domain[host.len] = '\0';
+    return otr_is_ldh_domain(domain, host.len);
+}
+
 static outrider_err read_host(const otr_cursor *c, otr_slice host, otr_destination *d, outrider_diag *diag)
 {
     outrider_err err;
@@ -101,7 +117,7 @@ static outrider_err read_host(const otr_cursor *c, otr_slice host, otr_destinati
     if (d->kind == OTR_TO_DOMAIN && otr_is_address_text(host.ptr, host.len))
         return otr_syntax(c, host.ptr, diag, "an address as next hop stands in brackets");
     err = otr_domain_normalize(host.ptr, host.len, d->domain, diag);
-    if (err != OUTRIDER_OK) {
+    if (err != OUTRIDER_OK && !(err == OUTRIDER_E_SYNTAX && read_ascii(host, d->domain))) {
         if (diag != NULL && diag->column > 0)
             diag->column += (unsigned)(host.ptr - c->begin);
         return err;

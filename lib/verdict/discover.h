@@ -10,6 +10,7 @@
 #include "verdict/findings.h"
 
 #define OTR_HOSTS_AT_ONCE 8
+#define OTR_TLSA_OCTETS_MAX 65536 /* of TLSA records that a finding keeps; whether a host has usable ones, all of them decide */
 
 typedef struct otr_discover_settings {
     bool dane_on_insecure_mx; /* elected: hosts of an insecure MX RRset get DANE too (DNS-29) */

@@ -236,7 +236,20 @@ bool otr_host_errand_start(otr_host_errand *h)
 
 /* --- TLSA ----------------------------------------------------------------------------------------------- */
 
-/* The records of the RRset, up to the limit; returns whether one of them is usable. */
+/*
+ * A copy of a record for the finding. Anybody can have us ask about any number of destinations whose hosts have all the
+ * TLSA records that a DNS message holds: what is kept of them has a limit (BOUNDED). False: it is not kept.
+ */
+static bool keep_tlsa(otr_host_errand *h, otr_tlsa *kept, const uint8_t *rdata, size_t len)
+{
+    if (len > OTR_TLSA_OCTETS_MAX - h->discover->tlsa_octets)
+        return false;
+    h->discover->tlsa_octets += len;
+    *kept = otr_tlsa_from_rdata(otr_arena_bytes(h->discover->arena, rdata, len), len);
+    return true;
+}
+
+/* The records of the RRset, up to the limit of their number; returns whether one of them is usable, kept or not. */
 static bool take_tlsa(otr_host_errand *h, const otr_dns_answer *answer, bool *is_cut)
 {
     otr_arena *arena = h->discover->arena;
@@ -248,17 +261,20 @@ static bool take_tlsa(otr_host_errand *h, const otr_dns_answer *answer, bool *is
     *is_cut = count < answer->rr_count || answer->is_truncated_by_us;
     if (records == NULL)
         return false;
+    h->tlsa = records;
+    h->tlsa_count = 0;
     for (size_t i = 0; i < count; i++) {
         size_t len = answer->rrs[i].tlsa.len;
+        otr_tlsa record = otr_tlsa_from_rdata(answer->rrs[i].tlsa.rdata, len);
 
-        records[i] = otr_tlsa_from_rdata(otr_arena_bytes(arena, answer->rrs[i].tlsa.rdata, len), len);
-        is_usable = is_usable || otr_tlsa_check(&records[i]) == OTR_TLSA_USABLE;
+        is_usable = is_usable || otr_tlsa_check(&record) == OTR_TLSA_USABLE;
+        h->tlsa_count += keep_tlsa(h, &records[h->tlsa_count], answer->rrs[i].tlsa.rdata, len);
     }
     if (*is_cut)
         otr_discover_note(h->discover,
                           otr_arena_printf(arena, "more than %zu TLSA records: the rest is left out", count));
-    h->tlsa = records;
-    h->tlsa_count = count;
+    if (h->tlsa_count < count)
+        otr_discover_note(h->discover, "larger TLSA records than are kept: they count, and are not shown");
     return is_usable;
 }
 

@@ -59,6 +59,7 @@ struct otr_discover {
     const char **evidence;   /* owned; the lines lie in the arena */
     size_t evidence_count, evidence_cap;
     uint32_t least_ttl;
+    size_t tlsa_octets;      /* of TLSA records that were kept */
     bool is_out_of_memory;
 
     const char *row;

@@ -159,21 +159,15 @@ static void put_alternative(otr_buf *out, const char *name, const char **separat
 }
 
 /*
- * Under an enforced policy everything is skipped but what it admits. While no host needs an exception these are the
- * policy's own patterns, so that a new MX host of theirs passes; else the very names found.
+ * Exim compiles the whole of it, and PCRE gives up beyond 64 KiB of code, two octets a character: the process that
+ * delivers the message would end there and then, with the mail of all other recipients (L14).
  */
-static void put_skip_all_but(otr_buf *out, const otr_verdict *v)
+#define REGEX_MAX 30000 /* octets */
+
+static void put_admitted(otr_buf *out, const otr_verdict *v, bool by_pattern)
 {
-    bool by_pattern = count_hosts(v, is_dane_for_exim) == 0;
     const char *separator = "";
 
-    for (size_t i = 0; i < v->mx->host_count; i++)
-        by_pattern = by_pattern && v->hosts[i].requirement != OTR_SKIP;
-    if (count_hosts(v, is_usable) == 0) {
-        otr_buf_puts(out, " skip=*");
-        return;
-    }
-    otr_buf_puts(out, " skip=!^(");
     for (size_t i = 0; by_pattern && i < v->sts.policy->mx_count; i++)
         put_alternative(out, v->sts.policy->mx[i], &separator, put_pattern);
     for (size_t i = 0; i < v->mx->host_count; i++) {
@@ -186,7 +180,53 @@ static void put_skip_all_but(otr_buf *out, const otr_verdict *v)
         if (strcmp(f->host, f->canonical) != 0 && is_vouched_for(v, f))
             put_alternative(out, f->canonical, &separator, put_regex_name);
     }
-    otr_buf_puts(out, ")$:*");
+}
+
+/*
+ * Under an enforced policy everything is skipped but what it admits. While no host needs an exception these are the
+ * policy's own patterns, so that a new MX host of theirs passes; else, or if they are too many, the very names found.
+ */
+static void put_skip_all_but(otr_buf *out, const otr_verdict *v)
+{
+    bool by_pattern = count_hosts(v, is_dane_for_exim) == 0;
+    otr_buf admitted = { .limit = REGEX_MAX };
+
+    for (size_t i = 0; i < v->mx->host_count; i++)
+        by_pattern = by_pattern && v->hosts[i].requirement != OTR_SKIP;
+    if (count_hosts(v, is_usable) == 0) {
+        otr_buf_puts(out, " skip=*");
+        return;
+    }
+    put_admitted(&admitted, v, by_pattern);
+    if (by_pattern && admitted.err == OUTRIDER_E_LIMIT) {
+        otr_buf_reset(&admitted);
+        put_admitted(&admitted, v, false);
+    }
+    otr_buf_printf(out, " skip=!^(%s)$:*", otr_buf_text(&admitted));
+    if (admitted.err != OUTRIDER_OK)
+        out->err = admitted.err;
+    otr_buf_clear(&admitted);
+}
+
+/* A regex here as well: Exim looks up a bare name and compares addresses, which are other ones by then (L13). */
+static void put_skip_refused(otr_buf *out, const otr_verdict *v)
+{
+    otr_buf refused = { .limit = REGEX_MAX };
+    const char *separator = "";
+
+    for (size_t i = 0; i < v->mx->host_count; i++) {
+        const otr_host_finding *f = v->hosts[i].finding;
+
+        if (!is_refused(v, &v->hosts[i]))
+            continue;
+        put_alternative(&refused, f->host, &separator, put_regex_name);
+        if (strcmp(f->host, f->canonical) != 0)
+            put_alternative(&refused, f->canonical, &separator, put_regex_name);
+    }
+    otr_buf_printf(out, " skip=^(%s)$", otr_buf_text(&refused));
+    if (refused.err != OUTRIDER_OK)
+        out->err = refused.err;
+    otr_buf_clear(&refused);
 }
 
 /* --- the line -------------------------------------------------------------------------------------------- */
@@ -263,10 +303,8 @@ static void put_unenforced(otr_buf *out, const otr_verdict *v, const otr_anchor_
         otr_buf_puts(out, " dane=\"\"");
     else if (count_hosts(v, is_unusable_tlsa) > 0)
         put_list(out, "dane", v, is_dane_for_exim);
-    if (refused > 0) {
-        otr_buf_puts(out, " skip=");
-        put_names(out, v, is_refused);
-    }
+    if (refused > 0)
+        put_skip_refused(out, v);
     put_list(out, "tls", v, is_encrypted);
     put_list(out, "verify", v, is_verified);
     if (dane > 0)
@@ -275,18 +313,24 @@ static void put_unenforced(otr_buf *out, const otr_verdict *v, const otr_anchor_
 
 void otr_render_exim(const otr_verdict *v, const otr_anchor_views *views, otr_buf *out)
 {
+    otr_buf line = OTR_BUF_INIT;
     bool needs_lists = v->level != OTR_LEVEL_MAY && !v->is_overridden;
 
     if (v->level == OTR_LEVEL_DEFER || (needs_lists && has_unspeakable_alias(v)))
         return; /* no answer: the fragment defers (L1) */
-    otr_buf_puts(out, "v=1");
+    otr_buf_puts(&line, "v=1");
     if (*v->undeliverable != '\0' && v->level == OTR_LEVEL_SECURE)
-        put_undeliverable(out, v, views);
+        put_undeliverable(&line, v, views);
     else if (v->is_overridden)
-        put_override(out, v);
+        put_override(&line, v);
     else if (is_enforced(v))
-        put_enforced(out, v, views);
+        put_enforced(&line, v, views);
     else
-        put_unenforced(out, v, views);
-    otr_buf_puts(out, " end=1\n");
+        put_unenforced(&line, v, views);
+    otr_buf_puts(&line, " end=1\n");
+    if (line.err == OUTRIDER_OK)
+        otr_buf_put(out, line.data, line.len);
+    else if (line.err != OUTRIDER_E_LIMIT) /* more hosts than a list of Exim can hold: no answer either */
+        out->err = line.err;
+    otr_buf_clear(&line);
 }

@@ -9,7 +9,8 @@
               stops it when the test ends; one that ends badly, or whose log has a sanitizer's complaint, fails the test
     outriders the same for the length of a module: for tests that are marked so:
     forwarders      forwarders(change=...) puts a forwarder between a daemon and the lab's resolver (lab/forwarder.py)
-    exim, postfix   the mail servers; they ask the daemon made with outrider(for_mtas=True)
+    exim, postfix, sendmail   the mail servers; they ask the daemon made with outrider(for_mtas=True).
+              OUTRIDER_EXIM=PROGRAM in the environment puts another Exim in the place of Debian's (tests/long)
 
 Tests marked `at_once` mostly wait. Those of a module run together, each in a thread, when the first of them is due; so
 they take fixtures of module or session scope only, and leave alone what others may be using.
@@ -33,6 +34,7 @@ from lab.exim import Exim  # noqa: E402
 from lab.forwarder import Forwarder  # noqa: E402
 from lab.outrider import Outrider  # noqa: E402
 from lab.postfix import Postfix  # noqa: E402
+from lab.sendmail import Sendmail  # noqa: E402
 from lab.world import World  # noqa: E402
 
 COMPLAINTS = ("Sanitizer", "runtime error:")  # of sanitizer builds, on standard error
@@ -144,10 +146,16 @@ def forwarders(lab):
 
 @pytest.fixture(scope="session")
 def exim(lab):
-    return Exim()
+    return Exim(os.environ.get("OUTRIDER_EXIM"))
 
 
 @pytest.fixture(scope="session")
 def postfix(lab, build):
     with Postfix(packages.unpacked(build)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def sendmail(lab, build):
+    with Sendmail(packages.unpacked(build)) as server:
         yield server

@@ -9,11 +9,14 @@ a high port. The trust anchor covers a name that nobody asks for, so that everyt
 """
 
 import contextlib
+import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import tempfile
@@ -249,7 +252,7 @@ def test_pipelined_requests_are_answered_in_order(daemon):
         client.sendall(request("cold.test") + request("x", "NOMAP") + request(".test") + request("broken.test") +
                        request("cold.test") + netstring(b"nothing"))
         got = [reply(client) for _ in range(6)]
-    assert [content.split(b" ")[0] for content in got] == [b"NOTFOUND", b"PERM", b"NOTFOUND", b"TEMP", b"NOTFOUND", b"PERM"]
+    assert [content.split(b" ")[0] for content in got] == [b"NOTFOUND", b"TEMP", b"NOTFOUND", b"TEMP", b"NOTFOUND", b"TEMP"]
 
 
 def test_requests_in_single_bytes(daemon):
@@ -500,7 +503,7 @@ def test_answers_have_a_deadline(start):
         # The verdict comes when its client has been answered and asks something else: nothing is mixed up.
         wait_for(lambda: "destination=slow.test" in daemon.log())
         client.sendall(request("[192.0.2.1]") + request("x", "nomap"))
-        assert reply(client) == b"NOTFOUND " and reply(client).startswith(b"PERM")
+        assert reply(client) == b"NOTFOUND " and reply(client).startswith(b"TEMP")
 
 
 def test_questions_over_the_limit(start):
@@ -555,13 +558,18 @@ def test_hangup_is_answered_honestly(daemon):
 
 
 def test_anchor_files(daemon):
-    """A1, A2: there before the first answer, for everyone to read, and one that verifies nothing."""
+    """A1 to A3: there before the first answer, for everyone to read, one that verifies nothing, and lists of roots."""
     for folder in (f"{daemon.folder}/ta", f"{daemon.folder}/jail/ta"):
         files = sorted(os.listdir(folder))
-        assert len(files) == 2 and files[1] == "none.pem" and len(files[0]) == 64 + 4
+        assert files[2:] == ["none.fp", "none.pem"] and files[0][:64] == files[1][:64]
+        assert [name[64:] for name in files[:2]] == [".fp", ".pem"]
         assert os.stat(folder).st_mode & 0o777 == 0o755
         for name in files:
             assert os.stat(f"{folder}/{name}").st_mode & 0o777 == 0o644
+        with open(f"{folder}/{files[0]}") as fingerprints, open(f"{folder}/{files[1]}") as pem:
+            blocks = re.findall("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", pem.read(), re.S)
+            assert fingerprints.read() == "".join(
+                hashlib.sha256(ssl.PEM_cert_to_DER_cert(block)).hexdigest().upper() + "\n" for block in blocks)
     subject = subprocess.run(["openssl", "x509", "-in", f"{daemon.folder}/ta/none.pem", "-noout", "-subject"],
                              capture_output=True, text=True)
     assert "nothing verifies" in subject.stdout

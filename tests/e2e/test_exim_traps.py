@@ -12,6 +12,7 @@ import shutil
 import socket
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -20,7 +21,7 @@ from lab.certs import _pem
 
 PLAIN, ENFORCED, SELF_SIGNED, UNLISTED = "plain-tls.example", "sts-enforce.example", "sts-self-signed.example", "sts-unlisted.example"
 SHARED = "mx.sts-self-signed.example"  # good enough for PLAIN, not for SELF_SIGNED
-ROUTERS, TRANSPORT = "routers.conf", "transport.conf"
+ROUTERS, TRANSPORT, RETRY = "routers.conf", "transport.conf", "retry.conf"
 serial = itertools.count(1)
 
 
@@ -35,6 +36,14 @@ def as_usual(lab, _exim):
 def shared_host(lab, _exim):
     """A domain without a policy has the MX host of one whose policy that host fails."""
     with lab.records(PLAIN, "MX", [f"10 {SHARED}."]):
+        yield
+
+
+@contextlib.contextmanager
+def alias_for(lab, _exim):
+    """The MX host of a domain with a policy is an alias for that of another; its certificate is not for the alias."""
+    with lab.records("mx.sts-wrong-name.example", "A", []), \
+            lab.records("mx.sts-wrong-name.example", "CNAME", [f"mx.{ENFORCED}."]):
         yield
 
 
@@ -160,9 +169,13 @@ def queued(exim, recipients):
 
 
 def one_by_one(exim, recipients):
-    """The second knows of the failure of the first."""
+    """The second knows of the failure of the first; a while has passed."""
     exim.forget()
-    return {each: exim.send([each], fresh=False)[each] for each in recipients}
+    results = {}
+    for recipient in recipients:
+        results |= exim.send([recipient], fresh=False)
+        time.sleep(2)
+    return results
 
 
 # --- the table --------------------------------------------------------------------------------------------------------
@@ -192,6 +205,7 @@ def line(file, begin):
 
 NO_ANSWER = "{$1}{${eval:outrider sent no complete answer}}"
 RELAXED = 'v=1 pol=none dane=* tls="" verify=""'
+NO_RETRY_RULE = (RETRY, "\n*  tls_required", "\n#")
 WITHOUT_DATA = (ROUTERS, NO_ANSWER, "{$1}")
 
 TRAPS = [
@@ -203,7 +217,10 @@ TRAPS = [
          (line(TRANSPORT, "connection_max_messages"),), shared_host, queued),
     Trap("retry_include_ip_address: a host that fails one policy is down for everybody",
          {SELF_SIGNED: ("deferred", "deferred"), PLAIN: ("encrypted", "deferred")},
-         (line(TRANSPORT, "retry_include_ip_address"),), shared_host, one_by_one),
+         (line(TRANSPORT, "retry_include_ip_address"), NO_RETRY_RULE), shared_host, one_by_one),
+    Trap("retry: a host that fails one policy is down for all others, and an alias does that to somebody else's",
+         {"sts-wrong-name.example": ("deferred", "deferred"), ENFORCED: ("verified", "deferred")},
+         (NO_RETRY_RULE,), alias_for, one_by_one),
     Trap("hosts_require_tls: after a bad certificate, clear text",
          {SELF_SIGNED: ("deferred", "clear"), "sts-no-starttls.example": ("deferred", "clear"),
           "dane-unusable-no-tls.example": ("deferred", "clear")},
@@ -218,6 +235,12 @@ TRAPS = [
          {"dane-ee-mismatch.example": ("deferred", "verified")},
          ((TRANSPORT, "tls_verify_certificates = OUTRIDER_ROOTS", "tls_verify_certificates = system"),
           (TRANSPORT, "{!eq{OUTRIDER_ROOTS}{system}}", "{eq{1}{2}}")), no_ad),
+    Trap("event_action: with OpenSSL, whatever the file says",
+         {"dane-ee-mismatch.example": ("deferred", "verified")},
+         ((TRANSPORT, "{!eq{OUTRIDER_ROOTS}{system}}", "{eq{1}{2}}"),), no_ad, build="OpenSSL"),
+    Trap("event_action: the anchor of a DANE-TA record is no root of any list",
+         {"dane-ta-full.example": ("dane", "deferred")},
+         ((TRANSPORT, "{eq{$tls_out_tlsa_usage}{0}}", ""),), build="OpenSSL"),
     Trap("dane_ta: the same for a host with DANE beside others under a policy",
          {"mixed-sts-broken.example": ("mx2", "mx1")},
          ((TRANSPORT, "{dane_ta}{ta}", "{ta}{ta}"),), no_ad),
@@ -248,17 +271,15 @@ TRAPS = [
          (line(ROUTERS, "more"),)),
     Trap("hosts_try_dane: Exim's DANE fails by records that Outrider finds unusable",
          {"dane-unusable.example": ("encrypted", "deferred")},
-         ((TRANSPORT, "hosts_try_dane = ${extract{dane}{$address_data}{$value}{*}}", "hosts_try_dane = *"),),
+         ((*line(TRANSPORT, "hosts_try_dane")[:2], "  hosts_try_dane = *\n"),),
          tlsa("3 1 0 c0ffee")),
     Trap("hosts_try_dane: with OpenSSL it crashes by records that it finds unusable itself",
-         {"dane-unusable.example": ("encrypted", "lost")},
-         ((TRANSPORT, "hosts_try_dane = ${extract{dane}{$address_data}{$value}{*}}", "hosts_try_dane = *"),),
+         {"dane-unusable.example": ("encrypted", "deferred")},
+         ((*line(TRANSPORT, "hosts_try_dane")[:2], "  hosts_try_dane = *\n"),),
          build="OpenSSL"),
     # The socket
     Trap("eval: an empty answer (a daemon that dies after accepting) admits hosts that the policy does not",
          {UNLISTED: ("deferred", "verified"), PLAIN: ("deferred", "deferred")}, (WITHOUT_DATA,), answers("")),
-    Trap("eval: so does a connection that is reset",
-         {UNLISTED: ("deferred", "verified")}, (WITHOUT_DATA,), answers("reset")),
     Trap("eval: fail in its place bounces",
          {UNLISTED: ("deferred", "bounced")}, ((ROUTERS, NO_ANSWER, "{$1}fail"),), answers("")),
     Trap("end=1: an answer that was cut off relaxes everything",
@@ -270,6 +291,7 @@ TRAPS = [
          answers('v=1 pol=sts dane="" tls=* verify=* ta="" end=1\n'), build="OpenSSL"),
     # There is no default answer that could be taken away; Exim 4.96 would defer even with one.
     Trap("readsocket: nobody listens", {PLAIN: ("deferred",), "dane-ee.example": ("deferred",)}, (), answers("refused")),
+    Trap("readsocket: a connection that is reset", {PLAIN: ("deferred",), UNLISTED: ("deferred",)}, (), answers("reset")),
     Trap("readsocket: the daemon hangs", {PLAIN: ("deferred",), "dane-ee.example": ("deferred",)}, (), answers(None)),
 ]
 
@@ -327,6 +349,8 @@ def test_a_failing_set_discards_mail(lab, exim, daemon):
     def in_queue():
         return subprocess.run(["exim4", "-bpc"], capture_output=True, text=True, check=True).stdout.strip()
 
+    if exim.release >= (4, 98):
+        pytest.skip("mended in 4.98")
     variable = ((ROUTERS, "address_data =", "set = r_outrider ="), (ROUTERS, "{$address_data}", "{$r_outrider}"),
                 (TRANSPORT, "{$address_data}", "{$r_outrider}"))
     with answers("refused")(lab, exim):

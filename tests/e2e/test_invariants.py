@@ -1,4 +1,5 @@
-"""The invariants of DESIGN §2, each with tests that carry its name, on the running daemon and real mail servers.
+"""The invariants, each with tests that carry its name, on the running daemon and, where mail is at stake, with real mail
+servers. (SAFE-TO-PUBLISH is one of publishing.)
 
 REMEMBER has more in test_store.py (kill -9, full disks), test_refresh.py and test_failing_networks.py; what a mail server
 does without its daemon (NO-DOWNGRADE) is in test_dead_daemon.py.
@@ -8,6 +9,7 @@ import concurrent.futures
 import itertools
 import json
 import re
+import sqlite3
 import threading
 import time
 
@@ -16,6 +18,7 @@ import pytest
 import domains
 from domains import ask, level, levels, row
 from lab import clients, forwarder, policyhost
+from lab import postfix as postfix_files
 from lab.forwarder import at, claim, each, fail
 from lab.model import SIGNED, UNSIGNED, Host, Sts
 from lab.scenarios import SCENARIOS, SIGNED_HOST
@@ -212,6 +215,87 @@ def test_no_downgrade_in_the_table(lab, outrider):
     for name, verdict in ask_all(outrider(), [each.domain for each in broken]).items():
         assert verdict["level"] in SAFE, name
         assert verdict["postfix"] != "NOTFOUND ", name
+
+
+HIT = {"MX": "dane-ta", "A": "dane-ta-full", "TLSA": "dane-ee"}  # as in PLACES, for deliveries
+
+
+def stripped(*rtypes):
+    """A forwarder's answers without proofs, as from a resolver that knows no DNSSEC."""
+    return each(*(at(f"{HIT[rtype]}.example", forwarder.strip, rtype) for rtype in rtypes))
+
+
+def taken_by_mx_hosts(lab, names):
+    return [address for host in lab.mx.values() for session in list(host.sessions) if session.messages
+            for address, _ in session.recipients if address.rpartition("@")[2] in names]
+
+
+def test_no_downgrade_of_mail(lab, outrider, forwarders, exim, postfix):
+    """NO-DOWNGRADE: whoever breaks or forges DNS for the daemon stops the mail and does not get it; others' mail goes."""
+    faults = {"MX": fail("SERVFAIL"), "A": forwarder.silent, "TLSA": forwarder.deny}
+    hostile = forwarders(change=each(*(at(f"{HIT[rtype]}.example", fault, rtype) for rtype, fault in faults.items())))
+    outrider(for_mtas=True, dns={"forwarders": [hostile.address], "timeout": 3, "self_test": False})
+    names = [f"{name}.example" for name in HIT.values()]
+    for host in lab.mx.values():
+        host.sessions.clear()
+    for server, authenticated in ((exim, "dane"), (postfix, "verified")):
+        sent = deliver(server, *names, "dane-ee-expired.example")
+        assert {sent[name].outcome for name in names} == {"deferred"}, sent
+        assert sent["dane-ee-expired.example"].outcome == authenticated
+    assert taken_by_mx_hosts(lab, names) == []
+
+
+def test_no_downgrade_by_a_mail_server_without_dnssec(lab, outrider, forwarders, exim, postfix):
+    """NO-DOWNGRADE, L7: the daemon knows of TLSA records; the mail server, which looks for itself, is told that nothing is signed.
+    It does not do without DANE, then: nothing verifies, and mail waits."""
+    hostile = forwarders(change=stripped(*HIT))
+    names = [f"{name}.example" for name in HIT.values()]
+    daemon = outrider(for_mtas=True)
+    assert levels(ask_all(daemon, names).values()) == {"dane-only"}
+    for host in lab.mx.values():
+        host.sessions.clear()
+    files = ["/etc/resolv.conf", f"{postfix_files.QUEUE}/etc/resolv.conf"]
+    before = [open(path).read() for path in files]
+    try:
+        for path in files:
+            with open(path, "w") as file:
+                file.write(f"nameserver {hostile.address}\noptions edns0 trust-ad\n")
+        for server, authenticated in ((exim, "dane"), (postfix, "verified")):
+            sent = deliver(server, *names, "dane-ee-expired.example")
+            assert {sent[name].outcome for name in names} == {"deferred"}, sent
+            assert sent["dane-ee-expired.example"].outcome == authenticated
+    finally:
+        for path, text in zip(files, before):
+            with open(path, "w") as file:
+                file.write(text)
+        postfix.forget()
+    assert taken_by_mx_hosts(lab, names) == []
+
+
+# REMEMBER -------------------------------------------------------------------------------------------------------
+
+
+def test_remember(lab, outrider, exim, postfix):
+    """REMEMBER, STS-APPLY-11, STS-APPLY-18: a policy that was once answered from stops mail to a host that it does not allow, also
+    after kill -9 and with record and policy host gone; once its time is over, it does not."""
+    domain = domains.add_sts(lab, "remember", hosts=(Host(cert="self"),), max_age=86400)
+    daemon = outrider(for_mtas=True, sts=domains.QUICK)
+
+    def outcomes():
+        return [deliver(server, domain.name)[domain.name].outcome for server in (exim, postfix)]
+
+    assert outcomes() == ["deferred", "deferred"]
+    daemon.kill()
+    domain.block("unreachable")
+    domain.set_record()
+    daemon.start()
+    assert outcomes() == ["deferred", "deferred"]
+    daemon.stop()
+    with sqlite3.connect(daemon.store) as database:  # a day and more goes by
+        database.execute("UPDATE clock SET latest = ?", (int(time.time()) + 90000,))
+    database.close()
+    daemon.start()
+    assert outcomes() == ["encrypted", "encrypted"]
 
 
 # SCOPE ----------------------------------------------------------------------------------------------------------

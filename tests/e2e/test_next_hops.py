@@ -1,5 +1,6 @@
-"""Mail to next hops other than the recipient's MX hosts: smart hosts, relays, ports 587 and 465, fallback relays. Real Exim and
-real Postfix follow the next hop's policy and TLSA records, and never the recipient's (RFC 8461 §3.4, RFC 7672 §2.2)."""
+"""Mail to next hops other than the recipient's MX hosts: smart hosts, relays, ports 587 and 465, fallback relays.
+Real Exim and real Postfix follow the next hop's policy and TLSA records, and never the recipient's (RFC 8461 §3.4,
+RFC 7672 §2.2)."""
 
 import contextlib
 import dataclasses
@@ -7,6 +8,7 @@ import itertools
 import os
 import re
 import shutil
+import socket
 import subprocess
 
 import pytest
@@ -20,6 +22,7 @@ from lab.model import UNSIGNED, Host, Sts
 from lab.process import wait_until
 from lab.sink import Sink
 
+PATIENCE = 4  # seconds for a connection, instead of minutes
 serial = itertools.count(1)
 
 
@@ -31,7 +34,7 @@ def the_daemon(build, lab):
     conftest.stop_outrider(daemon)
 
 
-# The relays ---------------------------------------------------------------------------------------------------------
+# The relays ----------------------------------------------------------------------------------------------------------
 
 RELAYS = [
     row("hop-dane", 300, hosts=(Host(cert="self", tlsa=("3 1 1 wrong",)),)),
@@ -43,9 +46,25 @@ RELAYS = [
     row("hop-unlisted", 300, zone=UNSIGNED, sts=Sts(mx=("else.{domain}",))),
     row("hop-second", 300, zone=UNSIGNED, hosts=(Host("mx1", 10, cert="self"), Host("mx2", 20)),
         sts=Sts(mx=("mx2.{domain}",))),
+    *(row(name, 300, zone=UNSIGNED, hosts=(Host("mx1", 10), Host("mx2", 20)), sts=Sts())
+      for name in ("hop-closed", "hop-mute")),
     row("hop-plain", 300, zone=UNSIGNED, hosts=(Host(cert="self"),)),
 ]
+# Nobody listens there; at the second one packets are lost as well.
+SHUT = {"mx1.hop-closed.example", "mx1.hop-mute.example"}
 TLSA = {"hop-dane": ("3 1 1", (587, 465)), "hop-wrong": ("3 1 1 wrong", (587, 465)), "hop-bogus": ("3 1 1", (587,))}
+
+
+@contextlib.contextmanager
+def packets_lost(address, port):
+    """Connections are neither taken nor refused: a listener whose queue is full."""
+    with contextlib.ExitStack() as open_ones:
+        listener = open_ones.enter_context(socket.create_server((address, port), backlog=0))
+        for _ in range(4):
+            client = open_ones.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(listener.getsockname())
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -61,9 +80,12 @@ def relays(lab, daemon):
         for each in RELAYS:
             for host in map(each.host_name, each.hosts):
                 chain, address = lab.mx[host].chain, lab.addresses[host][0]
+                if host in SHUT:
+                    continue
                 made[host] = Sink(host, chain), Sink(host, chain, is_wrapped=True)
                 for sink, port in zip(made[host], (587, 465)):
                     open_ones.enter_context(sink.listen((address, port)))
+        open_ones.enter_context(packets_lost(lab.addresses["mx1.hop-mute.example"][0], 587))
         open_ones.enter_context(Sink("bare", offers=()).listen((lab.addresses["mx.hop-plain.example"][0], 2525)))
         open_ones.enter_context(lab.forged("_587._tcp.mx.hop-bogus.example", "TLSA", "3 1 1 " + 64 * "0"))
         yield made
@@ -91,23 +113,38 @@ class Hop:
 
 HOPS = {
     "EDGE-04, EDGE-05 TLSA records of the port": Hop("[mx.hop-dane.example]:587", "dane", "verified"),
-    "EDGE-03 the recipient's TLSA records would fail": Hop("[mx.hop-dane.example]:587", "dane", "verified", "dane-ee-mismatch.example"),
-    "EDGE-03 the recipient's policy would fail": Hop("[mx.hop-dane.example]:587", "dane", "verified", "sts-unlisted.example"),
-    "EDGE-03 the recipient's domain does not exist": Hop("[mx.hop-dane.example]:587", "dane", "verified", "nobody.invalid"),
-    "EDGE-05 TLSA records of port 25 do not count on 587": Hop("[mx.hop-other-port.example]:587", "encrypted", "encrypted"),
+    "EDGE-03 the recipient's TLSA records would fail": Hop(
+        "[mx.hop-dane.example]:587", "dane", "verified", "dane-ee-mismatch.example"),
+    "EDGE-03 the recipient's policy would fail": Hop(
+        "[mx.hop-dane.example]:587", "dane", "verified", "sts-unlisted.example"),
+    "EDGE-03 the recipient's domain does not exist": Hop(
+        "[mx.hop-dane.example]:587", "dane", "verified", "nobody.invalid"),
+    "EDGE-05 TLSA records of port 25 do not count on 587": Hop(
+        "[mx.hop-other-port.example]:587", "encrypted", "encrypted"),
     "EDGE-05 TLSA records of port 25, on 25": Hop("[mx.hop-other-port.example]", "deferred", "deferred"),
-    "EDGE-04 TLSA records that do not match, and a recipient without": Hop("[mx.hop-wrong.example]:587", "deferred", "deferred"),
-    "EDGE-04 the same, and a recipient with a good policy": Hop("[mx.hop-wrong.example]:587", "deferred", "deferred", "sts-enforce.example"),
+    "EDGE-04 TLSA records that do not match, and a recipient without": Hop(
+        "[mx.hop-wrong.example]:587", "deferred", "deferred"),
+    "EDGE-04 the same, and a recipient with a good policy": Hop(
+        "[mx.hop-wrong.example]:587", "deferred", "deferred", "sts-enforce.example"),
     "EDGE-04 TLSA records that are bogus": Hop("[mx.hop-bogus.example]:587", "deferred", "deferred"),
-    "EDGE-03, EDGE-05 TLSA of the port behind MX records": Hop("hop-dane.example:587", "dane", "verified", host="mx.hop-dane.example"),
+    "EDGE-03, EDGE-05 TLSA of the port behind MX records": Hop(
+        "hop-dane.example:587", "dane", "verified", host="mx.hop-dane.example"),
     "EDGE-03 MX records, TLSA records that do not match": Hop("hop-wrong.example:587", "deferred", "deferred"),
     "EDGE-04 a policy of the host's own": Hop("[hop-sts.example]:587", "verified", "verified"),
     "EDGE-04 the same on port 25": Hop("[hop-sts.example]", "verified", "verified"),
     "EDGE-04 a policy of the host's own, self-signed": Hop("[hop-sts-self.example]:587", "deferred", "deferred"),
     "EDGE-03 the policy of a relay domain that names no MX": Hop("hop-unlisted.example:587", "deferred", "deferred"),
-    "EDGE-03 the policy of a relay domain, second host": Hop("hop-second.example:587", "verified", "verified", host="mx2.hop-second.example"),
+    "EDGE-03 the policy of a relay domain, second host": Hop(
+        "hop-second.example:587", "verified", "verified", host="mx2.hop-second.example"),
+    "FLOW-07 a closed port, and a second host": Hop(
+        "hop-closed.example:587", "verified", "verified", host="mx2.hop-closed.example"),
+    "FLOW-07 a closed port": Hop("[mx1.hop-closed.example]:587", "deferred", "deferred"),
+    "FLOW-07 no answer to a connection, and a second host": Hop(
+        "hop-mute.example:587", "verified", "verified", host="mx2.hop-mute.example"),
+    "FLOW-07 no answer to a connection": Hop("[mx1.hop-mute.example]:587", "deferred", "deferred"),
     "EDGE-04 a host of that domain is not the domain": Hop("[mx1.hop-second.example]:587", "encrypted", "encrypted"),
-    "EDGE-03 no policy; the recipient's would fail": Hop("[mx.hop-plain.example]:587", "encrypted", "encrypted", "sts-no-starttls.example"),
+    "EDGE-03 no policy; the recipient's would fail": Hop(
+        "[mx.hop-plain.example]:587", "encrypted", "encrypted", "sts-no-starttls.example"),
 }
 WRAPPED = {
     "EDGE-05 port 465, TLSA records": Hop("[mx.hop-dane.example]:465", "dane", "verified"),
@@ -130,13 +167,13 @@ def verify(relays, hop, delivery, expected):
         assert delivery.host == (hop.host or hop.name)
 
 
-# Exim ---------------------------------------------------------------------------------------------------------------
+# Exim ----------------------------------------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
 def smarthost_in(exim):
     """smarthost(NAME=..., PORT=...): the site's configuration with smarthost.conf instead of routers.conf."""
-    folder = os.path.dirname(exim_files.CONFIG)
+    folder = exim_files.FRAGMENTS
     shutil.copy(os.path.join(conftest.ROOT, "integration/exim/smarthost.conf"), folder)
     transport = os.path.join(folder, "transport.conf")
     with open(exim_files.CONFIG) as file:
@@ -148,9 +185,11 @@ def smarthost_in(exim):
         include = f".include {folder}/routers.conf"
         assert include in site
         own = include.replace("routers.conf", "smarthost.conf")
-        write(exim_files.CONFIG, "".join(f"SMARTHOST_{name} = {value}\n" for name, value in macros.items())
+        write(exim_files.CONFIG, "".join(f"OUTRIDER_SMARTHOST_{name} = {value}\n" for name, value in macros.items())
               + site.replace(include, f"{own}\n{include}" if is_fallback else own))
-        write(transport, usual_transport.replace("driver = smtp", f"driver = smtp\n  protocol = {protocol}"))
+        # With TCP Fast Open it is the wait for the greeting in which Exim learns that there is no connection.
+        write(transport, usual_transport.replace("driver = smtp", f"driver = smtp\n  protocol = {protocol}\n"
+                                                 f"  connect_timeout = {PATIENCE}s\n  command_timeout = {PATIENCE}s"))
         return exim
 
     yield configure
@@ -177,15 +216,16 @@ def use(smarthost, hop, **settings):
 
 @pytest.fixture(scope="module")
 def sent_by_exim(request, relays):
-    """{case: Delivery} of all rows in three batches: the local part of the recipient says which host and port are meant."""
+    """{case: Delivery} of all rows in three batches: the local part of the recipient says which host and port are
+    meant."""
     rows, sent = {**HOPS, **WRAPPED}, {}
     with smarthost_in(request.getfixturevalue("exim")) as configure:
         for protocol, is_mx in (("smtp", False), ("smtp", True), ("smtps", False)):
             recipients = {f"{hop.name}+{hop.port}+{next(serial)}@{hop.recipient}": case for case, hop in rows.items()
                           if (hop.port == 465, not hop.to.startswith("[")) == (protocol == "smtps", is_mx)}
-            exim = configure(protocol=protocol, NAME="${extract{1}{+}{$local_part}}", PORT="${extract{2}{+}{$local_part}}",
-                             **({"MX": "yes"} if is_mx else {}))
-            sent.update({recipients[recipient]: delivery for recipient, delivery in exim.send(list(recipients)).items()})
+            macros = {"NAME": "${extract{1}{+}{$local_part}}", "PORT": "${extract{2}{+}{$local_part}}"}
+            exim = configure(protocol=protocol, **macros, **({"MX": "yes"} if is_mx else {}))
+            sent.update({recipients[each.recipient]: each for each in exim.send(list(recipients)).values()})
     return sent
 
 
@@ -226,7 +266,8 @@ def stuck(lab, relays):
 
 @pytest.mark.parametrize("case", FALLBACKS)
 def test_exim_fallback(relays, stuck, smarthost, case):
-    """FLOW-09: what could not be delivered directly goes to the fallback relay by the relay's own TLSA records and policy."""
+    """FLOW-09: what could not be delivered directly goes to the fallback relay by the relay's own TLSA records and
+    policy."""
     to, expected, _ = FALLBACKS[case]
     hop = Hop(to, expected, "")
     exim = use(smarthost, hop, is_fallback=True, IF="${if first_delivery {no}{yes}}")
@@ -240,7 +281,7 @@ def test_exim_fallback(relays, stuck, smarthost, case):
         verify(relays, hop, exim_files.outcome(recipient, lines), expected)
 
 
-# Postfix ------------------------------------------------------------------------------------------------------------
+# Postfix -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -265,7 +306,8 @@ def configured(postfix):
 
 
 # TLS from the first octet is a matter of the transport: what policy or default there is for it, it must be mandatory.
-SMTPS = "relay-smtps/unix=relay-smtps unix - - y - - smtp -o smtp_tls_wrappermode=yes -o smtp_tls_security_level=encrypt"
+SMTPS = ("relay-smtps/unix=relay-smtps unix - - y - - smtp"
+         " -o smtp_tls_wrappermode=yes -o smtp_tls_security_level=encrypt")
 
 
 @pytest.fixture(scope="module")
@@ -278,9 +320,10 @@ def sent_by_postfix(request, lab, relays):
         for case, hop in rows.items():
             table.write(f"{recipients[case]} {'relay-smtps' if hop.port == 465 else 'smtp'}:{hop.to}\n")
     subprocess.run(["postconf", "-M", SMTPS], check=True)
-    subprocess.run(["postconf", "-e", f"transport_maps=texthash:{postfix_files.CONFIG}/transport"], check=True)
+    subprocess.run(["postconf", "-e", f"transport_maps=texthash:{postfix_files.CONFIG}/transport",
+                    f"smtp_connect_timeout={PATIENCE}s"], check=True)
     sent = postfix.send(list(recipients.values()))
-    subprocess.run(["postconf", "-X", "transport_maps"], check=True)
+    subprocess.run(["postconf", "-X", "transport_maps", "smtp_connect_timeout"], check=True)
     subprocess.run(["postconf", "-MX", "relay-smtps/unix"], check=True)
     postfix.forget()
     return {case: sent[recipient] for case, recipient in recipients.items()}
@@ -297,13 +340,14 @@ def test_postfix_address_literal(sent_by_postfix):
     assert sent_by_postfix["V82"].outcome == "clear", sent_by_postfix["V82"].reason
 
 
-@pytest.mark.parametrize("to, expected", [("[mx.hop-dane.example]:587", "verified"), ("[mx.hop-wrong.example]:587", "deferred"),
-                                          ("hop-second.example:587", "verified"), ("hop-unlisted.example:587", "deferred")])
+@pytest.mark.parametrize("to, expected", [
+    ("[mx.hop-dane.example]:587", "verified"), ("[mx.hop-wrong.example]:587", "deferred"),
+    ("hop-second.example:587", "verified"), ("hop-unlisted.example:587", "deferred")])
 def test_postfix_relayhost(relays, configured, to, expected):
     """EDGE-03, EDGE-04: whoever the mail is for."""
     hop = Hop(to, "", expected, host="mx2.hop-second.example" if "second" in to else "")
-    sent = configured(f"relayhost={to}").send([f"relayhost-{next(serial)}@{name}" for name in
-                                               ("plain-clear.example", "sts-unlisted.example", "dane-ee-mismatch.example")])
+    names = ("plain-clear.example", "sts-unlisted.example", "dane-ee-mismatch.example")
+    sent = configured(f"relayhost={to}").send([f"relayhost-{next(serial)}@{name}" for name in names])
     for delivery in sent.values():
         verify(relays, hop, delivery, expected)
 
@@ -318,7 +362,7 @@ def test_postfix_fallback(relays, stuck, configured, case):
         verify(relays, hop, delivery, expected)
 
 
-# The daemon ---------------------------------------------------------------------------------------------------------
+# The daemon ----------------------------------------------------------------------------------------------------------
 
 
 def test_what_the_daemon_is_asked_for(relays, daemon):

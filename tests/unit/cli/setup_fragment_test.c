@@ -16,7 +16,8 @@ static void lines_are_chosen_by_version_and_feature(void **state)
           "# old\na = 1\n\n# new\n#[3.10+] a = 2\n\nz = 9\n", "# old\n# new\na = 2\n\nz = 9\n" },
         { "the nearest line of that name", "3.10", "r1:\n  a = 1\nr2:\n  a = 1\n#[3.10+]   a = 2\n",
           "r1:\n  a = 1\nr2:\n  a = 2\n" },
-        { "also one with continuations", "3.10", "a = 1\\\n  more\\\n  end\nb = 2\n#[3.10+] a = 3\n", "a = 3\nb = 2\n" },
+        { "also one with continuations", "3.10",
+          "a = 1\\\n  more\\\n  end\nb = 2\n#[3.10+] a = 3\n", "a = 3\nb = 2\n" },
         { "a condition over several lines", "3.10", "#[3.10+] a = 1\\\n#[3.10+]   more\nb = 2\n",
           "a = 1\\\n  more\nb = 2\n" },
         { "a dropped condition over several lines", "3.9", "#[3.10+] a = 1\\\n#[3.10+]   more\nb = 2\n", "b = 2\n" },
@@ -25,10 +26,12 @@ static void lines_are_chosen_by_version_and_feature(void **state)
           "a = 1\n\n# why\nb = 2\n" },
         { "a line is taken out", "3.10", "a = 1\nb = 2\n\n# a is gone\n#[3.10+] !a\n", "# a is gone\nb = 2\n" },
         { "a line stays", "3.9", "a = 1\nb = 2\n\n# a is gone\n#[3.10+] !a\n", "a = 1\nb = 2\n" },
-        { "words of m4", "3.10", "FEATURE(`sts', `x')dnl\n#[3.10+] FEATURE(`sts', `y')dnl\n", "FEATURE(`sts', `y')dnl\n" },
+        { "words of m4", "3.10",
+          "FEATURE(`sts', `x')dnl\n#[3.10+] FEATURE(`sts', `y')dnl\n", "FEATURE(`sts', `y')dnl\n" },
         { "an option that is a word", "3.10", "  allow_defer\n#[3.10+] !allow_defer\n", "" },
         { "an indented condition", "3.10", "  #[3.10+]   a = 1\n", "  a = 1\n" },
-        { "brackets in comments are comments", "3.10", "#[]\n#[x]y\n# [3.10+] a\na = 1\n", "#[]\n#[x]y\n# [3.10+] a\na = 1\n" },
+        { "brackets in comments are comments", "3.10",
+          "#[]\n#[x]y\n# [3.10+] a\na = 1\n", "#[]\n#[x]y\n# [3.10+] a\na = 1\n" },
         { "the comment above it is not its own across a blank line", "3.9", "# head\n\n#[3.10+] a = 1\nb = 2\n",
           "# head\n\nb = 2\n" },
         { "without a newline at the end", "3.10", "#[3.10+] a = 1", "a = 1\n" },
@@ -77,6 +80,24 @@ static void the_embedded_files_can_be_read(void **state)
     }
 }
 
+/* What is replaced by the addresses and folders of outrider.conf must be there to be replaced. */
+static void the_embedded_files_name_what_is_replaced(void **state)
+{
+    static const struct {
+        const char *file, *text;
+    } rows[] = {
+        { "exim/routers.conf", "OUTRIDER_SOCKET = /run/outrider/exim.sock\n" },
+        { "exim/transport.conf", "OUTRIDER_ANCHORS = /run/outrider/ta\n" },
+        { "postfix/main.cf", "socketmap:unix:outrider/policy.sock:QUERY\n" },
+        { "sendmail/outrider.mc", " local:/run/outrider/sendmail.sock'" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (strstr(otr_embedded_find(rows[i].file), rows[i].text) == NULL)
+            fail_msg("%s does not have: %s", rows[i].file, rows[i].text);
+}
+
 static void every_occurrence_is_replaced(void **state)
 {
     otr_buf out = OTR_BUF_INIT;
@@ -92,6 +113,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_are_chosen_by_version_and_feature),
         cmocka_unit_test(the_embedded_files_can_be_read),
+        cmocka_unit_test(the_embedded_files_name_what_is_replaced),
         cmocka_unit_test(every_occurrence_is_replaced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -429,6 +429,41 @@ static void a_stored_policy_is_refreshed_though_nobody_asks(void **state)
     otr_sts_entry_unref(entry);
 }
 
+static void store_policy(const char *domain, otr_time fetched_at)
+{
+    otr_sts_entry *entry = otr_sts_entry_new(domain);
+
+    assert_int_equal(otr_sts_policy_parse(BODY("enforce", "86400"), strlen(BODY("enforce", "86400")), &entry->policy,
+                                          NULL), OUTRIDER_OK);
+    entry->fetched_at = fetched_at;
+    entry->expires_at = fetched_at + 86400;
+    assert_int_equal(otr_store_put(f.store, entry, NULL), OUTRIDER_OK);
+    otr_sts_entry_unref(entry);
+}
+
+/* REMEMBER, LOCALITY: domains whose policies are due for ever, as DNS names no MX host of theirs any more, are many and
+ * come first. The policies of others are refreshed all the same. */
+static void domains_that_cannot_be_refreshed_hold_up_nobody(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 150; i++) {
+        char domain[40];
+
+        snprintf(domain, sizeof(domain), "gone%d.example", i);
+        store_policy(domain, NOW - 80000);
+    }
+    store_policy("example.org", NOW - 70000);
+    script_mail();
+    script_policy("a", BODY("enforce", "86400"));
+    assert_int_equal(otr_worker_keep_house(worker), OUTRIDER_OK);
+    for (int round = 0; round < 3; round++)
+        fire(worker->housekeeping);
+    assert_int_equal(otr_scripted_fetcher_count(worker->fetcher), 1);
+    otr_clock_set(&f.clock, NOW + 60);
+    fire(worker->housekeeping); /* from the oldest again */
+    assert_int_equal(times_asked("MX gone0.example"), 2);
+}
+
 /* An answer in use is renewed when it lapses; the renewed one, which nobody used, goes with its place. */
 static void an_answer_in_use_is_renewed_and_another_lapses(void **state)
 {
@@ -454,6 +489,23 @@ static void an_answer_in_use_is_renewed_and_another_lapses(void **state)
     assert_null(cached("example.org"));
     assert_int_equal(worker->place_count, 0);
     assert_null(worker->domains);
+}
+
+/* STS-APPLY-13: an answer that lapses soon (a short TTL, a failed lookup) takes no refresh down with it. */
+static void a_refresh_outlives_the_answer_beside_it(void **state)
+{
+    (void)state;
+    script("example.org MX insecure ttl=1 10 mx.example.org");
+    script("mx.example.org A tempfail SERVFAIL");
+    script("mx.example.org AAAA tempfail SERVFAIL");
+    script_policy("a", NULL);
+    store_policy("example.org", NOW - 70000);
+    otr_scripted_fetcher_never(worker->fetcher, "example.org");
+    expect(ask_and_await("example.org"), OTR_LEVEL_DEFER, "S5");
+    otr_clock_set(&f.clock, NOW + 10);
+    fire(place_of("example.org")->timer);
+    assert_int_equal(worker->place_count, 1);
+    assert_non_null(place_of("example.org")->domain->refresh);
 }
 
 /* NO-DOWNGRADE, RFC 9520: a failure is an answer for seconds only, whatever the TTLs beside it. */
@@ -548,6 +600,35 @@ static void destinations_are_bounded_and_policies_are_not_lost(void **state)
     expect(ask_and_await("example.org"), OTR_LEVEL_SECURE, "S4");
 }
 
+#define SIXTY "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa."
+
+/* BOUNDED: destinations that take much memory take the room of many. */
+static void destinations_are_bounded_by_what_they_cost_too(void **state)
+{
+    char text[400];
+
+    (void)state;
+    f.flow.places_max = 20;
+    for (int host = 0; host < 50; host++) {
+        snprintf(text, sizeof(text), "mx%d." SIXTY SIXTY SIXTY "example A insecure 192.0.2.1", host);
+        script(text);
+        snprintf(text, sizeof(text), "mx%d." SIXTY SIXTY SIXTY "example AAAA insecure nodata", host);
+        script(text);
+    }
+    for (int i = 0; i < 20; i++) {
+        for (int host = 0; host < 50; host++) {
+            snprintf(text, sizeof(text), "d%d.example MX insecure 10 mx%d." SIXTY SIXTY SIXTY "example", i, host);
+            script(text);
+        }
+        snprintf(text, sizeof(text), "_mta-sts.d%d.example TXT insecure nxdomain", i);
+        script(text);
+        snprintf(text, sizeof(text), "d%d.example", i);
+        ask_and_await(text);
+        assert_true(worker->octets <= 2 * 20 * OTR_PLACE_OCTETS);
+    }
+    assert_in_range(worker->place_count, 2, 10);
+}
+
 /* EDGE-01 */
 static void an_address_literal_needs_no_lookup(void **state)
 {
@@ -585,12 +666,15 @@ int main(void)
         TEST(a_failed_refresh_changes_nothing),
         TEST(a_domain_that_nobody_uses_is_left_alone),
         TEST(a_stored_policy_is_refreshed_though_nobody_asks),
+        TEST(domains_that_cannot_be_refreshed_hold_up_nobody),
         TEST(an_answer_in_use_is_renewed_and_another_lapses),
+        TEST(a_refresh_outlives_the_answer_beside_it),
         TEST(a_failure_is_not_kept),
         TEST(without_an_mx_host_no_policy_is_asked_for),
         TEST(a_first_policy_that_is_being_fetched_is_not_absent),
         TEST(dns_that_never_answers_is_not_waited_for),
         TEST(destinations_are_bounded_and_policies_are_not_lost),
+        TEST(destinations_are_bounded_by_what_they_cost_too),
         TEST(an_address_literal_needs_no_lookup),
         TEST(what_is_under_way_at_the_end_is_taken_down),
     };

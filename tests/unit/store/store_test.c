@@ -214,15 +214,81 @@ static void each_due_visits_what_is_to_be_refreshed(void **state)
         put(store, entries[i]);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         char seen[100] = "";
+        otr_store_cursor cursor = { 0 };
 
-        assert_int_equal(otr_store_each_due(store, NOW + rows[i].at, rows[i].refresh_after, rows[i].most, list_domain,
-                                            seen, NULL),
+        assert_int_equal(otr_store_each_due(store, NOW + rows[i].at, rows[i].refresh_after, rows[i].most, &cursor,
+                                            list_domain, seen, NULL),
                          OUTRIDER_OK);
         if (strcmp(seen, rows[i].due) != 0)
             fail_msg("%s: got \"%s\", want \"%s\"", rows[i].sentence, seen, rows[i].due);
     }
     for (size_t i = 0; i < 5; i++)
         otr_sts_entry_unref(entries[i]);
+    otr_store_close(store);
+}
+
+/* What a monitor is told: policies by mode, and how late the refresh that is due longest is. */
+static void the_summary_of_what_is_kept(void **state)
+{
+    static const struct {
+        const char *sentence;
+        int64_t at; /* after the fetch */
+        uint32_t refresh_after;
+        otr_store_summary summary;
+    } rows[] = {
+        { "nothing is due", 10, 86400, { 2, 1, 1, 0 } },
+        { "half of max_age has passed since 20 s", 70, 86400, { 2, 1, 1, 20 } },
+        { "the usual time is less, and back-off is no excuse", 70, 30, { 2, 1, 1, 40 } },
+        { "what has expired counts no more", 150, 86400, { 1, 1, 0, 50 } },
+        { "everything has expired", 1000, 86400, { 0, 0, 0, 0 } },
+    };
+    otr_store *store = open_store();
+    otr_sts_entry *entries[] = { make("a.example", BODY("enforce", "100")), make("b.example", BODY("testing", "200")),
+                                 make("held.example", BODY("enforce", "200")), make("none.example", BODY("none", "100")),
+                                 make("failed.example", NULL) };
+
+    (void)state;
+    entries[2]->failures = entries[4]->failures = 1;
+    entries[2]->retry_at = NOW + 600;
+    for (size_t i = 0; i < 5; i++)
+        put(store, entries[i]);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const otr_store_summary *want = &rows[i].summary;
+        otr_store_summary got;
+
+        assert_int_equal(otr_store_summarise(store, NOW + rows[i].at, rows[i].refresh_after, &got, NULL), OUTRIDER_OK);
+        if (got.enforce != want->enforce || got.testing != want->testing || got.none != want->none ||
+            got.overdue != want->overdue)
+            fail_msg("%s: got %d %d %d, %d s", rows[i].sentence, (int)got.enforce, (int)got.testing, (int)got.none,
+                     (int)got.overdue);
+    }
+    assert_int_equal(otr_store_failures(store, OTR_STORE_READ) + otr_store_failures(store, OTR_STORE_WRITE), 0);
+    for (size_t i = 0; i < 5; i++)
+        otr_sts_entry_unref(entries[i]);
+    otr_store_close(store);
+}
+
+/* Whatever stays due is met once in each round. */
+static void each_due_goes_on_where_it_stopped(void **state)
+{
+    static const char *const turns[] = { "a.example b.example ", "c.example ", "a.example b.example ", "c.example " };
+    otr_store *store = open_store();
+    otr_store_cursor cursor = { 0 };
+    static const char *const domains[] = { "c.example", "b.example", "a.example" };
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        otr_sts_entry *entry = make(domains[i], BODY("enforce", "100"));
+
+        put(store, entry);
+        otr_sts_entry_unref(entry);
+    }
+    for (size_t i = 0; i < sizeof(turns) / sizeof(turns[0]); i++) {
+        char seen[100] = "";
+
+        assert_int_equal(otr_store_each_due(store, NOW + 60, 30, 2, &cursor, list_domain, seen, NULL), OUTRIDER_OK);
+        assert_string_equal(seen, turns[i]);
+    }
     otr_store_close(store);
 }
 
@@ -311,7 +377,9 @@ static void a_row_that_was_tampered_with_is_not_trusted(void **state)
         sqlite3_close(db);
         put(store, good);
         if (strstr(rows[i].sql, "domain") != NULL) {
-            assert_int_equal(otr_store_each_due(store, NOW + 1, 1, 9, list_domain, seen, &diag), OUTRIDER_E_SYNTAX);
+            otr_store_cursor cursor = { 0 };
+
+            assert_int_equal(otr_store_each_due(store, NOW + 1, 1, 9, &cursor, list_domain, seen, &diag), OUTRIDER_E_SYNTAX);
             assert_string_equal(seen, "good.example ");
         } else {
             assert_int_equal(otr_store_get(store, "bad.example", &found, &diag), OUTRIDER_E_SYNTAX);
@@ -712,6 +780,8 @@ int main(void)
         TEST(what_is_not_to_be_kept_is_not),
         TEST(a_later_put_replaces_an_earlier_one),
         TEST(each_due_visits_what_is_to_be_refreshed),
+        TEST(the_summary_of_what_is_kept),
+        TEST(each_due_goes_on_where_it_stopped),
         TEST(sweep_removes_what_has_lapsed),
         TEST(the_latest_time_is_remembered_and_never_set_back),
         TEST(a_row_that_was_tampered_with_is_not_trusted),

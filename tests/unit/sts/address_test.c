@@ -40,6 +40,9 @@ static const struct {
     { "172.16.0.0", true },
     { "172.31.255.255", true },
     { "172.32.0.0", false },
+    { "191.255.255.255", false },
+    { "192.0.0.8", true }, /* a local gateway's name for itself, RFC 7600 */
+    { "192.0.1.1", false },
     { "192.167.255.255", false },
     { "192.168.0.1", true },
     { "192.169.0.0", false },
@@ -57,6 +60,8 @@ static const struct {
     { "::1", true },
     { "::2", true }, /* v4-compatible 0.0.0.2 */
     { "::127.0.0.1", true },
+    { "::ffff:0:10.0.0.1", true }, /* v4-translated, which SIIT gateways turn into IPv4 */
+    { "::ffff:0:1.2.3.4", false },
     { "::192.0.2.1", false },
     { "::ffff:10.1.2.3", true },
     { "::ffff:192.0.2.1", false },

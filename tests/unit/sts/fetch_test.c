@@ -95,7 +95,7 @@ static void turn(int turns)
 static void a_cancelled_fetch_never_calls_back(void **state)
 {
     (void)state;
-    make_fetcher(50);
+    make_fetcher(5000);
     otr_fetch_cancel(start(&loopback, 1)); /* at once */
     otr_fetch *fetch = start(&loopback, 1);
     turn(20); /* in the middle of the handshake */
@@ -108,7 +108,7 @@ static void a_cancelled_fetch_never_calls_back(void **state)
 static void a_fetcher_ends_its_fetches_without_calling_back(void **state)
 {
     (void)state;
-    make_fetcher(50);
+    make_fetcher(5000);
     start(&loopback, 1);
     turn(10);
     start(&loopback, 1);

@@ -251,6 +251,47 @@ static void a_tlsa_rrset_over_the_limit_is_said_to_be_cut(void **state)
     errand_close(&e);
 }
 
+/* BOUNDED: a destination with fifty hosts, each with all that a DNS message can hold, is kept no larger than others. What is
+ * not kept has been looked at. */
+static void large_tlsa_records_are_looked_at_and_not_kept(void **state)
+{
+    enum { HOSTS = 10, OCTETS = 20000 };
+    char *rule = calloc(1, 3 * OCTETS);
+    size_t kept = 0;
+    errand e;
+
+    (void)state;
+    errand_open(&e, NULL);
+    for (int i = 0; i < HOSTS; i++) {
+        size_t len;
+
+        for (int family = 0; family < 2; family++) {
+            snprintf(rule, 3 * OCTETS, "mx%d.example.org %s", i, family == 0 ? "A secure 192.0.2.1" : "AAAA secure nodata");
+            otr_scripted_add(e.gate->scripted, rule);
+        }
+        snprintf(rule, 3 * OCTETS, "example.org MX secure 10 mx%d.example.org", i);
+        otr_scripted_add(e.gate->scripted, rule);
+        len = (size_t)snprintf(rule, 3 * OCTETS, "_25._tcp.mx%d.example.org TLSA secure hex:020000", i);
+        for (int octet = 0; octet < OCTETS; octet++)
+            len += (size_t)snprintf(rule + len, 3 * OCTETS - len, "%02x", octet & 0xff);
+        snprintf(rule + len, 3 * OCTETS - len, ", " GOOD);
+        otr_scripted_add(e.gate->scripted, rule);
+    }
+    errand_finish(&e, "example.org");
+    assert_int_equal(e.finding->host_count, HOSTS);
+    for (size_t i = 0; i < HOSTS; i++) {
+        const otr_host_finding *h = &e.finding->hosts[i];
+
+        assert_int_equal(h->dane, OTR_DANE_USABLE);
+        for (size_t k = 0; k < h->tlsa_count; k++)
+            kept += h->tlsa[k].len;
+    }
+    assert_in_range(kept, 1, OTR_TLSA_OCTETS_MAX);
+    assert_true(has_evidence(e.finding, "larger TLSA records than are kept"));
+    errand_close(&e);
+    free(rule);
+}
+
 static void no_downgrade_by_unusable_tlsa_records_in_front_of_the_limit(void **state)
 {
     errand e;
@@ -556,6 +597,7 @@ int main(void)
         cmocka_unit_test(asks_for_few_hosts_at_once),
         cmocka_unit_test(hosts_that_are_no_names_take_no_place),
         cmocka_unit_test(a_tlsa_rrset_over_the_limit_is_said_to_be_cut),
+        cmocka_unit_test(large_tlsa_records_are_looked_at_and_not_kept),
         cmocka_unit_test(no_downgrade_by_unusable_tlsa_records_in_front_of_the_limit),
         cmocka_unit_test(keeps_the_tlsa_records_as_they_came),
         cmocka_unit_test(lives_as_long_as_its_least_ttl),

@@ -277,7 +277,7 @@ static void check_line(const otr_verdict *v, const char *line)
     CLAIM(strncmp(line, "v=1 pol=", 8) == 0 && len > 15 && strcmp(line + len - 7, " end=1\n") == 0, line);
     for (size_t i = 0; i < len - 1; i++) {
         CLAIM(line[i] >= ' ' && line[i] < 0x7f && line[i] != '{' && line[i] != '}' && (line[i] != '$' ||
-            line[i + 1] == ':'), line);
+            line[i + 1] == ':' || line[i + 1] == ' '), line);
         CLAIM(line[i] != '=' || (line[i + 1] != ' ' && line[i + 1] != '\n'), line);          /* no empty value unquoted */
         CLAIM(line[i] != ' ' || (line[i + 1] != ' ' && strchr(line + i, '=') != NULL), line); /* key=value, one blank */
         CLAIM(line[i] != '\\' || line[i + 1] == '.', line);
@@ -308,6 +308,7 @@ static void check_exim(const otr_verdict *v, const char *line)
         return; /* Exim defers */
     check_line(v, line);
     CLAIM(v->level != OTR_LEVEL_DEFER, line);
+    CLAIM(strchr("!^*", *skip) != NULL, line); /* L13: no bare name, which Exim would look up ('\0' is no list) */
     CLAIM(is_none_pem || strcmp(ta, v->anchors->is_system ? "system" : "/run/outrider/ta/c0ffee.pem") == 0 ||
         strcmp(ta, "system") == 0, line);
     for (size_t i = 0; i < v->mx->host_count; i++) {
