@@ -335,7 +335,7 @@ class LastExim:
     def impatient(self):
         with open(exim_files.CONFIG) as file:
             site = file.read()
-        changed = re.sub(r"(begin retry\n)\*.*\n", rf"\1*  *  F,{LIFE}s,1s\n", site)
+        changed = re.sub(r"(begin retry\n)(?s:.*)", rf"\1*  *  F,{LIFE}s,1s\n", site)
         assert changed != site
         write(exim_files.CONFIG, changed)
         yield
