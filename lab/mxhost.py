@@ -40,7 +40,7 @@ MANNERS = ("good", "helo-only", *REFUSALS, "breaks-handshake", "injects", *CIPHE
 
 INJECTED = "250-injected.example\r\n250 SIZE 1\r\n"  # the reply to the EHLO that the client will send inside TLS
 EXPORT_CIPHER = 0x0003  # TLS_RSA_EXPORT_WITH_RC4_40_MD5
-PATIENCE = 30           # seconds
+PATIENCE, GARBAGE = 30, 3  # seconds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -172,6 +172,8 @@ class _Handler(socketserver.StreamRequestHandler):
     def _start_tls(self):
         if self.manners in REFUSALS:
             self._reply(REFUSALS[self.manners])
+            if self.manners == "starttls-garbage":
+                self.connection.settimeout(GARBAGE)  # some wait for a better reply
             return True
         self._reply("220 2.0.0 Ready to start TLS" + (f"\r\n{INJECTED}".rstrip() if self.manners == "injects" else ""))
         if self.manners == "breaks-handshake":

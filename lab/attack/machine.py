@@ -15,6 +15,7 @@ import threading
 import time
 
 from lab import clients
+from lab.attack.kinds import TTL
 
 MAX_AGE = 4            # seconds, of policies that are to run out
 HANG = 22              # seconds; Exim gives up after 20, and Postfix would after 100
@@ -35,6 +36,7 @@ def stopped(siege, _cells):
 @contextlib.contextmanager
 def killed_while_asked(siege, _cells):
     """outriderd has been asked and waits for an answer itself (which the attack keeps from it) when it dies."""
+    time.sleep(TTL + 1)  # what it knows already
     with _later(2, siege.daemon.kill):
         yield
     siege.daemon.start()

@@ -122,7 +122,9 @@ class Siege:
                     result.problems.append(f"nobody met the attack on {cell.attack.meets}: it proves nothing")
 
     def lift(self, cells):
-        """All is well again, or the attack has done lasting harm."""
+        """All is well again, or the attack has done lasting harm: to what outriderd knows, or to outriderd. An attack on
+        SMTP leaves nothing behind; the mail servers forget, as they always do here."""
+        cells = [cell for cell in cells if cell.attack.meets != "smtp" or cell.attack.machine]
         for cell in cells:
             cell.restore()
             cell.forget_sessions()

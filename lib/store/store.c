@@ -21,7 +21,8 @@ static const char *const statements[OTR_STORE_STATEMENTS] = {
     [OTR_STORE_DUE] = "SELECT domain, fetched_at FROM sts WHERE mode IN ('enforce', 'testing') AND expires_at > ?1 "
             "AND retry_at <= ?1 AND fetched_at + min(?2, (expires_at - fetched_at) / 2) <= ?1 "
             "AND (fetched_at, domain) > (?4, ?5) ORDER BY fetched_at, domain LIMIT ?3",
-    [OTR_STORE_SWEEP] = "DELETE FROM sts WHERE expires_at <= ?1 AND retry_at <= ?1",
+    /* A clock that was far ahead for a moment must not cost what it will find unexpired again (30 days). */
+    [OTR_STORE_SWEEP] = "DELETE FROM sts WHERE expires_at + 2592000 <= ?1 AND retry_at <= ?1",
     [OTR_STORE_PUT_OVERRIDE] = "INSERT OR REPLACE INTO overrides (domain, level, until, reason, made_at, uid) "
                                "VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     [OTR_STORE_DROP_OVERRIDE] = "DELETE FROM overrides WHERE domain = ?1",

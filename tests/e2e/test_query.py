@@ -326,19 +326,21 @@ def examples():
 
 
 def test_the_manual_has_examples():
-    assert [line.split()[1] for line in examples()] == ["query", "lint", "tlsa"]
+    assert [line.split()[1] for line in examples()] == ["query", "setup", "setup", "lint", "tlsa"]
 
 
 @pytest.mark.parametrize("command", examples())
-def test_example_of_the_manual(build, lab, daemon, tmp_path, command):
+def test_example_of_the_manual(build, lab, daemon, outrider, postfix, tmp_path, command):
     """As typed by somebody with outrider on the PATH and a configuration; only the names are those of the lab."""
+    is_setup = command.startswith("outrider setup")
+    daemon = outrider(for_mtas=True) if is_setup else daemon
     chain = lab.mx["mx.dane-ee.example"].chain
     spki = chain.leaf.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     (tmp_path / "new.pem").write_bytes(b"".join(one.public_bytes(Encoding.PEM) for one in chain.certificates))
     (tmp_path / "mta-sts.txt").write_text("version: STSv1\nmode: enforce\nmx: mx1.example.org\nmx: mx2.example.org\n"
                                           "max_age: 86400\n")
     command = command.replace(r"\(aq", "'").replace("HEX", hashlib.sha256(spki).hexdigest())
-    if "query" in command:
+    if "query" in command or is_setup:
         command = command.replace("example.org", "dane-ee.example")
     os.makedirs("/etc/outrider", exist_ok=True)
     shutil.copy(daemon.config, "/etc/outrider/outrider.conf")
@@ -347,7 +349,8 @@ def test_example_of_the_manual(build, lab, daemon, tmp_path, command):
                               env={**os.environ, "PATH": f"{build}:{os.environ['PATH']}"})
     finally:
         shutil.rmtree("/etc/outrider")
-    assert (done.returncode, done.stderr) == (OK, "") and done.stdout
+    complaints = [line for line in done.stderr.splitlines() if not (is_setup and "before 3.10.5" in line)]
+    assert (done.returncode, complaints) == (OK, []) and done.stdout
 
 
 def test_example_configuration_of_the_manual(build, lab, tmp_path):
