@@ -7,6 +7,7 @@
 #include "cli/setup_fragment.h"
 #include "trust/anchors.h"
 
+#include <assert.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -34,17 +35,23 @@ static const struct target {
 } targets[] = {
     { OTR_EXIM, ANY_LAYOUT, "exim/routers.conf", NULL, EXIM_DEBIAN "/outrider/routers.conf", "create" },
     { OTR_EXIM, ANY_LAYOUT, "exim/transport.conf", NULL, EXIM_DEBIAN "/outrider/transport.conf", "create" },
+    { OTR_EXIM, ANY_LAYOUT, "exim/retry.conf", NULL, EXIM_DEBIAN "/outrider/retry.conf", "create" },
     { OTR_EXIM, OTR_LAYOUT_PLAIN, NULL, INCLUDE("routers.conf"), "",
       "insert below \"begin routers\", before or in place of the router that has driver = dnslookup" },
-    { OTR_EXIM, OTR_LAYOUT_PLAIN, NULL, INCLUDE("transport.conf"), "",
-      "insert below \"begin transports\"; then restart Exim" },
-    { OTR_EXIM, OTR_LAYOUT_SPLIT, NULL, INCLUDE("routers.conf"), EXIM_DEBIAN "/conf.d/router/180_outrider", "create" },
+    { OTR_EXIM, OTR_LAYOUT_PLAIN, NULL, INCLUDE("transport.conf"), "", "insert below \"begin transports\"" },
+    { OTR_EXIM, OTR_LAYOUT_PLAIN, NULL, INCLUDE("retry.conf"), "",
+      "insert below \"begin retry\"; then restart Exim" },
+    { OTR_EXIM, OTR_LAYOUT_SPLIT, NULL, INCLUDE("routers.conf"), EXIM_DEBIAN "/conf.d/router/190_outrider", "create" },
     { OTR_EXIM, OTR_LAYOUT_SPLIT, NULL, INCLUDE("transport.conf"), EXIM_DEBIAN "/conf.d/transport/30_outrider",
+      "create" },
+    { OTR_EXIM, OTR_LAYOUT_SPLIT, NULL, INCLUDE("retry.conf"), EXIM_DEBIAN "/conf.d/retry/20_outrider",
       "create" RELOAD_DEBIAN },
     { OTR_EXIM, OTR_LAYOUT_UNSPLIT, NULL, INCLUDE("routers.conf"), EXIM_DEBIAN "/exim4.conf.template",
       "insert below the line \"### end router/150_exim4-config_hubbed_hosts\"" },
     { OTR_EXIM, OTR_LAYOUT_UNSPLIT, NULL, INCLUDE("transport.conf"), EXIM_DEBIAN "/exim4.conf.template",
-      "insert below the line \"begin transports\"" RELOAD_DEBIAN },
+      "insert below the line \"begin transports\"" },
+    { OTR_EXIM, OTR_LAYOUT_UNSPLIT, NULL, INCLUDE("retry.conf"), EXIM_DEBIAN "/exim4.conf.template",
+      "insert below the line \"begin retry\"" RELOAD_DEBIAN },
     { OTR_POSTFIX, ANY_LAYOUT, "postfix/main.cf", NULL, "/etc/postfix/main.cf",
       "add, and remove other lines that set the same; then run postfix reload" },
     { OTR_SENDMAIL, ANY_LAYOUT, "sendmail/outrider.mc", NULL, "/etc/mail/sendmail.mc",
@@ -76,6 +83,7 @@ static void add_file(otr_plan *plan, const char *path, const char *action, char 
 {
     otr_plan_file *file = &plan->files[plan->file_count++];
 
+    assert(plan->file_count <= OTR_PLAN_FILES_MAX);
     *file = (otr_plan_file){ .path = strdup(path), .action = strdup(action), .text = text, .is_ours = is_ours };
     plan->is_out_of_memory |= file->path == NULL || file->action == NULL || file->text == NULL;
 }

@@ -10,7 +10,7 @@
 #include "cli/setup_resolver.h"
 #include "daemon/conf/conf.h"
 
-#define OTR_PLAN_FILES_MAX 6
+#define OTR_PLAN_FILES_MAX 8
 #define OTR_LACKS_MAX 24
 
 /* The daemon's configuration, if there is a file; and where it is, or should be. */

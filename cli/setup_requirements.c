@@ -19,6 +19,9 @@ const otr_requirement otr_requirements[] = {
       "Exim with OpenSSL always trusts the system's roots beside those of the answer; only the tls:cert event narrows "
       "that, and this build has no events",
       "install a build with events, or one with GnuTLS" },
+    { OTR_EXIM, "openssl", false, "a main option",
+      "Exim with OpenSSL agrees to TLS 1.0 and 1.1; what forbids it is a main option, which counts for incoming mail too",
+      "openssl_options = +no_sslv2 +no_sslv3 +no_tlsv1 +no_tlsv1_1 +single_dh_use +no_ticket +no_renegotiation" },
 
     { OTR_POSTFIX, "-3.3", true, "Postfix 3.4 or later",
       "older versions do not know the attribute servername: mail to destinations with an MTA-STS policy would wait",

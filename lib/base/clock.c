@@ -8,7 +8,6 @@
 #include <time.h>
 
 #define SECOND INT64_C(1000000000) /* in nanoseconds */
-#define FLOOR_MAX (INT64_MAX / SECOND / 2) /* the year 2116; what comes from a file may be anything */
 
 /* Nanoseconds: two clocks tick over at different moments, and a lead in whole seconds would gain one by that. */
 static int64_t read_clock(clockid_t id)
@@ -24,7 +23,7 @@ void otr_clock_init(otr_clock *clock, otr_time floor)
     int64_t wall = read_clock(CLOCK_REALTIME);
     int64_t boot = read_clock(CLOCK_BOOTTIME);
 
-    floor = floor < 0 ? 0 : floor > FLOOR_MAX ? FLOOR_MAX : floor;
+    floor = floor < 0 ? 0 : floor > wall / SECOND + OTR_CLOCK_LEAD_MAX ? wall / SECOND + OTR_CLOCK_LEAD_MAX : floor;
     atomic_init(&clock->lead, (wall > floor * SECOND ? wall : floor * SECOND) - boot);
     atomic_init(&clock->fixed, 0);
 }

@@ -21,6 +21,12 @@ typedef struct otr_clock {
     _Atomic int64_t fixed; /* a time that a test has set; 0: none */
 } otr_clock;
 
+/*
+ * How far ahead of the wall clock a floor is believed, in seconds. Without a bound, a wall clock that was wrong by years
+ * for a moment would let every policy count as expired for years, also after it was mended.
+ */
+#define OTR_CLOCK_LEAD_MAX (7 * 86400)
+
 /* Start a clock that never shows less than `floor` (the latest time a former run has seen; 0 if none). */
 void otr_clock_init(otr_clock *clock, otr_time floor);
 otr_time otr_clock_now(otr_clock *clock);

@@ -288,7 +288,7 @@ static void put_unenforced(otr_buf *out, const otr_verdict *v, const otr_anchor_
     size_t dane = count_hosts(v, is_dane_for_exim);
 
     if (encrypted == 0 && refused == 0) {
-        otr_buf_puts(out, is_testing ? " pol=sts mode=testing dane=\"\" tls=\"\" verify=\"\""
+        otr_buf_puts(out, is_testing ? " pol=sts mode=testing dane=* tls=\"\" verify=\"\""
                                      : " pol=none dane=* tls=\"\" verify=\"\"");
         if (is_testing)
             put_anchors(out, v, views);

@@ -95,7 +95,8 @@ static bool is_sts_in_force(const otr_verdict *v, otr_sts_mode mode)
     return !v->is_overridden && v->sts.state == OTR_STS_STATE_VALID && v->sts.policy->mode == mode;
 }
 
-void otr_render_postfix(const otr_verdict *v, const otr_anchor_views *views, otr_buf *out)
+/* `testing`: what is said where nothing but a policy in testing mode is in force. */
+static void put_level(otr_buf *out, const otr_verdict *v, const otr_anchor_views *views, const char *testing)
 {
     switch (v->level) {
     case OTR_LEVEL_DANE_ONLY:
@@ -106,7 +107,8 @@ void otr_render_postfix(const otr_verdict *v, const otr_anchor_views *views, otr
         return;
     case OTR_LEVEL_DANE:
         if (has_raised_host(v))
-            put_temp(out, v, "minimum encrypt: no level demands TLS of every MX host and leaves out those that need more");
+            put_temp(out, v,
+                     "minimum encrypt: no level demands TLS of every MX host and leaves out those that need more");
         else
             otr_buf_puts(out, "OK dane");
         return;
@@ -117,13 +119,21 @@ void otr_render_postfix(const otr_verdict *v, const otr_anchor_views *views, otr
         otr_buf_puts(out, "OK encrypt");
         return;
     case OTR_LEVEL_MAY:
-        /* Without any policy the MTA's own default applies, which may be stricter (dane). */
-        otr_buf_puts(out, v->is_overridden || is_sts_in_force(v, OTR_STS_TESTING) ? "OK may" : "NOTFOUND ");
+        /* Where nothing is promised the MTA's own default applies, which may be stricter. */
+        otr_buf_puts(out, v->is_overridden                       ? "OK may"
+                          : is_sts_in_force(v, OTR_STS_TESTING) ? testing
+                                                                : "NOTFOUND ");
         return;
     case OTR_LEVEL_DEFER:
         put_temp(out, v, v->reason);
         return;
     }
+}
+
+/* RFC 8461 §5: testing changes nothing about delivery, so it does not relax the MTA's own default either. */
+void otr_render_postfix(const otr_verdict *v, const otr_anchor_views *views, otr_buf *out)
+{
+    put_level(out, v, views, "NOTFOUND ");
 }
 
 /* --- the attributes of Postfix 3.10 --------------------------------------------------------------------- */
@@ -167,7 +177,7 @@ void otr_render_postfix_tlsrpt(const otr_verdict *v, const otr_anchor_views *vie
     size_t start = out->len;
     bool is_policy;
 
-    otr_render_postfix(v, views, out);
+    put_level(out, v, views, "OK may"); /* attributes need a level */
     if (out->err != OUTRIDER_OK || v->is_overridden) /* no policy of the destination was applied */
         return;
     is_policy = strncmp(out->data + start, "OK secure", 9) == 0 || strncmp(out->data + start, "OK may", 6) == 0;
@@ -193,10 +203,10 @@ static const char *beyond_sendmail(const otr_verdict *v)
         return v->level == OTR_LEVEL_ENCRYPT ? "override encrypt: sendmail cannot be told to demand TLS alone" : NULL;
     if (v->minimum == OTR_MINIMUM_DANE_ONLY)
         return "minimum dane-only: sendmail has no DANE and cannot enforce it";
-    if (v->minimum != OTR_MINIMUM_NONE && !is_sts_in_force(v, OTR_STS_ENFORCE))
-        return v->minimum == OTR_MINIMUM_ENCRYPT ? "minimum encrypt: sendmail cannot enforce it without an MTA-STS policy"
-                                                 : "minimum secure: sendmail cannot enforce it without an MTA-STS policy";
-    return NULL;
+    if (v->minimum == OTR_MINIMUM_NONE || is_sts_in_force(v, OTR_STS_ENFORCE))
+        return NULL;
+    return v->minimum == OTR_MINIMUM_ENCRYPT ? "minimum encrypt: sendmail cannot enforce it without an MTA-STS policy"
+                                             : "minimum secure: sendmail cannot enforce it without an MTA-STS policy";
 }
 
 /* A host whose TLSA records could not be looked up stays out; of DANE itself sendmail knows nothing. */

@@ -62,7 +62,7 @@ def test_debians_postfix_gets_the_file_as_it_is(run):
 @pytest.mark.parametrize("version", ["4.94", "4.96"])
 def test_debians_exim_gets_the_files_as_they_are(run, version):
     plan = printed(run, "exim", "--for-version", version, "--layout", "plain")
-    for name in ("routers.conf", "transport.conf"):
+    for name in ("routers.conf", "transport.conf", "retry.conf"):
         assert active(text_of(plan, f"outrider/{name}")) == active(shipped(f"exim/{name}"))
     assert plan["tls"] == "gnutls" and "dane" in plan["features"]
 
@@ -72,7 +72,9 @@ def test_exim_with_openssl_is_told_so(run):
     plan = printed(run, "exim", "--for-version", "4.98", "--tls", "openssl", "--layout", "split")
     assert plan["tls"] == "openssl" and plan["layout"] == "split"
     assert "tls:cert" in text_of(plan, "outrider/transport.conf")
-    assert ".include" in text_of(plan, "conf.d/router/180_outrider")
+    assert ".include" in text_of(plan, "conf.d/router/190_outrider")
+    assert ".include" in text_of(plan, "conf.d/retry/20_outrider")
+    assert any("no_tlsv1_1" in lack["fix"] for lack in plan["missing"])  # TLS 1.0 cannot be forbidden in a fragment
 
 
 QUERY, WITH_TLSRPT = "socketmap:unix:outrider/policy.sock:QUERY", "socketmap:unix:outrider/policy.sock:QUERYwithTLSRPT"

@@ -15,6 +15,19 @@ static void never_shows_less_than_its_floor(void **state)
     assert_in_range(otr_clock_now(&clock), time(NULL) - 1, time(NULL) + 5);
 }
 
+/* A file may say anything, and a clock may have been years ahead when it was written. */
+static void believes_a_floor_for_a_week(void **state)
+{
+    otr_time far[] = { time(NULL) + 8 * 86400, time(NULL) + INT64_C(10) * 365 * 86400, INT64_MAX };
+    otr_clock clock;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(far) / sizeof(far[0]); i++) {
+        otr_clock_init(&clock, far[i]);
+        assert_in_range(otr_clock_now(&clock), time(NULL) + OTR_CLOCK_LEAD_MAX - 1, time(NULL) + OTR_CLOCK_LEAD_MAX + 5);
+    }
+}
+
 static time_t wall_clock(void)
 {
     struct timespec now;
@@ -66,6 +79,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(never_shows_less_than_its_floor),
+        cmocka_unit_test(believes_a_floor_for_a_week),
         cmocka_unit_test(agrees_with_the_wall_clock),
         cmocka_unit_test(stands_where_a_test_sets_it),
         cmocka_unit_test(prints_rfc_3339_and_spans),

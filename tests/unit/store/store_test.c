@@ -297,15 +297,20 @@ static void sweep_removes_what_has_lapsed(void **state)
     otr_store *store = open_store();
     otr_sts_entry *entries[] = { make("a.example", BODY("enforce", "100")), make("b.example", BODY("testing", "200")),
                                  make("c.example", BODY("enforce", "100")), make("d.example", NULL) };
+    otr_time swept_at = NOW + 100 + 30 * 86400; /* a month late: the clock may have been ahead for a moment */
     otr_sts_entry *found;
 
     (void)state;
     entries[2]->failures = entries[3]->failures = 1;
-    entries[2]->retry_at = NOW + 150;
-    entries[3]->retry_at = NOW + 90;
+    entries[2]->retry_at = swept_at + 50;
+    entries[3]->retry_at = swept_at - 10;
     for (size_t i = 0; i < 4; i++)
         put(store, entries[i]);
-    assert_int_equal(otr_store_sweep(store, NOW + 100, NULL), OUTRIDER_OK);
+    assert_int_equal(otr_store_sweep(store, swept_at - 1, NULL), OUTRIDER_OK);
+    found = get(store, "a.example");
+    assert_non_null(found);
+    otr_sts_entry_unref(found);
+    assert_int_equal(otr_store_sweep(store, swept_at, NULL), OUTRIDER_OK);
     assert_null(get(store, "a.example"));
     assert_null(get(store, "d.example"));
     found = get(store, "b.example"); /* STS-APPLY-19: an unexpired policy is never swept */

@@ -49,8 +49,8 @@ static const struct {
       "v=1 pol=none dane=* tls=\"\" verify=\"\" end=1\n" },
     { "a policy of mode none", "M3: " A " A7", "S5 none", false, "NOTFOUND ", "NOTFOUND ",
       "v=1 pol=none dane=* tls=\"\" verify=\"\" end=1\n" },
-    { "testing", "M3: " A " A7", "S5 testing " B, false, "OK may", "NOTFOUND ",
-      "v=1 pol=sts mode=testing dane=\"\" tls=\"\" verify=\"\"" TA " end=1\n" },
+    { "testing", "M3: " A " A7", "S5 testing " B, false, "NOTFOUND ", "NOTFOUND ",
+      "v=1 pol=sts mode=testing dane=* tls=\"\" verify=\"\"" TA " end=1\n" },
     { "enforce: exact names for Postfix, patterns for Exim", "M3: mx1.example.com A7; b.example.net A7",
       "S5 enforce mx1.example.com *.example.net", false,
       "OK secure match=mx1.example.com:b.example.net servername=hostname tafile=outrider/ta/c0ffee.pem",
@@ -139,8 +139,8 @@ static const struct {
     { "undeliverable under enforce: no skip, and nothing verifies (V77)", "M7", "S5 enforce " A, false,
       "TEMP 5.1.2 no such domain",
       "TEMP 5.1.2 no such domain", "v=1 pol=sts mode=enforce dane=\"\" tls=* verify=*" NONE_PEM " end=1\n" },
-    { "undeliverable under testing", "M4", "S5 testing " A, false, "OK may", "NOTFOUND ",
-      "v=1 pol=sts mode=testing dane=\"\" tls=\"\" verify=\"\"" TA " end=1\n" },
+    { "undeliverable under testing", "M4", "S5 testing " A, false, "NOTFOUND ", "NOTFOUND ",
+      "v=1 pol=sts mode=testing dane=* tls=\"\" verify=\"\"" TA " end=1\n" },
 
     /* The end of an alias and the policy */
     { "enforce: the end of a secure alias may pass", "M3: " A ">r.example.net A2 T4", "S5 enforce " A, false,

@@ -1,0 +1,95 @@
+/* Requests of the control socket: what is taken, and what is refused with which words. */
+#include "daemon/control_request.h"
+#include "support/cmocka_all.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static void whole_requests_are_taken(void **state)
+{
+    otr_control_request r;
+    static const char add[] = "{\"reason\":\"x \\u00fc\",\"do\":\"override.add\",\"domain\":\"B\\u00fccher.Example.\",\"until\":\"2026-12-01\"}";
+    static const char with_level[] =
+        " {\"do\":\"override.add\", \"domain\":\"a.example\", \"until\":\"x\", \"reason\":\"y\", \"level\":\"defer\"} \r";
+
+    (void)state;
+    assert_int_equal(otr_control_parse(otr_slice_of(add), &r, NULL), OUTRIDER_OK);
+    assert_int_equal(r.verb, OTR_CONTROL_OVERRIDE_ADD);
+    assert_string_equal(r.domain, "xn--bcher-kva.example");
+    assert_string_equal(r.until, "2026-12-01");
+    assert_string_equal(r.reason, "x \xc3\xbc");
+    assert_int_equal(r.level, OTR_LEVEL_MAY);
+    assert_int_equal(otr_control_parse(otr_slice_of(with_level), &r, NULL), OUTRIDER_OK);
+    assert_int_equal(r.level, OTR_LEVEL_DEFER);
+    assert_int_equal(otr_control_parse(otr_slice_of("{\"do\":\"override.list\"}"), &r, NULL), OUTRIDER_OK);
+    assert_int_equal(r.verb, OTR_CONTROL_OVERRIDE_LIST);
+    assert_string_equal(r.domain, "");
+    assert_int_equal(otr_control_parse(otr_slice_of("{\"do\":\"override.remove\",\"domain\":\"a.b\"}"), &r, NULL), OUTRIDER_OK);
+    assert_int_equal(r.verb, OTR_CONTROL_OVERRIDE_REMOVE);
+}
+
+static const struct {
+    const char *text, *part;
+} refused[] = {
+    { "", "not one JSON object" }, { "x", "not one JSON object" }, { "[]", "not one JSON object" }, { "\"do\"", "not one JSON object" },
+    { "{\"do\":\"override.list\"", "not one JSON object" }, { "{\"do\":\"override.list\"}}", "not one JSON object" },
+    { "{\"do\":\"override.list\",\"do\":\"override.list\"}", "not one JSON object" },
+    { "{\"do\":\"override.list\"}{}", "not one JSON object" }, { "{\"do\":\"\xff\"}", "not one JSON object" },
+    { "{}", "\"do\" is none of" }, { "{\"do\":null}", "\"do\" is none of" }, { "{\"do\":\"Override.list\"}", "\"do\" is none of" },
+    { "{\"do\":\"override.list\",\"domain\":\"a.b\"}", "has a key that it does not know" },
+    { "{\"do\":\"override.remove\"}", "needs domain" },
+    { "{\"do\":\"override.remove\",\"domain\":{}}", "domain is no string" },
+    { "{\"do\":\"override.remove\",\"domain\":\"\"}", "the domain is none" },
+    { "{\"do\":\"override.remove\",\"domain\":\".a.b\"}", "the domain is none" },
+    { "{\"do\":\"override.remove\",\"domain\":\"[a.b]\"}", "the domain is none" },
+    { "{\"do\":\"override.remove\",\"domain\":\"a.b:25\"}", "the domain is none" },
+    { "{\"do\":\"override.remove\",\"domain\":\"localhost\"}", "one label" },
+    { "{\"do\":\"override.remove\",\"domain\":\"a\\u0000.b\"}", "not one JSON object" },
+    { "{\"do\":\"override.add\",\"domain\":\"a.b\",\"until\":\"x\"}", "needs reason" },
+    { "{\"do\":\"override.add\",\"domain\":\"a.b\",\"reason\":\"x\"}", "needs until" },
+    { "{\"do\":\"override.add\",\"domain\":\"a.b\",\"until\":1767225600,\"reason\":\"x\"}", "until is no string" },
+    { "{\"do\":\"override.add\",\"domain\":\"a.b\",\"until\":\"x\",\"reason\":\"a\\nb\"}", "one line of printable" },
+    { "{\"do\":\"override.add\",\"domain\":\"a.b\",\"until\":\"x\",\"reason\":\"y\",\"level\":\"secure\"}", "may, encrypt, defer" },
+    { "{\"do\":\"override.add\",\"domain\":\"a.b\",\"until\":\"x\",\"reason\":\"y\",\"levle\":\"defer\"}", "does not know" },
+    { "{\"do\":\"override.add\",\"domain\":\"a.b\",\"reason\":\"y\",\"until\":\"0123456789012345678901234567890123456789012345678901234567890123\"}",
+      "until is no date" },
+};
+
+static void everything_else_is_refused(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(refused); i++) {
+        otr_control_request r = { .verb = OTR_CONTROL_VERB_COUNT };
+        outrider_diag diag = { 0 };
+
+        if (otr_control_parse(otr_slice_of(refused[i].text), &r, &diag) != OUTRIDER_E_SYNTAX ||
+            strstr(diag.message, refused[i].part) == NULL || r.verb != OTR_CONTROL_VERB_COUNT)
+            fail_msg("%s\n  got  %s\n  want %s", refused[i].text, diag.message, refused[i].part);
+    }
+}
+
+static void there_is_a_limit(void **state)
+{
+    char *line = malloc(OTR_CONTROL_MAX + 1);
+    otr_control_request r;
+
+    (void)state;
+    assert_non_null(line);
+    memset(line, ' ', OTR_CONTROL_MAX + 1);
+    memcpy(line, "{\"do\":\"override.list\"}", 22);
+    assert_int_equal(otr_control_parse((otr_slice){ line, OTR_CONTROL_MAX }, &r, NULL), OUTRIDER_OK);
+    assert_int_equal(otr_control_parse((otr_slice){ line, OTR_CONTROL_MAX + 1 }, &r, NULL), OUTRIDER_E_LIMIT);
+    free(line);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(whole_requests_are_taken),
+        cmocka_unit_test(everything_else_is_refused),
+        cmocka_unit_test(there_is_a_limit),
+    };
+    return cmocka_run_group_tests_name("daemon/control_request", tests, NULL, NULL);
+}
