@@ -16,6 +16,8 @@ from lab.attack import attacks, judge, kinds, mtas, report, siege
 from lab.attack.cell import Cell
 from lab.delivery import Delivery
 
+# The attacker speaks TLS 1.0 and 1.1, which Python would rather not.
+pytestmark = pytest.mark.filterwarnings("ignore:ssl.TLSVersion")
 CELLS = siege.cells_of(attacks.ROWS)
 EACH = [(f"{cell.attack.name}-{cell.kind.name}-{mta.name}", cell, mta.name) for cell in CELLS for mta in mtas.MTAS
         if cell.kind.name in mta.columns]
