@@ -87,7 +87,7 @@ static void a_socket_gets_its_mode_and_is_recognised(void **state)
 /* In a folder of another user anything may stand where the socket was a moment ago. */
 static void root_gives_away_what_stands_there_and_not_what_it_leads_to(void **state)
 {
-    char text[200], target[200];
+    char text[200], target[sizeof(text) + sizeof(".target")];
     otr_listen_address address;
     struct stat st;
     uid_t before;
