@@ -3,6 +3,7 @@
 #   make test     unit and system tests; SANITIZE=address,undefined or SANITIZE=thread for such a build
 #   make test-long   what takes longer: Exim built with OpenSSL from Debian's source (a minute and a half)
 #   make demo     install build dependencies, build, and send mail through the lab's whole internet
+#   make attack   the same with somebody on the wire: the attack matrix (docs/attacks.md); JSON=FILE for all details
 #   make lab      a shell inside the lab
 
 SANITIZE ?=
@@ -40,10 +41,14 @@ demo: deps
 	$(MAKE) all
 	tools/run-in-lab $(BUILD) demo
 
+attack: deps
+	$(MAKE) all
+	tools/run-in-lab $(BUILD) attack $(if $(JSON),--json $(JSON))
+
 lab: all
 	tools/run-in-lab $(BUILD) shell
 
 clean:
 	rm -rf build build-*
 
-.PHONY: all deps test test-long demo lab clean
+.PHONY: all deps test test-long demo attack lab clean

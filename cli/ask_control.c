@@ -36,7 +36,8 @@ static int connect_to(const char *path, unsigned timeout, int *status)
         return fd;
     failed = errno;
     if (failed == EACCES || failed == EPERM)
-        *status = otr_complain(EX_NOPERM, path, "%s; only root and the user of outriderd may do this", strerror(failed));
+        *status = otr_complain(EX_NOPERM, path, "%s; only root and the user of outriderd may do this",
+                               strerror(failed));
     else
         *status = otr_complain(EX_TEMPFAIL, path, "%s; is outriderd running?", strerror(failed));
     if (fd >= 0)

@@ -179,17 +179,21 @@ static int run(int argc, char **argv, struct options *o, const char *verb)
 
 int otr_cmd_override_add(int argc, char **argv)
 {
-    return run(argc, argv, &(struct options){ .name = "override add", .help = add_help, .is_add = true, .argument_count = 1 },
-               "override.add");
+    struct options o = { .name = "override add", .help = add_help, .is_add = true, .argument_count = 1 };
+
+    return run(argc, argv, &o, "override.add");
 }
 
 int otr_cmd_override_list(int argc, char **argv)
 {
-    return run(argc, argv, &(struct options){ .name = "override list", .help = list_help }, "override.list");
+    struct options o = { .name = "override list", .help = list_help };
+
+    return run(argc, argv, &o, "override.list");
 }
 
 int otr_cmd_override_remove(int argc, char **argv)
 {
-    return run(argc, argv, &(struct options){ .name = "override remove", .help = remove_help, .argument_count = 1 },
-               "override.remove");
+    struct options o = { .name = "override remove", .help = remove_help, .argument_count = 1 };
+
+    return run(argc, argv, &o, "override.remove");
 }

@@ -151,7 +151,7 @@ class _Handler(socketserver.StreamRequestHandler):
 
     def _greet(self, verb, name):
         self.session.ehlo = name
-        if self.manners == "waits":
+        if self.manners == "waits" and self.host.gate:
             self.host.gate.wait(PATIENCE)
         if self.manners == "injects" and self.session.tls:
             # A client that goes on before it was answered has had its answer from somebody else.

@@ -3,7 +3,8 @@
 import os
 import subprocess
 
-from lab import attacker, namespace, packages
+from lab import namespace, packages
+from lab.attack import by_hand
 from lab.exim import Exim
 from lab.outrider import Outrider
 from lab.postfix import Postfix
@@ -42,7 +43,7 @@ def main(build):
         os.makedirs("/etc/outrider", exist_ok=True)
         os.symlink(outrider.config, "/etc/outrider/outrider.conf")  # where the programs look by themselves
         commands = os.path.join(namespace.HOME, "bin")
-        attacker.open_door(world, commands)
+        by_hand.open_door(world, commands)
         print(HINTS.format(folder=folder))
         environment = {**os.environ, "PATH": f"{commands}:{build}:{os.environ['PATH']}", "PS1": "lab:\\w# "}
         try:

@@ -110,7 +110,8 @@ static void add_rule(struct rules *rules, const char *name, otr_minimum minimum,
 {
     for (size_t i = 0; i < rules->count; i++) {
         if (strcmp(rules->list[i].name, name) == 0) {
-            otr_mistake_add(rules->mistakes, line, "minimum: \"%s\" has a rule before, on line %u", name, rules->lines[i]);
+            otr_mistake_add(rules->mistakes, line, "minimum: \"%s\" has a rule before, on line %u", name,
+                            rules->lines[i]);
             return;
         }
     }

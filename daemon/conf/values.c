@@ -377,8 +377,10 @@ void otr_conf_take_section(otr_conf_draft *draft, const char *name, const char *
 
 void otr_conf_take_minimum(otr_conf_draft *draft, const otr_minimum_rules *rules)
 {
-    draft->conf->minimum = (otr_minimum_rules){
-        .rules = otr_arena_bytes(draft->conf->arena, rules->rules, rules->count * sizeof(*rules->rules)), .count = rules->count };
+    size_t size = rules->count * sizeof(*rules->rules);
+
+    draft->conf->minimum = (otr_minimum_rules){ .rules = otr_arena_bytes(draft->conf->arena, rules->rules, size),
+                                                .count = rules->count };
 }
 
 otr_arena *otr_conf_draft_arena(otr_conf_draft *draft)
@@ -468,12 +470,14 @@ static void check_control(otr_conf_draft *draft)
     for (size_t i = 0; i < c->control.listen.count; i++)
         if (c->control.addresses != NULL && c->control.addresses[i].len > 0 &&
             c->control.addresses[i].sockaddr.ss_family != AF_UNIX)
-            MISTAKE(draft, line, "control: %s: only Unix sockets, which know who is there", c->control.listen.values[i]);
+            MISTAKE(draft, line, "control: %s: only Unix sockets, which know who is there",
+                    c->control.listen.values[i]);
     if ((c->control.mode & 07) != 0)
         MISTAKE(draft, LINE_OF(draft, control.mode), "control: mode %04o lets everybody in", c->control.mode);
     if (*c->control.group != '\0' && (c->control.mode & 070) != 0 &&
         (strcmp(c->control.group, c->line.group) == 0 || strcmp(c->control.group, c->socketmap.group) == 0))
-        MISTAKE(draft, LINE_OF(draft, control.group), "control: group \"%s\" is that of a mail server's socket", c->control.group);
+        MISTAKE(draft, LINE_OF(draft, control.group), "control: group \"%s\" is that of a mail server's socket",
+                c->control.group);
 }
 
 static void check_whole(otr_conf_draft *draft)

@@ -62,9 +62,13 @@ static json_t *override_object(const otr_override *o)
 {
     char until[OTR_TIME_TEXT], made[OTR_TIME_TEXT];
 
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I}", "domain", o->domain, "level", otr_level_names[o->level], "until",
-                     otr_time_text(o->until, until), "reason", o->reason, "made_at", otr_time_text(o->made_at, made), "uid",
-                     (json_int_t)o->uid);
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I}",
+                     "domain", o->domain,
+                     "level", otr_level_names[o->level],
+                     "until", otr_time_text(o->until, until),
+                     "reason", o->reason,
+                     "made_at", otr_time_text(o->made_at, made),
+                     "uid", (json_int_t)o->uid);
 }
 
 /* The verbs ---------------------------------------------------------------------------------------------------- */
@@ -89,7 +93,8 @@ static void apply(otr_worker *worker, const char *domain)
 
 static outrider_err check_minimum(const otr_flow *flow, const otr_override *o, outrider_diag *diag)
 {
-    const otr_minimum_rule *rule = flow->decide.minimum != NULL ? otr_minimum_find(flow->decide.minimum, o->domain) : NULL;
+    const otr_minimum_rules *rules = flow->decide.minimum;
+    const otr_minimum_rule *rule = rules != NULL ? otr_minimum_find(rules, o->domain) : NULL;
 
     if (rule == NULL || otr_level_meets(o->level, rule->minimum))
         return OUTRIDER_OK;
@@ -166,8 +171,8 @@ void otr_control_do(otr_worker *worker, otr_job *job)
         break;
     }
     if (err == OUTRIDER_E_IO)
-        OTR_LOG(OTR_LOG_ERROR, "store.failed", { "doing", otr_control_verbs[job->request.verb] }, { "error", diag.message },
-                { "effect", "nothing has changed" });
+        OTR_LOG(OTR_LOG_ERROR, "store.failed", { "doing", otr_control_verbs[job->request.verb] },
+                { "error", diag.message }, { "effect", "nothing has changed" });
     if (err != OUTRIDER_OK)
         job->reply = otr_control_refusal(err, diag.message);
     otr_job_return(job);
@@ -187,5 +192,6 @@ void otr_control_sweep(otr_worker *worker)
 
     if (otr_overrides_expire(worker->flow->overrides, otr_clock_now(worker->flow->clock), tell_end, NULL, &diag) !=
         OUTRIDER_OK)
-        OTR_LOG(OTR_LOG_ERROR, "store.failed", { "doing", "removing overrides that have ended" }, { "error", diag.message });
+        OTR_LOG(OTR_LOG_ERROR, "store.failed", { "doing", "removing overrides that have ended" },
+                { "error", diag.message });
 }

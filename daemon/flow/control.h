@@ -10,7 +10,7 @@
 
 void otr_control_do(otr_worker *worker, otr_job *job);
 
-/* Overrides whose time is over are forgotten, and the log tells so; they have not counted since. For one of the threads. */
+/* Overrides whose time is over are forgotten, and the log tells so; they have not counted since. For one thread. */
 void otr_control_sweep(otr_worker *worker);
 
 /* {"ok":false,"status":STATUS,"error":MESSAGE} and LF; owned by the caller, NULL when out of memory. */

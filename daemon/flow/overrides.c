@@ -117,9 +117,11 @@ static outrider_err change(otr_overrides *o, const char *domain, const otr_overr
     if (set == NULL)
         err = otr_fail(diag, OUTRIDER_E_NOMEM, "out of memory");
     else if (set->count > OTR_OVERRIDES_MAX)
-        err = otr_fail(diag, OUTRIDER_E_LIMIT, "there are %d overrides, and no more are kept; remove one", OTR_OVERRIDES_MAX);
+        err = otr_fail(diag, OUTRIDER_E_LIMIT, "there are %d overrides, and no more are kept; remove one",
+                       OTR_OVERRIDES_MAX);
     else
-        err = added != NULL ? otr_store_put_override(o->store, added, diag) : otr_store_drop_override(o->store, domain, diag);
+        err = added != NULL ? otr_store_put_override(o->store, added, diag)
+                            : otr_store_drop_override(o->store, domain, diag);
     if (err == OUTRIDER_OK)
         otr_snapshot_replace(&o->snapshot, &set->value);
     else
@@ -150,7 +152,8 @@ static bool has_ended_one(const otr_overrides *o, otr_time now)
     return has_one;
 }
 
-outrider_err otr_overrides_expire(otr_overrides *o, otr_time now, otr_overrides_visit *visit, void *arg, outrider_diag *diag)
+outrider_err otr_overrides_expire(otr_overrides *o, otr_time now, otr_overrides_visit *visit, void *arg,
+                                  outrider_diag *diag)
 {
     const struct set *old;
     struct set *set;

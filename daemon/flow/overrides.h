@@ -2,7 +2,7 @@
  * overrides.h - the overrides that are in force, in memory: an immutable, sorted set under RCU (snapshot.h) that all
  * resolver threads read, and the store behind it. A change is on disk before it counts.
  *
- * Threads: any that are registered with RCU; those that change something may wait for the disk, so never a front thread.
+ * Threads: any that are registered with RCU; a change may wait for the disk, so never make one on a front thread.
  */
 #ifndef OTR_DAEMON_OVERRIDES_H
 #define OTR_DAEMON_OVERRIDES_H

@@ -219,7 +219,8 @@ void otr_place_overrule(otr_place *place)
 
     if (place->answer == NULL)
         return;
-    if (otr_place_has_finding(place) && domain->entry != NULL && (domain->unsaved == NULL || otr_domain_has_policy(domain)))
+    if (otr_place_has_finding(place) && domain->entry != NULL &&
+        (domain->unsaved == NULL || otr_domain_has_policy(domain)))
         answer = otr_place_decide(place, domain->refresh != NULL && !otr_domain_has_policy(domain), false);
     if (answer != NULL)
         otr_answer_note_use(answer, used);

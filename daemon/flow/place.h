@@ -37,7 +37,7 @@ otr_answer *otr_place_decide(otr_place *place, bool is_policy_pending, bool is_i
 /* Decide again because the policy changed, without a question from anybody. */
 void otr_place_rebuild(otr_place *place);
 
-/* Decide again because the operator's word changed. If that cannot be done now, the answer goes: who asks next waits. */
+/* Decide again because the operator's word changed. If that cannot be done now, the answer goes, and who asks waits. */
 void otr_place_overrule(otr_place *place);
 
 /* Take the answer out of the cache: what it rests on is no longer certain. */

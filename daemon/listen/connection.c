@@ -175,8 +175,8 @@ static next send_answer(otr_connection *c, otr_answer *answer, otr_form form)
 
 /* 75 is EX_TEMPFAIL. */
 static const char control_late[] =
-    "{\"ok\":false,\"status\":75,\"error\":\"not done within limits.answer, or outriderd is stopping; it may be done all the "
-    "same, the list tells\"}\n";
+    "{\"ok\":false,\"status\":75,\"error\":\"not done within limits.answer, or outriderd is stopping; "
+    "it may be done all the same, the list tells\"}\n";
 
 /* Something goes wrong on our side: the socketmap client is told, the other gets no answer; both defer. */
 static next send_trouble(otr_connection *c, const char *socketmap_reply, otr_outcome outcome)

@@ -10,4 +10,7 @@
     judge.py     what the MX hosts heard, against what they should have heard
     siege.py     the engine: prime, attack, judge, lift, see that all is well again
     report.py    the matrix for people, and JSON
+    command.py   `make attack`
+
+by_hand.py is something else: the command `attack` in the shell of `make lab`.
 """

@@ -85,7 +85,7 @@ SMTP = (
            (do.man_in_the_middle(first_only=True),), must=("dane-mixed", "sts-two")),
 )
 
-FIRST_WORD = "MTA-STS does not protect the first contact (RFC 8461 §10)"
+FIRST_WORD = "MTA-STS does not protect the first contact (RFC 8461 §10.2)"
 EXPIRED_WORD = "a policy counts for max_age and no longer"
 UNSIGNED_WORD = "an unsigned MX record may name anybody, and nothing else is promised"
 FORGED_OPEN = {"hosted": UNSIGNED_WORD}

@@ -22,7 +22,7 @@ class Cell:
         self.label = f"{kind.name}--{attack.label}"  # in DNS
         self.row = attack.shape(kind.scenario(self.label))
         self.domain = self.row.domain
-        self.partners = [f"with-{self.label}.{TLD}"] if attack.companion else []
+        self.partners = [f"also-{self.label}.{TLD}"] if attack.companion else []  # sendmail sends in alphabetical order
 
     def rows(self):
         """What the lab must have for this cell: the destination and, for attacks that want one, an innocent domain

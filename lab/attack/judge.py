@@ -146,4 +146,4 @@ def _word(cell, transaction, needs):
         return UNPROTECTED
     if needs.get(session.host) in (DANE, STS):
         return SECURE
-    return ENCRYPTED if session.tls else CLEAR
+    return ENCRYPTED if all(heard.tls for heard in transaction.heard) else CLEAR

@@ -66,15 +66,14 @@ class Siege:
         self.results = {}
         self.primed_at = 0
 
-    def settle(self, cells, honest=()):
-        """Bring the destinations into the lab."""
-        everybody = [*cells, *honest]
-        self.world.add(*(row for cell in everybody for row in cell.rows()), evil_scenario(everybody),
-                       zones=() if f"{TLD}." in self.world.zones.zones else ((TLD, SIGNED, TTL), (HOSTING, SIGNED, TTL)))
-        for cell in everybody:
+    def settle(self, cells):
+        """Bring the destinations into the lab, and outriderd: not before, because a validator remembers for a while what
+        did not exist."""
+        self.world.add(*(row for cell in cells for row in cell.rows()), evil_scenario(cells),
+                       zones=((TLD, SIGNED, TTL), (HOSTING, SIGNED, TTL)))
+        for cell in cells:
             cell.settle(self.world, self.wire, self.near)
-        if self.daemon.process is None:  # not before: a validator remembers for a while what did not exist
-            self.daemon.start()
+        self.daemon.start()
 
     def prove(self, cells):
         """As proof that all is set up well: one message for each kind and mail server, and nobody attacks."""
@@ -95,8 +94,18 @@ class Siege:
         self.primed_at = time.monotonic()
         return answers
 
-    def attack(self, cells):
-        """Those on the wire all at once, then those on the machine, one after another. Who waits for DNS takes longest."""
+    def attack(self, cells, only=""):
+        """Those on the wire all at once, those on the machine one after another. Who waits for DNS takes longest.
+
+        only: this mail server.
+        """
+        everybody, self.mtas = self.mtas, [mta for mta in self.mtas if only in ("", mta.name)]
+        try:
+            self._attack_all(cells)
+        finally:
+            self.mtas = everybody
+
+    def _attack_all(self, cells):
         by_machine = {}
         for cell in sorted(cells, key=lambda cell: cell.attack.meets != "dns"):
             by_machine.setdefault(cell.attack.machine, []).append(cell)
@@ -188,9 +197,9 @@ def open_siege(build, world, tell, folder=os.path.join(namespace.HOME, "siege"),
         yield Siege(world, daemon, mtas, wire, near, tell)
 
 
-def whole(run, cells):
-    """All phases; a list of results."""
-    run.settle(cells)
+def whole(run, cells, besides=()):
+    """All phases; a list of results. besides: cells that shall be there for later."""
+    run.settle([*cells, *besides])
     run.tell.step(f"{len(cells)} destinations are up, {len(run.world.zones.zones)} zones")
     run.prove(cells)
     run.prime(cells)

@@ -14,7 +14,8 @@
 #define COLUMNS "domain, id, body, fetched_at, expires_at, failure, error, tried_id, tried_at, retry_at, failures"
 
 static const char *const statements[OTR_STORE_STATEMENTS] = {
-    [OTR_STORE_PUT] = "INSERT OR REPLACE INTO sts (" COLUMNS ", mode) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+    [OTR_STORE_PUT] = "INSERT OR REPLACE INTO sts (" COLUMNS ", mode) "
+                      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     [OTR_STORE_DROP] = "DELETE FROM sts WHERE domain = ?1",
     [OTR_STORE_GET] = "SELECT " COLUMNS " FROM sts WHERE domain = ?1",
     [OTR_STORE_DUE] = "SELECT domain, fetched_at FROM sts WHERE mode IN ('enforce', 'testing') AND expires_at > ?1 "
@@ -28,7 +29,8 @@ static const char *const statements[OTR_STORE_STATEMENTS] = {
     [OTR_STORE_OVERRIDES] = "SELECT domain, level, until, reason, made_at, uid FROM overrides ORDER BY domain",
     [OTR_STORE_SWEEP_OVERRIDES] = "DELETE FROM overrides WHERE until <= ?1",
     /* A time at which something was fetched or tried has been seen as well. */
-    [OTR_STORE_LAST_TIME] = "SELECT max(latest, (SELECT coalesce(max(max(fetched_at, tried_at)), 0) FROM sts)) FROM clock",
+    [OTR_STORE_LAST_TIME] = "SELECT max(latest, (SELECT coalesce(max(max(fetched_at, tried_at)), 0) FROM sts)) "
+                            "FROM clock",
     [OTR_STORE_NOTE_TIME] = "UPDATE clock SET latest = ?1 WHERE latest < ?1",
     [OTR_STORE_SUMMARY] = "SELECT count(*) FILTER (WHERE mode = 'enforce'), count(*) FILTER (WHERE mode = 'testing'), "
                 "count(*) FILTER (WHERE mode = 'none'), coalesce(max(?1 - fetched_at - min(?2, (expires_at - fetched_at) "

@@ -51,8 +51,8 @@ outrider_err otr_store_each_due(otr_store *store, otr_time now, uint32_t refresh
                                 otr_store_cursor *cursor, otr_store_visit *visit, void *arg, outrider_diag *diag);
 
 /*
- * Overrides, one a domain (insert or replace). On disk when the call returns OUTRIDER_OK, and nothing has changed when it
- * does not. visit() must not call the store; after OUTRIDER_E_SYNTAX all good rows were visited, and diag tells of the
+ * Overrides, one a domain (insert or replace). On disk when the call returns OUTRIDER_OK, and nothing has changed when
+ * it does not. visit() must not call the store; after OUTRIDER_E_SYNTAX all good rows were visited, and diag tells of the
  * first that was not.
  */
 outrider_err otr_store_put_override(otr_store *store, const otr_override *override, outrider_diag *diag);

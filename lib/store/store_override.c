@@ -10,8 +10,9 @@
 outrider_err otr_store_put_override(otr_store *store, const otr_override *o, outrider_diag *diag)
 {
     sqlite3_stmt *s = otr_store_begin(store, OTR_STORE_PUT_OVERRIDE);
-    bool is_bound = bind_text(s, 1, o->domain) && bind_text(s, 2, otr_level_names[o->level]) && bind_number(s, 3, o->until) &&
-                    bind_text(s, 4, o->reason) && bind_number(s, 5, o->made_at) && bind_number(s, 6, o->uid);
+    bool is_bound = bind_text(s, 1, o->domain) && bind_text(s, 2, otr_level_names[o->level]) &&
+                    bind_number(s, 3, o->until) && bind_text(s, 4, o->reason) && bind_number(s, 5, o->made_at) &&
+                    bind_number(s, 6, o->uid);
 
     return otr_store_finish_write(store, s, is_bound, diag);
 }

@@ -1,5 +1,6 @@
 /*
- * store_statements.h - the inside of a store: its prepared statements, and taking turns with them. Internal to lib/store.
+ * store_statements.h - the inside of a store: its prepared statements, and taking turns with them. Internal to
+ * lib/store.
  */
 #ifndef OTR_STORE_STATEMENTS_H
 #define OTR_STORE_STATEMENTS_H

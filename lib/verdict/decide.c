@@ -60,8 +60,8 @@ bool otr_host_is_usable(const otr_host_verdict *h)
 }
 
 /*
- * Below a minimum a host is raised where that needs nothing of the host's (any server that has TLS can be asked for it);
- * else it is not used. Under `dane-only` each host must have the finding `auth` (V73, V74); `secure` is wider by an
+ * Below a minimum a host is raised where that needs nothing of the host's (any server can be asked for TLS); else it is
+ * not used. Under `dane-only` each host must have the finding `auth` (V73, V74); `secure` is wider by an
  * enforced policy, and both leave out DANE behind unsigned MX records, which authenticates a name that nobody has.
  */
 static bool is_auth(const otr_verdict *v, const otr_host_verdict *h)
@@ -324,13 +324,14 @@ static bool is_without_hosts(otr_verdict *v)
 
 static void judge_overridden(otr_verdict *v, const struct tally *t)
 {
+    const otr_override *o = v->override;
     char until[OTR_TIME_TEXT];
 
     if (v->mx->host_count > 0 && t->tls + t->opportunistic + t->failed == 0)
         conclude_without_host(v, t);
     else
-        conclude(v, v->override->level, otr_arena_printf(v->arena, "override until %s: %s",
-                                                         otr_time_text(v->override->until, until), v->override->reason));
+        conclude(v, o->level,
+                 otr_arena_printf(v->arena, "override until %s: %s", otr_time_text(o->until, until), o->reason));
 }
 
 static void judge(otr_verdict *v, const otr_decide_settings *settings)

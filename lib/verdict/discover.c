@@ -144,9 +144,10 @@ static void discard_from_own(otr_discover *d)
             continue;
         while (kept > 0 && d->hosts[kept - 1].preference == d->hosts[i].preference)
             kept--;
-        otr_discover_note(d, otr_arena_printf(d->arena, "%s (preference %u) is one of own_hosts: of %zu MX hosts %zu remain, "
-                                              "those with a better preference", d->hosts[i].host,
-                                              d->hosts[i].preference, d->host_count, kept));
+        otr_discover_note(d, otr_arena_printf(d->arena,
+                                              "%s (preference %u) is one of own_hosts: of %zu MX hosts %zu remain, "
+                                              "those with a better preference",
+                                              d->hosts[i].host, d->hosts[i].preference, d->host_count, kept));
         d->host_count = kept;
         d->is_at_home = kept == 0;
         return;

@@ -27,7 +27,8 @@ outrider_err otr_override_until(const char *text, otr_time now, otr_time *until,
 
     if (!otr_date_parse(text, strlen(text), &at, &has_time))
         return otr_fail(diag, OUTRIDER_E_SYNTAX,
-                        "until is a date such as 2026-12-01 (that day included), or RFC 3339 such as 2026-12-01T18:00:00Z");
+                        "until is a date such as 2026-12-01 (that day included), or RFC 3339 such as "
+                        "2026-12-01T18:00:00Z");
     if (!has_time)
         at += 86399;
     if (at <= now)
@@ -38,11 +39,21 @@ outrider_err otr_override_until(const char *text, otr_time now, otr_time *until,
     return OUTRIDER_OK;
 }
 
+/* Octets of the character that begins with this one; 0: none does. */
+static size_t utf8_length(unsigned char first)
+{
+    if (first < 0x80)
+        return 1;
+    if (first < 0xc0 || first >= 0xf8)
+        return 0;
+    return first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+}
+
 /* UTF8-char of RFC 3629 §4 at `at`: its length and value; 0 if it is none. */
 static size_t take_utf8(const unsigned char *at, size_t left, uint32_t *value)
 {
-    size_t len = at[0] < 0x80 ? 1 : at[0] >= 0xc2 && at[0] < 0xe0 ? 2 : (at[0] & 0xf0) == 0xe0 ? 3 : at[0] >= 0xf0 && at[0] < 0xf5 ? 4 : 0;
-    static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+    static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 }; /* by length: the shortest form is the only one */
+    size_t len = utf8_length(at[0]);
 
     if (len == 0 || len > left)
         return 0;
@@ -72,7 +83,8 @@ outrider_err otr_override_reason(const char *text, size_t len, outrider_diag *di
     for (size_t at = 0, taken; at < len; at += taken) {
         taken = take_utf8((const unsigned char *)text + at, len - at, &value);
         if (taken == 0 || !is_printable(value))
-            return otr_fail(diag, OUTRIDER_E_SYNTAX, "the reason is not one line of printable UTF-8: octet %zu", at + 1);
+            return otr_fail(diag, OUTRIDER_E_SYNTAX, "the reason is not one line of printable UTF-8: octet %zu",
+                            at + 1);
         is_blank = is_blank && value == ' ';
     }
     return is_blank ? otr_fail(diag, OUTRIDER_E_SYNTAX, "the reason is empty") : OUTRIDER_OK;

@@ -30,8 +30,8 @@ typedef struct otr_override {
 bool otr_override_level(const char *word, otr_level *level);
 
 /*
- * The end as it is written: a date ("2026-12-01": until that day is over in UTC) or RFC 3339 with a time. It must lie in
- * the future, at most OTR_OVERRIDE_LONGEST ahead. OUTRIDER_OK or OUTRIDER_E_SYNTAX.
+ * The end as it is written: a date ("2026-12-01": until that day is over in UTC) or RFC 3339 with a time. It must lie
+ * in the future, at most OTR_OVERRIDE_LONGEST ahead. OUTRIDER_OK or OUTRIDER_E_SYNTAX.
  */
 outrider_err otr_override_until(const char *text, otr_time now, otr_time *until, outrider_diag *diag);
 

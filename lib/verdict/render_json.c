@@ -137,8 +137,11 @@ static json_t *override_or_null(const otr_verdict *v)
 
     if (o == NULL)
         return json_null();
-    return json_pack("{s:s, s:o, s:s, s:b}", "level", otr_level_names[o->level], "until", time_or_null(o->until), "reason",
-                     o->reason, "in_force", (int)v->is_overridden);
+    return json_pack("{s:s, s:o, s:s, s:b}",
+                     "level", otr_level_names[o->level],
+                     "until", time_or_null(o->until),
+                     "reason", o->reason,
+                     "in_force", (int)v->is_overridden);
 }
 
 static json_t *evidence_list(const otr_verdict *v)
@@ -191,7 +194,7 @@ void otr_render_json(const otr_verdict *v, const otr_anchor_views *views, otr_bu
                        "postfix", reply_text(&postfix),
                        "exim", reply_text(&exim),
                        "override", override_or_null(v),
-                       "minimum", v->minimum != OTR_MINIMUM_NONE ? json_string(otr_minimum_names[v->minimum]) : json_null(),
+                       "minimum", text_or_null(v->minimum != OTR_MINIMUM_NONE ? otr_minimum_names[v->minimum] : ""),
                        "evidence", evidence_list(v),
                        "reason", clean_text(v->reason));
     text = object != NULL ? json_dumps(object, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;

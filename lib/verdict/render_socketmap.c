@@ -107,7 +107,8 @@ static void put_level(otr_buf *out, const otr_verdict *v, const otr_anchor_views
         return;
     case OTR_LEVEL_DANE:
         if (has_raised_host(v))
-            put_temp(out, v, "minimum encrypt: no level demands TLS of every MX host and leaves out those that need more");
+            put_temp(out, v,
+                     "minimum encrypt: no level demands TLS of every MX host and leaves out those that need more");
         else
             otr_buf_puts(out, "OK dane");
         return;
@@ -202,10 +203,10 @@ static const char *beyond_sendmail(const otr_verdict *v)
         return v->level == OTR_LEVEL_ENCRYPT ? "override encrypt: sendmail cannot be told to demand TLS alone" : NULL;
     if (v->minimum == OTR_MINIMUM_DANE_ONLY)
         return "minimum dane-only: sendmail has no DANE and cannot enforce it";
-    if (v->minimum != OTR_MINIMUM_NONE && !is_sts_in_force(v, OTR_STS_ENFORCE))
-        return v->minimum == OTR_MINIMUM_ENCRYPT ? "minimum encrypt: sendmail cannot enforce it without an MTA-STS policy"
-                                                 : "minimum secure: sendmail cannot enforce it without an MTA-STS policy";
-    return NULL;
+    if (v->minimum == OTR_MINIMUM_NONE || is_sts_in_force(v, OTR_STS_ENFORCE))
+        return NULL;
+    return v->minimum == OTR_MINIMUM_ENCRYPT ? "minimum encrypt: sendmail cannot enforce it without an MTA-STS policy"
+                                             : "minimum secure: sendmail cannot enforce it without an MTA-STS policy";
 }
 
 /* A host whose TLSA records could not be looked up stays out; of DANE itself sendmail knows nothing. */

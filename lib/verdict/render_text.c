@@ -79,16 +79,17 @@ static void put_policy_evidence(const otr_verdict *v, otr_buf *out)
 /* The operator's own word, beside what was looked up. */
 static void put_operators_evidence(const otr_verdict *v, otr_buf *out)
 {
+    const otr_override *o = v->override;
     otr_buf line = OTR_BUF_INIT;
     char made[OTR_TIME_TEXT], until[OTR_TIME_TEXT];
 
     if (v->minimum != OTR_MINIMUM_NONE)
         otr_buf_printf(out, "configuration: minimum %s\n", otr_minimum_names[v->minimum]);
-    if (v->override == NULL)
+    if (o == NULL)
         return;
-    otr_buf_printf(&line, "override %s until %s, made %s by uid %" PRId64 "%s: %s", otr_level_names[v->override->level],
-                   otr_time_text(v->override->until, until), otr_time_text(v->override->made_at, made), v->override->uid,
-                   v->is_overridden ? "" : ", without effect below the minimum", v->override->reason);
+    otr_buf_printf(&line, "override %s until %s, made %s by uid %" PRId64 "%s: %s", otr_level_names[o->level],
+                   otr_time_text(o->until, until), otr_time_text(o->made_at, made), o->uid,
+                   v->is_overridden ? "" : ", without effect below the minimum", o->reason);
     put_line(out, "", otr_buf_text(&line));
     otr_buf_clear(&line);
 }

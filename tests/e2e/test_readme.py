@@ -4,6 +4,7 @@ integration/, real Exim and real Postfix.
 Nothing is added but what the lab is: its root of DNSSEC lies where Debian's is.
 """
 
+import datetime
 import os
 import re
 import shutil
@@ -147,7 +148,8 @@ def test_five_minutes_to_postfix(lab, postfix, machine):
 
 def test_five_minutes_to_exim(lab, machine):
     written = set_up("Five minutes to Exim")
-    exim = Exim()  # with integration/exim/routers.conf and transport.conf where the step says
+    run(block(written[2]))
+    exim = Exim()  # which includes the three files where the step says
     assert outcomes(exim, "readme") == {domain: outcome[0] for domain, outcome in OUTCOMES.items()}
     assert "Exim     v=1 pol=dane" in run(block(written[3]).replace("example.org", "dane-ee.example"))
     assert "CV=dane" in written[3]
@@ -155,6 +157,21 @@ def test_five_minutes_to_exim(lab, machine):
     assert set(outcomes(exim, "stopped").values()) == {"deferred"}
     run("outriderd")
     assert outcomes(exim, "again") == {domain: outcome[0] for domain, outcome in OUTCOMES.items()}
+
+
+def test_an_override_and_a_minimum(lab, postfix, machine):
+    """When a destination is broken: the command and the lines as they stand there."""
+    minimum = re.search(r"^    (minimum \{.*?^    \})", SECTIONS["When a destination is broken"], re.M | re.S)[1]
+    (command,) = re.findall(r"^    (outrider override add .*)$", SECTIONS["When a destination is broken"], re.M)
+    os.makedirs(os.path.dirname(CONFIG))
+    with open(CONFIG, "w") as file:
+        file.write(block(steps("Five minutes to Postfix")[0]) + minimum.replace("bank.example", "plain-tls.example"))
+    run("outriderd")
+    until = datetime.date.today() + datetime.timedelta(days=30)
+    run(re.sub(r"--until \S+", f"--until {until}", command).replace("example.org", "sts-self-signed.example"))
+    assert "sts-self-signed.example" in run("outrider override list")
+    assert outcomes(postfix, "override") == {**{domain: outcome[1] for domain, outcome in OUTCOMES.items()},
+                                             "sts-self-signed.example": "encrypted", "plain-tls.example": "deferred"}
 
 
 def test_sockets_of_the_service_are_those_of_the_set_ups():

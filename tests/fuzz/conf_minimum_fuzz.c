@@ -1,6 +1,6 @@
 /*
- * conf_minimum_fuzz.c - a configuration, with the section "minimum" above all: it is read or refused, and every rule that
- * is taken has a name in normal form.
+ * conf_minimum_fuzz.c - a configuration, with the section "minimum" above all: it is read or refused, and every rule
+ * that is taken has a name in normal form.
  */
 #include "daemon/conf/conf.h"
 #include "dns/name.h"

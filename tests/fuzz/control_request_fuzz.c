@@ -1,5 +1,6 @@
 /*
- * control_request_fuzz.c - a request of the control socket. What is accepted must be what the store and the log may take.
+ * control_request_fuzz.c - a request of the control socket. What is accepted must be what the store and the log may
+ * take.
  */
 #include "daemon/control_request.h"
 

@@ -1,6 +1,6 @@
 /*
- * control_test.c - an operator's jobs in a resolver thread: what becomes of the answers that are out, of what is under way,
- * of the store; and the set of overrides while others read it.
+ * control_test.c - an operator's jobs in a resolver thread: what becomes of the answers that are out, of what is under
+ * way, of the store; and the set of overrides while others read it.
  */
 #include "daemon/flow/control.h"
 #include "daemon/flow/errand.h"
@@ -109,8 +109,10 @@ static const char *do_job(const char *line)
     return said;
 }
 
+#define DIGEST "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 #define UNTIL "2027-01-16" /* the clock stands at 2027-01-15T08:00:00Z */
-#define ADD(domain, level) "{\"do\":\"override.add\",\"domain\":\"" domain "\",\"until\":\"" UNTIL "\",\"reason\":\"x\",\"level\":\"" level "\"}"
+#define ADD(domain, level) \
+    "{\"do\":\"override.add\",\"domain\":\"" domain "\",\"until\":\"" UNTIL "\",\"reason\":\"x\",\"level\":\"" level "\"}"
 #define REMOVE(domain) "{\"do\":\"override.remove\",\"domain\":\"" domain "\"}"
 #define IS_OK(said) (strncmp((said), "{\"ok\":true,", 11) == 0)
 
@@ -133,8 +135,8 @@ static void script_host(void)
 {
     script("mx.example.org A secure ttl=900 192.0.2.25");
     script("mx.example.org AAAA secure ttl=900 nodata");
-    script("_25._tcp.mx.example.org TLSA secure ttl=900 3 1 1 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff");
-    script("_587._tcp.mx.example.org TLSA secure ttl=900 3 1 1 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff");
+    script("_25._tcp.mx.example.org TLSA secure ttl=900 3 1 1 " DIGEST);
+    script("_587._tcp.mx.example.org TLSA secure ttl=900 3 1 1 " DIGEST);
     script("example.org A insecure ttl=900 192.0.2.1");
     script("example.org AAAA insecure ttl=900 nodata");
     script_domain("example.org");

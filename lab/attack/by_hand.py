@@ -1,4 +1,4 @@
-"""The lab's attacker, for people in its shell: a command `attack` that changes the running world.
+"""Attacks by hand, for people in the lab's shell: a command `attack` that changes the running world.
 
     attack server HOST MANNERS         a mail server or policy host changes its manners (mxhost.py, policyhost.py)
     attack cert HOST KIND...           ... or its certificate (certs.py)
@@ -16,7 +16,7 @@ import threading
 from lab import clients, mxhost, namespace, policyhost
 
 DOOR = f"{namespace.HOME}/attacker.sock"
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
 def open_door(world, commands):
@@ -35,7 +35,7 @@ def open_door(world, commands):
     os.makedirs(commands)
     script = os.path.join(commands, "attack")
     with open(script, "w") as file:
-        file.write(f'#!/bin/sh\nPYTHONPATH={ROOT} exec /usr/bin/python3 -s -m lab.attacker "$@"\n')
+        file.write(f'#!/bin/sh\nPYTHONPATH={ROOT} exec /usr/bin/python3 -s -m lab.attack.by_hand "$@"\n')
     os.chmod(script, 0o755)
 
 
