@@ -15,7 +15,8 @@ static const char usage[] =
     "  --mx HOST  say whether the policy admits this MX host; may be repeated\n"
     "  --json     print JSON\n"
     "  --help     this text\n\n"
-    "Exit status: 0 the policy is valid, 65 it is not, 66 FILE cannot be read, 64 wrong usage.\n";
+    "Exit status: 0 the policy is valid and admits each HOST, 65 it is not or does not, 66 FILE cannot be read,\n"
+    "64 wrong usage.\n";
 
 /* What is printed: everything that the two renderings below need. */
 typedef struct checked {
@@ -82,15 +83,33 @@ static json_t *match_json(const checked *c)
     return match;
 }
 
+/* SAFE-TO-PUBLISH: is there an MX host that senders would leave out under this policy? Mode none leaves out nobody. */
+static bool leaves_a_host_out(const checked *c)
+{
+    for (size_t i = 0; c->policy != NULL && c->policy->mode != OTR_STS_NONE && i < c->lint->mx_count; i++) {
+        if (!c->admitted[i])
+            return true;
+    }
+    return false;
+}
+
+/* null: without --mx nobody knows. */
+static json_t *safe_json(const checked *c)
+{
+    if (c->policy != NULL && c->policy->mode != OTR_STS_NONE && c->lint->mx_count == 0)
+        return json_null();
+    return json_boolean(c->policy != NULL && !leaves_a_host_out(c));
+}
+
 static json_t *as_json(const checked *c)
 {
     const otr_sts_policy *policy = c->policy;
 
     return otr_lint_json(&c->findings,
-                         json_pack("{s:s?, s:s?, s:o, s:o, s:o}", "version", policy != NULL ? "STSv1" : NULL, "mode",
+                         json_pack("{s:s?, s:s?, s:o, s:o, s:o, s:o}", "version", policy != NULL ? "STSv1" : NULL, "mode",
                                    policy != NULL ? otr_sts_mode_names[policy->mode] : NULL, "max_age",
                                    policy != NULL ? json_integer(policy->max_age) : json_null(), "mx",
-                                   patterns_json(policy), "match", match_json(c)));
+                                   patterns_json(policy), "match", match_json(c), "safe", safe_json(c)));
 }
 
 static void print_text(const checked *c)
@@ -107,6 +126,8 @@ static void print_text(const checked *c)
         printf("%s %s\n", shown != NULL ? shown : "?", c->admitted[i] ? "is admitted" : "is not admitted");
         free(shown);
     }
+    if (leaves_a_host_out(c))
+        puts("not safe to publish: senders would leave out hosts that are not admitted");
 }
 
 static int check_and_report(const otr_lint *lint, const char *text, size_t len)
@@ -130,6 +151,8 @@ static int check_and_report(const otr_lint *lint, const char *text, size_t len)
     else
         print_text(&c);
     status = otr_lint_finish(lint, &c.findings, json);
+    if (status == EX_OK && leaves_a_host_out(&c))
+        status = EX_DATAERR;
     otr_lint_findings_clear(&c.findings);
     otr_sts_policy_free(c.policy);
     free(c.admitted);

@@ -14,6 +14,7 @@ A certificate is asked for in words: an issuer, then what is wrong with it.
     foreign    for a name that has nothing to do with the destination
     domain     for the mail domain instead of the host
     cn-only    the name stands in the subject only
+    no-dns     the same, beside an e-mail address and an IP address
     rootless   the chain is sent without its root
     rooted     the chain is sent with its root, for issuers that do not do so anyway
 
@@ -23,6 +24,7 @@ A certificate is asked for in words: an issuer, then what is wrong with it.
 import dataclasses
 import datetime
 import hashlib
+import ipaddress
 import itertools
 import os
 
@@ -32,7 +34,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 ISSUERS = ("lab", "other", "private", "self")
-FLAWS = ("expired", "future", "clients", "servers", "foreign", "domain", "cn-only", "rootless", "rooted")
+FLAWS = ("expired", "future", "clients", "servers", "foreign", "domain", "cn-only", "no-dns", "rootless", "rooted")
 FOREIGN_NAME = "somebody-else.example"
 DAY = datetime.timedelta(days=1)
 
@@ -88,8 +90,11 @@ class Certificates:
         signer, root = (key, None) if issuer == "self" else self._authorities[issuer]
         end = -7 * DAY if "expired" in flaws else 90 * DAY
         extensions = [(x509.BasicConstraints(ca=False, path_length=None), True)]
-        if "cn-only" not in flaws:
-            extensions.append((x509.SubjectAlternativeName([x509.DNSName(name)]), False))
+        names = [] if "cn-only" in flaws else [x509.DNSName(name)]
+        if "no-dns" in flaws:
+            names = [x509.RFC822Name(f"postmaster@{name}"), x509.IPAddress(ipaddress.ip_address("192.0.2.1"))]
+        if names:
+            extensions.append((x509.SubjectAlternativeName(names), False))
         if "clients" in flaws:
             extensions.append((x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), False))
         if "servers" in flaws:

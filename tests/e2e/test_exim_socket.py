@@ -45,11 +45,12 @@ def test_the_socket_is_for_exims_own_user_too(lab, exim, outrider):
     ('v=1 later="a b" pol=none dane=* tls="" verify="" more=* end=1\n', "encrypted"),
     ('v=1 pol=none dane=* tls="" verify="" end=1', "encrypted"),
     ('v=1 pol=none end=1\n', "deferred"),
+    ('v=1 pol=none dane=* tls="" verify="" ta="" end=1\n', "deferred"),
     ('v=2 pol=none dane=* tls="" verify="" end=1\n', "deferred"),
     ('v=1 pol=none dane=* tls="" verify="" end=1\nv=1 end=1 x\n', "deferred"),
     ('x v=1 pol=none dane=* tls="" verify="" end=1\n', "deferred"),
     ('v=1 pol=none dane=* tls="" verify="" end=1\0x', "encrypted"),  # Exim loses what is behind it
-], ids=["keys of later versions are passed over", "without a newline", "what is missing is strict (L3)", "another version",
+], ids=["keys of later versions are passed over", "without a newline", "what is missing is strict (L3)", "no file of roots (L11)", "another version",
         "more behind it", "more before it", "a NUL behind it"])
 def test_answers_of_other_forms(lab, exim, outrider, reply, outcome):
     outrider(for_mtas=True)

@@ -1,5 +1,5 @@
 """The invariants, each with tests that carry its name, on the running daemon and, where mail is at stake, with real mail
-servers. (SAFE-TO-PUBLISH is one of publishing.)
+servers. Nothing is published yet: SAFE-TO-PUBLISH is about what recommends a policy, `outrider lint policy --mx`.
 
 REMEMBER has more in test_store.py (kill -9, full disks), test_refresh.py and test_failing_networks.py; what a mail server
 does without its daemon (NO-DOWNGRADE) is in test_dead_daemon.py.
@@ -302,7 +302,7 @@ def test_remember(lab, outrider, exim, postfix):
 
 
 def test_scope_of_domains_with_the_same_mx(lab, outrider, exim, postfix, monkeypatch):
-    """SCOPE, STS-APPLY-10, trap 53: two domains at one host, one has a policy. The host fails under it; mail for the other
+    """SCOPE, STS-APPLY-10: two domains at one host, one has a policy. The host fails under it; mail for the other
     domain goes, whichever was first."""
     monkeypatch.setattr(lab.mx["mx.sts-enforce.example"], "chain", lab.certs.issue("self", "mx.sts-enforce.example"))
     daemon = outrider(for_mtas=True)
@@ -314,7 +314,7 @@ def test_scope_of_domains_with_the_same_mx(lab, outrider, exim, postfix, monkeyp
 
 
 def test_scope_of_an_alias(lab, outrider):
-    """SCOPE, DNS-11, V85, trap 52: a domain that is an alias has the MX hosts of its target, and not its policy."""
+    """SCOPE, DNS-11, V85: a domain that is an alias has the MX hosts of its target, and not its policy."""
     daemon = outrider()
     assert level(daemon, "sts-enforce.example") == "secure"
     with lab.records("alias.plain-tls.example", "CNAME", ["sts-enforce.example."]):
@@ -476,14 +476,64 @@ def test_bounded_policies(lab, outrider):
     assert all(verdict["sts"]["error"] for verdict in verdicts.values() if verdict["sts"]["row"] in ("S7", "S9"))
 
 
-# One decision, many renderings (DESIGN §3) -------------------------------------------------------------------------
+# SAFE-TO-PUBLISH ------------------------------------------------------------------------------------------------
+
+# The MX hosts of a domain, and what is to be published for it. Each policy goes from the file that is checked to a policy
+# host and to a sender, so that "safe" is what senders make of it: {case: (policy, is it safe)}
+ENFORCE = "version: STSv1\r\nmode: enforce\r\n"
+PUBLISHED = {
+    "names both": (ENFORCE + "mx: mx1.{domain}\r\nmx: mx2.{domain}\r\nmax_age: 86400\r\n", True),
+    "a pattern for both": (ENFORCE + "mx: *.{domain}\r\nmax_age: 86400\r\n", True),
+    "names one of two": (ENFORCE + "mx: mx1.{domain}\r\nmax_age: 86400\r\n", False),
+    "the domain instead of its hosts": (ENFORCE + "mx: {domain}\r\nmax_age: 86400\r\n", False),
+    "a pattern for a label more": (ENFORCE + "mx: *.mx.{domain}\r\nmax_age: 86400\r\n", False),
+    "testing, names one of two": ("version: STSv1\r\nmode: testing\r\nmx: mx1.{domain}\r\nmax_age: 86400\r\n", False),
+    "a mode that is none": ("version: STSv1\r\nmode: enforced\r\nmx: *.{domain}\r\nmax_age: 86400\r\n", False),
+    "no max_age": (ENFORCE + "mx: *.{domain}\r\n", False),
+    "a pattern that is none": (ENFORCE + "mx: *\r\nmx: *.{domain}\r\nmax_age: 86400\r\n", False),
+    "a byte order mark": ("\ufeff" + ENFORCE + "mx: *.{domain}\r\nmax_age: 86400\r\n", False),
+    "too long": (ENFORCE + "mx: *.{domain}\r\nmax_age: 86400\r\nx-filler: " + 65536 * "x" + "\r\n", False),
+    "mode none": ("version: STSv1\r\nmode: none\r\nmax_age: 86400\r\n", True),
+}
+
+
+def test_safe_to_publish(lab, outrider, tmp_path):
+    """SAFE-TO-PUBLISH: a policy that a sender would refuse, or under which it would leave out one of the MX hosts, is never
+    called fine: neither by the exit status nor in JSON. And one without such a fault is."""
+    hosts = (Host("mx1", 10), Host("mx2", 20))
+    made = dict(zip(PUBLISHED, domains.add(lab, *[row(f"publish-{number}", 300, zone=UNSIGNED, hosts=hosts, sts=Sts())
+                                                  for number in range(len(PUBLISHED))])))
+    daemon = outrider()
+    for case, domain in made.items():
+        text, is_safe = PUBLISHED[case]
+        domain.policy.text = text.replace("{domain}", domain.name)
+        path = tmp_path / f"{domain.name}.txt"
+        path.write_bytes(domain.policy.text.encode())
+        options = [word for host in hosts for word in ("--mx", f"{host.label}.{domain.name}")]
+        done = daemon.run_cli("lint", "policy", "--json", *options, path)
+        assert (done.returncode, json.loads(done.stdout)["safe"]) == ((0, True) if is_safe else (65, False)), case
+        assert daemon.run_cli("lint", "policy", *options, path).returncode == done.returncode, case
+        verdict = ask(daemon, domain.name)  # what is fine is what every host stands under
+        assert is_safe == (verdict["sts"]["state"] == "valid" and (verdict["sts"]["mode"] == "none" or all(
+            host["sts_match"] for host in verdict["mx"]))), (case, verdict)
+
+
+def test_safe_to_publish_says_nothing_of_hosts_that_nobody_named(run, tmp_path):
+    """SAFE-TO-PUBLISH: without --mx a policy is valid; whether it is safe is not known."""
+    path = tmp_path / "policy.txt"
+    path.write_text(PUBLISHED["names both"][0].replace("{domain}", "example.org"))
+    done = run("lint", "policy", "--json", str(path))
+    assert (done.returncode, json.loads(done.stdout)["valid"], json.loads(done.stdout)["safe"]) == (0, True, None)
+
+
+# One decision, many renderings -------------------------------------------------------------------------------------
 
 SAMPLE = ["dane-ee", "dane-unusable", "tlsa-servfail", "mx-bogus", "null-mx", "unregistered", "hosted", "mixed", "sts-enforce",
           "sts-testing", "sts-unlisted", "policy-404", "policy-malformed", "record-two", "dane-and-sts", "plain-tls"]
 
 
 def test_query_with_and_without_a_daemon(lab, outrider):
-    """DESIGN §8: the same verdict, and the same exit status, whoever resolves."""
+    """The same verdict, and the same exit status, whoever resolves."""
     daemon = outrider()
 
     def both(name):

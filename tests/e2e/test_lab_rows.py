@@ -49,6 +49,7 @@ CERTIFICATES = {
 }
 # What a mail server does not check by itself, no answer can make it check (docs/trust-model.md).
 LIMITS = {
+    "PKIX-02 an e-mail address and an IP address only": ("lab no-dns", MX, {"exim": "deferred", "postfix": "verified"}),
     "PKIX-03 the name as Common Name only": ("lab cn-only", MX, {"exim": "deferred", "postfix": "verified"}),
     "PKIX-10 for TLS clients only": ("lab clients", MX, {"exim": "deferred", "postfix": "deferred"}),
 }

@@ -5,6 +5,7 @@ import datetime
 import itertools
 import json
 import os
+import re
 import socket
 import sqlite3
 import stat
@@ -293,6 +294,19 @@ def test_only_root_and_the_daemons_user_get_in(lab, outrider):
         assert done.returncode == status, (user, done.stderr)
         if status != os.EX_OK:
             assert "Permission denied; only root and the user of outriderd may do this" in done.stderr
+
+
+def test_who_said_it_is_what_the_kernel_says(lab, outrider):
+    """C3: logged and kept."""
+    daemon = outrider()
+    uid = int(subprocess.run(["id", "-u", "outrider"], capture_output=True, text=True).stdout)
+    done = subprocess.run(["setpriv", f"--reuid={uid}", "--regid=nogroup", "--clear-groups", daemon.cli, "override", "add", "--until",
+                           tomorrow(), "--reason", "x", "--socket", daemon.control_socket, "dane-ee.example"],
+                          capture_output=True, text=True)
+    assert done.returncode == os.EX_OK, done.stderr
+    daemon.restart()
+    assert uid != 0 and [each["uid"] for each in listed(daemon)] == [uid]
+    assert re.search(rf"event=override.added domain=dane-ee.example .*uid={uid}\b", daemon.log())
 
 
 def test_without_a_daemon_nothing_is_done(lab, outrider):

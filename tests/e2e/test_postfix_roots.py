@@ -49,7 +49,7 @@ def content_of(path):
 
 
 def test_the_file_that_an_answer_names(daemon):
-    """A1, A2, R15: named by its content, readable for everybody, relative to the queue directory, so the same in the jail."""
+    """A1, A2: named by its content, readable for everybody, relative to the queue directory, so the same in the jail."""
     name = attribute(daemon, GOOD, "tafile")
     path = os.path.join(postfix_files.QUEUE, name)
     content = content_of(path)
@@ -60,7 +60,7 @@ def test_the_file_that_an_answer_names(daemon):
 
 
 def test_both_views_hold_the_same(daemon):
-    """A2, R16, R17: one folder for Exim, one in Postfix' jail, with none.pem in each and no file half written."""
+    """A2: one folder for Exim, one in Postfix' jail, with none.pem in each and no file half written."""
     views = [files_of(folder) for folder in (daemon.exim_dir, daemon.postfix_dir)]
     assert all("none.pem" in view for view in views)
     hashed = [{name for name in view if name != "none.pem"} for view in views]
@@ -73,7 +73,7 @@ def test_both_views_hold_the_same(daemon):
 
 
 def test_a_file_is_there_when_the_sockets_are(lab, outrider, daemon):
-    """A2, R15: after a restart in an empty folder, the first answer already names a file that exists."""
+    """A2: after a restart in an empty folder, the first answer already names a file that exists."""
     other = outrider()
     other.stop()
     for folder in (other.exim_dir, other.postfix_dir):
@@ -85,7 +85,7 @@ def test_a_file_is_there_when_the_sockets_are(lab, outrider, daemon):
 
 
 def test_files_are_kept_over_a_restart(outrider, lab):
-    """A1, R15: an answer given before the restart may still be in use; its file stays, with the very same content."""
+    """A1: an answer given before the restart may still be in use; its file stays, with the very same content."""
     other = outrider()
     before = {path: content_of(path) for name, path in files_of(other.postfix_dir).items() if name != "none.pem"}
     other.restart()
@@ -93,7 +93,7 @@ def test_files_are_kept_over_a_restart(outrider, lab):
 
 
 def test_new_roots_are_a_new_file(outrider, lab):
-    """A1, R15: other roots are another file; the one that earlier answers name is left alone."""
+    """A1: other roots are another file; the one that earlier answers name is left alone."""
     other = outrider()
     old = attribute(other, GOOD, "tafile")
     both = os.path.join(os.path.dirname(other.config), "both.pem")
@@ -109,7 +109,7 @@ def test_new_roots_are_a_new_file(outrider, lab):
 
 @pytest.mark.parametrize("what", ["missing", "empty", "garbage", "none.pem in its place"])
 def test_without_its_file_mail_waits(lab, postfix, daemon, what):
-    """A3, R15, R17: no roots, nothing verifies. none.pem is a root, and nobody has its key."""
+    """A3: no roots, nothing verifies. none.pem is a root, and nobody has its key."""
     path = os.path.join(postfix_files.QUEUE, attribute(daemon, GOOD, "tafile"))
     content, none = content_of(path), content_of(os.path.join(daemon.postfix_dir, "none.pem"))
     os.unlink(path)
@@ -138,7 +138,7 @@ def main_cf_trusts_both(lab, postfix):
 
 
 def test_the_roots_of_an_answer_replace_those_of_main_cf(lab, postfix, daemon):
-    """LOCALITY, R13: a CA in smtp_tls_CAfile vouches for nobody whose answer names a file of roots."""
+    """LOCALITY: a CA in smtp_tls_CAfile vouches for nobody whose answer names a file of roots."""
     with main_cf_trusts_both(lab, postfix):
         got = send_one(lab, postfix, OTHER, fresh=False)
         assert got.outcome == "deferred", got.reason
@@ -146,7 +146,7 @@ def test_the_roots_of_an_answer_replace_those_of_main_cf(lab, postfix, daemon):
 
 
 def test_the_systems_roots_are_those_of_main_cf(lab, postfix, daemon, outrider):
-    """R13: with roots = "system" there is no file, and the fragment's smtp_tls_CAfile counts; without that line mail waits.
+    """With roots = "system" there is no file, and the fragment's smtp_tls_CAfile counts; without that line mail waits.
     The test above must be able to fail: here the other CA does vouch."""
     daemon.stop()
     other = outrider(for_mtas=True, anchors={"roots": "system"})
@@ -186,7 +186,7 @@ def test_one_admitted_host_may_show_the_certificate_of_another(lab, postfix, dae
 
 
 def test_no_admitted_host_is_no_answer(lab, postfix, daemon):
-    """P4, R13: TEMP, not an empty match= and not main.cf's own level."""
+    """P4: TEMP, not an empty match= and not main.cf's own level."""
     assert daemon.postfix("sts-unlisted.example").startswith("TEMP ")
     assert send_one(lab, postfix, "sts-unlisted.example").outcome == "deferred"
 
@@ -194,7 +194,7 @@ def test_no_admitted_host_is_no_answer(lab, postfix, daemon):
 # The longest answers --------------------------------------------------------------------------------------------------
 
 def test_the_largest_policy_fits_in_an_answer(lab, daemon):
-    """R12, P6: a policy at the limits; one line, single blanks, far below the 100000 octets that Postfix takes."""
+    """P6: a policy at the limits; one line, single blanks, far below the 100000 octets that Postfix takes."""
     patterns = tuple(f"{'x' * 60}{i:03}.{'y' * 60}.{'z' * 60}.example" for i in range(250)) + ("*.{domain}",)
     for name, mx in (("roots-large", patterns), ("roots-many", patterns[:60] + patterns[-1:])):
         domains.add_sts(lab, name, mx=mx)

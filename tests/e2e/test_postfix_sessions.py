@@ -116,7 +116,7 @@ def test_a_session_without_verification_is_not_continued_under_a_policy(lab, pos
 # The map --------------------------------------------------------------------------------------------------------------
 
 def test_one_connection_for_hundreds_of_questions(daemon):
-    """R10: an smtp(8) process keeps its connection; the order is that of the questions."""
+    """An smtp(8) process keeps its connection; the order is that of the questions."""
     names = ["sts-enforce.example", "dane-ee.example", "plain-tls.example", ".example", "[203.0.113.1]"]
     with clients.Socketmap(daemon.map_socket) as connection:
         answers = [[connection.ask("QUERY", name) for name in names] for _ in range(100)]
@@ -125,7 +125,7 @@ def test_one_connection_for_hundreds_of_questions(daemon):
 
 
 def test_two_hundred_connections_at_once(daemon):
-    """R10: as many as smtp(8) processes may run, twice; all stay open, and each is answered again and again."""
+    """As many as smtp(8) processes may run, twice; all stay open, and each is answered again and again."""
     with contextlib.ExitStack() as stack:
         connections = [stack.enter_context(clients.Socketmap(daemon.map_socket)) for _ in range(200)]
         with concurrent.futures.ThreadPoolExecutor(32) as pool:
@@ -135,7 +135,7 @@ def test_two_hundred_connections_at_once(daemon):
 
 
 def test_attributes_are_chosen_by_the_maps_name(daemon):
-    """P6, R14: QUERY never carries what 3.7 does not know; the level is the same in both."""
+    """P6: QUERY never carries what 3.7 does not know; the level is the same in both."""
     for name in ("sts-enforce.example", "sts-testing.example", "dane-ee.example", "dane-unusable.example", "plain-tls.example"):
         plain, full = (daemon.postfix(name, map_name) for map_name in ("QUERY", "QUERYwithTLSRPT"))
         assert full.startswith(plain)
@@ -144,7 +144,7 @@ def test_attributes_are_chosen_by_the_maps_name(daemon):
 
 
 def test_many_messages_at_once(lab, postfix, daemon):
-    """R10, R11: a burst to many destinations, as a queue run makes it; each is asked for, none is confused with another."""
+    """A burst to many destinations, as a queue run makes it; each is asked for, none is confused with another."""
     kinds = {"sts-enforce": "verified", "sts-self-signed": "deferred", "dane-ee": "verified", "dane-ee-mismatch": "deferred",
              "plain-tls": "encrypted", "sts-testing": "encrypted", "dane-unusable": "encrypted"}
     recipients = {f"burst-{i}@{name}.example": outcome for i in range(12) for name, outcome in kinds.items()}

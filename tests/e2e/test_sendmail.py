@@ -258,6 +258,13 @@ def test_with_half_an_answer_mail_waits(lab, fake_map, sendmail, reply):
     assert not delivery.contradiction(got, lab)
 
 
+def test_perm_lets_mail_go(lab, fake_map, sendmail):
+    """P9, and why: to sendmail PERM says that there is no policy."""
+    fake_map(b"7:PERM no,")
+    recipient = f"perm{next(serial)}@plain-clear.example"
+    assert sendmail.send([recipient])[recipient].outcome == CLEAR
+
+
 def test_a_socket_where_others_may_write_is_not_asked(lab, daemon, sendmail):
     """Whoever could put a socket of his own there would decide; sendmail looks, and mail waits."""
     folder, recipient = os.path.dirname(daemon.sendmail_socket), f"unsafe{next(serial)}@plain-clear.example"

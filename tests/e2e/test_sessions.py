@@ -423,6 +423,28 @@ def test_postfix_connection_cache_is_not_shared(lab, daemon, postfix, reuse):
         assert any(len(visit.taken) == 2 for visit in sink.visits), sink.visits
 
 
+@pytest.mark.parametrize("domain, expected", [("dane-ee.example", "dane"), ("sts-enforce.example", "verified")])
+def test_exim_continues_no_tls_session(lab, daemon, exim, domain, expected):
+    """DANE-22, FLOW-10: each of Exim's sessions begins with a certificate that it looks at, so nothing is left of what was
+    verified before. (Postfix does continue sessions: test_postfix_sessions.py.)"""
+    host = f"mx.{domain}"
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)  # the same for all connections: it knows earlier sessions
+    context.load_cert_chain(lab.mx[host].chain.pem)
+
+    def resumed():
+        with Sink(host, lab.mx[host].chain, context=context).instead_of(lab, host) as sink:
+            for _ in range(2):
+                recipient = f"anew-{next(serial)}@{domain}"
+                assert exim.send([recipient], fresh=False)[recipient].outcome == expected
+                assert sink.deliveries(recipient) == ["TLSv1.3"]
+        return [visit.is_resumed for visit in sink.visits]
+
+    assert resumed() == [False, False]
+    if expected == "verified":  # without this the test could not fail: an option that the transport does not set
+        with exim.changed(("transport.conf", "driver = smtp", "driver = smtp\n  tls_resumption_hosts = *")):
+            assert resumed() == [False, True]
+
+
 # DANE and a policy ---------------------------------------------------------------------------------------------------
 
 

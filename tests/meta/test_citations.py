@@ -1,4 +1,5 @@
-"""docs/conformance.md and docs/decision-table.md: every row is there, and every test that they cite exists.
+"""docs/conformance.md and docs/decision-table.md: every row is there, and every test that they cite exists. So with the rules of
+docs/protocols.md and the invariants.
 
 A citation is `path:test_name`, or `path:test_name[row]` for one row of a table of tests. Needs neither root nor network.
 """
@@ -16,6 +17,8 @@ AREAS = {"STS-DNS": 14, "STS-BODY": 18, "STS-FETCH": 22, "STS-APPLY": 20, "COMBO
          "FLOW": 13, "PKIX": 12, "EDGE": 8, "RPT-DNS": 8}
 STEPS = {"M": 13, "A": 8, "T": 5, "S": 11}
 VECTORS = 90
+INVARIANTS = ["LOCALITY", "DANE-FIRST", "NO-PKIX-USAGES", "NO-DOWNGRADE", "REMEMBER", "SCOPE", "EXPLAIN", "BOUNDED", "SAFE-TO-PUBLISH"]
+REASONS = ("later: ", "not done: ", "there is no such setting", "never negotiated")
 
 
 @lru_cache
@@ -28,7 +31,7 @@ def rows(page):
     found = {}
     for line in page.read_text().splitlines():
         cells = [cell.strip() for cell in line.strip("|").split(" | ")]
-        if line.startswith("| ") and cells[0] not in ("row", "vector", "area"):
+        if line.startswith("| ") and cells[0] not in ("row", "vector", "area", "invariant", "rule"):
             assert cells[0] not in found, f"{cells[0]} has two lines"
             found[cells[0]] = cells[-1]
     return found
@@ -55,10 +58,27 @@ def test_decision_table_has_every_row():
     assert any(row.startswith("step 5") for row in found)
 
 
+def test_every_rule_of_the_protocols_has_a_test():
+    rules = re.findall(r"^\* \*\*([A-Z]\d+)\*\*", (ROOT / "docs/protocols.md").read_text(), re.MULTILINE)
+    found = rows(CONFORMANCE)
+    assert [row for row in found if re.fullmatch(r"[A-Z]\d+", row)] == rules
+    assert [rule for rule in rules if not CITATION.search(found[rule])] == []
+
+
+def test_every_invariant_has_a_test_of_its_name():
+    found = rows(CONFORMANCE)
+    assert [row for row in found if row in INVARIANTS] == INVARIANTS
+    for name in INVARIANTS:
+        cited = {test for path, test, _ in CITATION.findall(found[name]) if path == "tests/e2e/test_invariants.py"}
+        of_its_name = re.compile(rf"^def (test_{name.lower().replace('-', '_')}\w*)\(", re.MULTILINE)
+        written = set(of_its_name.findall(text_of("tests/e2e/test_invariants.py")))
+        assert written and written <= cited, name
+
+
 @pytest.mark.parametrize("page", [CONFORMANCE, TABLE], ids=["conformance", "decision-table"])
 def test_every_row_is_shown_or_says_why_not(page):
     for row, cell in rows(page).items():
-        assert CITATION.search(cell) or cell.startswith(("later: ", "there is no such setting", "never negotiated")), row
+        assert CITATION.search(cell) or cell.startswith(REASONS), row
 
 
 @pytest.mark.parametrize("page", [CONFORMANCE, TABLE], ids=["conformance", "decision-table"])

@@ -1,7 +1,7 @@
 /*
  * The vectors of step 10 of the decision table, as far as they are decided before a session: what each host requires,
- * whether the policy names it, and the level. One row a vector. V73, V74 and V86 to V89 rest on settings of step 9
- * that there are none of (mandatory DANE, REQUIRETLS, TLS-Required); V90 is V45 with a new policy.
+ * whether the policy names it, and the level. One row a vector. V73 and V74 rest on a minimum (minimum_test.c), V86 to
+ * V89 on what there is not yet (REQUIRETLS, TLS-Required, reports); V90 is V45 with a new policy.
  */
 #include "support/cmocka_all.h"
 
