@@ -74,6 +74,7 @@ class Cell:
     # On and off ---------------------------------------------------------------------------------------------
 
     def attack_it(self):
+        self.restore()
         self.forget_sessions()
         for place in (self.wire, self.near):
             place.changed.discard(self.label)

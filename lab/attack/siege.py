@@ -111,6 +111,14 @@ class Siege:
             by_machine.setdefault(cell.attack.machine, []).append(cell)
         for machine, together in sorted(by_machine.items(), key=lambda item: item[0] is not None):
             self._attack(together, machine)
+            if missed := [cell for cell in together if self._was_missed(cell)]:
+                self._attack(missed, machine)
+
+    def _was_missed(self, cell):
+        """Nobody met the attack, and nothing else is wrong: on a busy machine a question may run out of time before
+        it came to that. It is worth another try."""
+        results = [self.results[cell, mta.name] for mta in self._for_cell(cell)]
+        return any(result.problems for result in results) and not any(result.during.has_failed for result in results)
 
     def _attack(self, cells, machine):
         if machine:  # the last attack may have cost outriderd its memory
@@ -150,6 +158,9 @@ class Siege:
 
     def _for(self, mta, cells):
         return [cell for cell in cells if cell.kind.name in mta.columns]
+
+    def _for_cell(self, cell):
+        return [mta for mta in self.mtas if cell.kind.name in mta.columns]
 
     def _send_all(self, cells, phase):
         """All mail servers at once. {(cell, mta name): Delivery}"""
