@@ -34,8 +34,8 @@ class Verdict:
 
 
 def judge(cell, mta, recipient, delivery, is_waiting, must):
-    """mta: its name. must: mail that waits has been refused. is_waiting: mail of which the log says nothing waits."""
-    transactions = [t for session in cell.sessions() if session.ehlo == mta.ehlo for t in split(session)
+    """must: mail that waits has been refused. is_waiting: mail of which the log says nothing waits."""
+    transactions = [t for session in cell.sessions_of(mta) for t in split(session)
                     if t.concerns(recipient, bool(cell.partners))]
     needs = what_hosts_need(cell, mta)
     leaks = [said for t in transactions for said in _leaks(cell, t, needs)]
