@@ -2,17 +2,15 @@
  * ask_control.c - one JSON object on one line to the control socket, one back.
  */
 #include "cli/ask_control.h"
-#include "base/buf.h"
 #include "cli/command.h"
 #include "cli/settings.h"
+#include "cli/unix_socket.h"
 #include "daemon/control_request.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define ANSWER_LIMIT (4 * 1024 * 1024) /* octets; a list of all the overrides there can be stays below */
@@ -20,28 +18,16 @@
 
 static int connect_to(const char *path, unsigned timeout, int *status)
 {
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
-    struct timeval patience = { .tv_sec = timeout };
-    int fd, failed;
+    int fd = otr_connect_unix(path, timeout);
 
-    if (strlen(path) >= sizeof(address.sun_path)) {
-        *status = otr_complain(EX_USAGE, path, "longer than the path of a socket can be");
-        return -1;
-    }
-    strcpy(address.sun_path, path);
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) == 0 &&
-        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) == 0 &&
-        connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
-        return fd;
-    failed = errno;
-    if (failed == EACCES || failed == EPERM)
-        *status = otr_complain(EX_NOPERM, path, "%s; only root and the user of outriderd may do this",
-                               strerror(failed));
-    else
-        *status = otr_complain(EX_TEMPFAIL, path, "%s; is outriderd running?", strerror(failed));
     if (fd >= 0)
-        close(fd);
+        return fd;
+    if (errno == ENAMETOOLONG)
+        *status = otr_complain(EX_USAGE, path, "longer than the path of a socket can be");
+    else if (errno == EACCES || errno == EPERM)
+        *status = otr_complain(EX_NOPERM, path, "%s; only root and the user of outriderd may do this", strerror(errno));
+    else
+        *status = otr_complain(EX_TEMPFAIL, path, "%s; is outriderd running?", strerror(errno));
     return -1;
 }
 
@@ -56,23 +42,6 @@ static bool send_all(int fd, const char *at, size_t len)
             return false;
         at += sent;
         len -= (size_t)sent;
-    }
-    return true;
-}
-
-static bool receive_all(int fd, otr_buf *answer)
-{
-    char chunk[16384];
-    ssize_t got;
-
-    while ((got = recv(fd, chunk, sizeof(chunk), 0)) != 0) {
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return false;
-        otr_buf_put(answer, chunk, (size_t)got);
-        if (answer->err != OUTRIDER_OK)
-            return false;
     }
     return true;
 }
@@ -102,7 +71,7 @@ static json_t *exchange(const char *line, const char *what, const char *path, un
 
     if (fd < 0)
         return NULL;
-    if (send_all(fd, line, strlen(line)) && send_all(fd, "\n", 1) && receive_all(fd, &answer))
+    if (send_all(fd, line, strlen(line)) && send_all(fd, "\n", 1) && otr_receive_all(fd, &answer))
         object = judge(&answer, what, path, status);
     else
         *status = otr_complain(EX_TEMPFAIL, path, "no answer: %s", strerror(errno));

@@ -2,16 +2,14 @@
  * ask_daemon.c - one request line to a Unix socket, one answer, end of file.
  */
 #include "cli/ask_daemon.h"
-#include "base/buf.h"
 #include "cli/command.h"
 #include "cli/settings.h"
+#include "cli/unix_socket.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define ANSWER_LIMIT (4 * 1024 * 1024) /* octets; 50 hosts with 100 TLSA records each stay far below */
@@ -21,23 +19,12 @@ static const char *const form_words[] = { "text", "explain", "json" };
 
 static int connect_to(const char *path, unsigned timeout, int *status)
 {
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
-    struct timeval patience = { .tv_sec = timeout };
-    int fd;
+    int fd = otr_connect_unix(path, timeout);
 
-    if (strlen(path) >= sizeof(address.sun_path)) {
+    if (fd < 0 && errno == ENAMETOOLONG)
         *status = otr_complain(EX_USAGE, path, "longer than the path of a socket can be");
-        return -1;
-    }
-    strcpy(address.sun_path, path);
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) != 0 ||
-        connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
+    else if (fd < 0)
         *status = otr_complain(EX_TEMPFAIL, path, "%s; is outriderd running? --direct asks no daemon", strerror(errno));
-        if (fd >= 0)
-            close(fd);
-        return -1;
-    }
     return fd;
 }
 
@@ -52,30 +39,13 @@ static bool send_request(int fd, const otr_destination *destination, otr_query_f
     return is_sent;
 }
 
-/* The answer ends with the connection. An empty one means that the daemon has no verdict. */
-static bool receive_answer(int fd, otr_buf *answer)
-{
-    char chunk[16384];
-    ssize_t got;
-
-    while ((got = recv(fd, chunk, sizeof(chunk), 0)) != 0) {
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return false;
-        otr_buf_put(answer, chunk, (size_t)got);
-        if (answer->err != OUTRIDER_OK)
-            return false;
-    }
-    return true;
-}
-
 /* As for scripts: mail that must wait is a temporary failure. Both forms are our own, so their words are known. */
 static bool is_deferral(const otr_buf *answer, otr_query_form form)
 {
     return strstr(answer->data, form == OTR_QUERY_JSON ? "\"level\":\"defer\"" : ": defer - ") != NULL;
 }
 
+/* The answer ends with the connection. An empty one means that the daemon has no verdict. */
 static int print_answer(const otr_buf *answer, otr_query_form form, const char *path)
 {
     bool is_whole = answer->len > 0 && answer->data[answer->len - 1] == '\n';
@@ -99,7 +69,7 @@ int otr_ask_daemon(const otr_destination *destination, otr_query_form form, cons
         return status;
     fd = connect_to(path, patience + ANSWER_SLACK, &status);
     if (fd >= 0) {
-        if (send_request(fd, destination, form) && receive_answer(fd, &answer))
+        if (send_request(fd, destination, form) && otr_receive_all(fd, &answer))
             status = print_answer(&answer, form, path);
         else
             status = otr_complain(EX_TEMPFAIL, path, "no answer: %s", strerror(errno));

@@ -22,14 +22,18 @@ static const char *const status_names[] = {
 void otr_check_say(otr_check_list *list, const char *id, otr_check_status status, const char *fix, const char *found,
                    ...)
 {
+    bool is_last = list->count == OTR_CHECKS_MAX - 1; /* what is not reported must not pass for good */
     otr_check *check = &list->checks[list->count];
     va_list args;
 
     if (list->count == OTR_CHECKS_MAX)
-        return; /* more services in master.cf than anybody has; those that were looked at are reported */
-    *check = (otr_check){ .id = id, .status = status, .fix = status == OTR_CHECK_OK ? NULL : fix };
+        return;
+    if (is_last)
+        *check = (otr_check){ .id = "checks", .status = OTR_CHECK_UNKNOWN, .fix = "look at the others by hand" };
+    else
+        *check = (otr_check){ .id = id, .status = status, .fix = status == OTR_CHECK_OK ? NULL : fix };
     va_start(args, found);
-    if (vasprintf(&check->found, found, args) < 0)
+    if (vasprintf(&check->found, is_last ? "there are more routers or services than can be reported" : found, args) < 0)
         check->found = NULL;
     va_end(args);
     list->count++;

@@ -21,7 +21,7 @@ typedef struct otr_check_question {
     const char *domain; /* that is asked for, or NULL */
 } otr_check_question;
 
-#define OTR_CHECKS_MAX 96
+#define OTR_CHECKS_MAX 400 /* the last of so many says that there are more */
 typedef struct otr_check {
     const char *id; /* static */
     otr_check_status status;

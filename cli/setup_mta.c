@@ -292,14 +292,31 @@ static bool ask_sendmail(otr_mta *mta, const char *program, otr_buf *why)
     return is_understood;
 }
 
+/* Programs are run in "/", where a relative path leads elsewhere; a path that was cut would name another program. */
+static bool make_absolute(const char *given, char program[OTR_MTA_WORD], otr_buf *why)
+{
+    bool is_relative = given[0] != '/' && strchr(given, '/') != NULL;
+    char folder[OTR_MTA_WORD] = "";
+
+    if (is_relative && getcwd(folder, sizeof(folder)) == NULL)
+        otr_buf_printf(why, "%s: give its whole path", given);
+    else if (snprintf(program, OTR_MTA_WORD, "%s%s%s", folder, is_relative ? "/" : "", given) >= OTR_MTA_WORD)
+        otr_buf_printf(why, "%s: the path is too long", given);
+    else
+        return true;
+    return false;
+}
+
 bool otr_mta_ask(otr_mta *mta, otr_mta_kind kind, const char *program, otr_buf *why)
 {
     static bool (*const ask[])(otr_mta *, const char *, otr_buf *) = { ask_exim, ask_postfix, ask_sendmail };
+    char absolute[OTR_MTA_WORD];
     bool is_known;
 
     begin(mta, kind);
     mta->is_here = true;
-    is_known = ask[kind](mta, program, why);
+    is_known = (program == NULL || make_absolute(program, absolute, why)) &&
+               ask[kind](mta, program != NULL ? absolute : NULL, why);
     settle(mta);
     return is_known;
 }

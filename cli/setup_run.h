@@ -6,10 +6,8 @@
 
 #include "base/buf.h"
 
-#define OTR_RUN_OUTPUT_LIMIT                                                                                           \
-    (2 * 1024 * 1024)      /* octets of output that are kept; Exim's whole configuration is 100 k                      \
-                            */
-#define OTR_RUN_TIMEOUT 30 /* s; Exim waits 20 s for a daemon */
+#define OTR_RUN_OUTPUT_LIMIT (2 * 1024 * 1024) /* octets that are kept; Exim's whole configuration is 100 k */
+#define OTR_RUN_TIMEOUT 30                     /* s; Exim waits 20 s for a daemon */
 
 typedef struct otr_ran {
     enum { OTR_RAN, OTR_RAN_NOT_FOUND, OTR_RAN_TOO_LONG, OTR_RAN_FAILED } how; /* FAILED: by a signal, or not at all */

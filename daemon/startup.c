@@ -54,7 +54,7 @@ struct otr_daemon {
     struct resolver_thread *resolvers; /* owned; conf->threads.resolver of them */
     otr_front_shared shared;
     struct front_thread *fronts;       /* owned; conf->threads.front of them */
-    otr_watch *watch;                  /* owned */
+    otr_watch *watch;                  /* owned; as `http` */
     otr_status status;
     const otr_pulse **pulses;          /* owned; of the resolver threads, ends with NULL */
     otr_http *http;                    /* owned; NULL without a listener */
@@ -283,9 +283,12 @@ static outrider_err start_threads(otr_daemon *d, outrider_diag *diag)
 static outrider_err start_watching(otr_daemon *d, outrider_diag *diag)
 {
     const otr_conf *c = d->conf;
-    outrider_err err = otr_watch_start(d->store, &d->clock, c->sts.refresh, &d->watch, diag);
+    outrider_err err;
 
-    if (err != OUTRIDER_OK || c->http.listen.count == 0)
+    if (c->http.listen.count == 0)
+        return OUTRIDER_OK;
+    err = otr_watch_start(d->store, &d->clock, c->sts.refresh, &d->watch, diag);
+    if (err != OUTRIDER_OK)
         return err;
     d->pulses = calloc(c->threads.resolver + 1, sizeof(*d->pulses));
     if (d->pulses == NULL)

@@ -123,7 +123,7 @@ outrider_err otr_give_file(const char *file, const char *user, outrider_diag *di
 {
     struct passwd *pw = *user != '\0' && geteuid() == 0 ? getpwnam(user) : NULL;
 
-    if (pw == NULL || chown(file, pw->pw_uid, (gid_t)-1) == 0)
+    if (pw == NULL || lchown(file, pw->pw_uid, (gid_t)-1) == 0) /* as in bind_unix(): a link would lead root astray */
         return OUTRIDER_OK;
     return otr_fail(diag, OUTRIDER_E_IO, "%s: cannot give it to user \"%s\": %s", file, user, strerror(errno));
 }

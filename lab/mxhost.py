@@ -15,9 +15,9 @@
     waits              answers EHLO when its gate opens
     down               closes the connection at once
 
-Each session is written down: who came, with which SNI and TLS, who sat at the keyboard, which certificate was shown, and
-every octet of what is worth protecting: MAIL FROM, RCPT TO and the message, with the TLS it came in. That is what tests
-go by: the log of a mail server is its opinion.
+Each session is written down: who came, with which SNI and TLS, who sat at the keyboard, which certificate was shown,
+and every octet of what is worth protecting: MAIL FROM, RCPT TO and the message, with the TLS it came in. That is what
+tests go by: the log of a mail server is its opinion.
 """
 
 import dataclasses
@@ -155,7 +155,8 @@ class _Handler(socketserver.StreamRequestHandler):
             self.host.gate.wait(PATIENCE)
         if self.manners == "injects" and self.session.tls:
             # A client that goes on before it was answered has had its answer from somebody else.
-            self.session.was_fooled = bool(self.connection.pending() or select.select([self.connection], [], [], 0.5)[0])
+            goes_on = self.connection.pending() or select.select([self.connection], [], [], 0.5)[0]
+            self.session.was_fooled = bool(goes_on)
         offer = not self.session.tls and self.manners != "no-starttls"
         self._reply(f"250 {self.host.name}", *([] if verb == "HELO" else
                     ["250 8BITMIME", "250 SMTPUTF8", *(["250 STARTTLS"] if offer else []), "250 PIPELINING"]))

@@ -52,6 +52,7 @@ class World:
 
     def add(self, *rows, zones=()):
         """More destinations, while everything runs: for tests that need some of their own.
+
         zones: (name, kind, ttl) of zones that are to be there first, because the destinations lie below them.
         """
         with self._changing:
@@ -160,8 +161,8 @@ class World:
 
     @contextlib.contextmanager
     def between(self, make):
-        """For the length of a `with` block, what make(address, upstream) gives stands between resolver and name servers:
-        at their address, where questions come; they themselves are at `upstream`."""
+        """For the length of a `with` block, what make(address, upstream) gives stands between resolver and name
+        servers: at their address, where questions come; they themselves are at `upstream`."""
         self.authority.move(zones.BEHIND)
         try:
             with make(zones.SERVER, zones.BEHIND) as between:

@@ -139,21 +139,22 @@ static outrider_err clear_stale(const otr_listen_address *address, outrider_diag
     return OUTRIDER_OK;
 }
 
-/* Owner and mode are set before listen(): nobody can connect while they are still the defaults. */
+/*
+ * Owner and mode are there before listen(): nobody can connect sooner. We may be root here, in a folder that another user
+ * may write to, so nothing that has been put in the place of the socket is followed (no chmod(): the mode is bind()'s).
+ */
 static outrider_err bind_unix(int fd, const otr_listen_address *address, mode_t mode, gid_t gid, outrider_diag *diag)
 {
     const char *path = otr_listen_path(address);
-    mode_t saved = umask(0177);
+    mode_t saved = umask(~mode & 0777);
     int bound = bind(fd, (const struct sockaddr *)&address->sockaddr, address->len);
     int failed = errno;
 
     umask(saved);
     if (bound != 0)
         return otr_fail(diag, OUTRIDER_E_IO, "%s: %s", path, strerror(failed));
-    if (gid != (gid_t)-1 && chown(path, (uid_t)-1, gid) != 0)
+    if (gid != (gid_t)-1 && lchown(path, (uid_t)-1, gid) != 0)
         return otr_fail(diag, OUTRIDER_E_IO, "%s: cannot give it to its group: %s", path, strerror(errno));
-    if (chmod(path, mode) != 0)
-        return otr_fail(diag, OUTRIDER_E_IO, "%s: cannot set its mode: %s", path, strerror(errno));
     return OUTRIDER_OK;
 }
 

@@ -1,11 +1,10 @@
-"""make attack: the whole matrix. Exit status 0 only if nothing leaked and nothing was refused that should be delivered."""
+"""make attack: the whole matrix. Exit status 0 only if nothing leaked or was refused that should be delivered."""
 
 import argparse
 import collections
 import time
 
 from lab.attack import attacks, report, siege
-from lab.attack.kinds import KINDS
 from lab.demo import Progress
 from lab.world import World
 
@@ -13,7 +12,7 @@ from lab.world import World
 def main(build, arguments):
     parser = argparse.ArgumentParser(prog="tools/run-in-lab BUILD attack")
     parser.add_argument("--json", metavar="FILE", help="write all results there as well")
-    parser.add_argument("--only", metavar="NAME,...", help="these attacks, kinds of destinations or ATTACK/KIND instead of all")
+    parser.add_argument("--only", metavar="NAME,...", help="these attacks, kinds, or ATTACK/KIND, instead of all")
     options = parser.parse_args(arguments)
     cells = siege.cells_of(attacks.ROWS, only=options.only.split(",") if options.only else ())
     if not cells:
@@ -29,7 +28,7 @@ def main(build, arguments):
         report.write_json(options.json, results)
     wrong = [result for result in results if result.problems]
     words = collections.Counter(result.word for result in results)
-    print(f"\n{len({cell.attack for cell in cells})} attacks, {len({cell.kind for cell in cells})} of {len(KINDS)} kinds of "
+    print(f"\n{len({cell.attack for cell in cells})} attacks, {len({cell.kind for cell in cells})} kinds of "
           f"destinations, {len(results)} cells, {time.monotonic() - started:.0f} s: "
           + ", ".join(f"{count} {word}" for word, count in words.most_common()))
     print(f"{len(wrong)} not as they should be" if wrong else "nothing leaked, nothing refused")

@@ -119,13 +119,13 @@ forged_tlsa_with_ad = For(_claim_ad)
 
 
 def _replayed(cell):
-    """A TLSA record that was true once, for a key that the attacker has got hold of: its signature has expired. Not just
-    yesterday: validators allow for clocks that are wrong by a day."""
+    """A TLSA record that was true once, for a key that the attacker has got hold of: its signature has expired. Not
+    just yesterday: validators allow for clocks that are wrong by a day."""
     def change(question, _reply):
         owner = question.question[0].name
         end = datetime.datetime.now(datetime.timezone.utc) - 3 * DAY
-        return signed_answer(cell.world, question, dns.rrset.from_text(owner, TTL, "IN", "TLSA", cell.tlsa_of_attacker()),
-                             end - 30 * DAY, end)
+        old = dns.rrset.from_text(owner, TTL, "IN", "TLSA", cell.tlsa_of_attacker())
+        return signed_answer(cell.world, question, old, end - 30 * DAY, end)
     return change
 
 
@@ -153,7 +153,8 @@ def _nsec3(cell):
     def change(question, reply):
         zone = dns.name.from_text(cell.world.zones.zone_of(question.question[0].name.to_text()).name)
         owner = dns.name.from_text("0" * 32, zone)
-        signature = f"NSEC3 13 {len(zone)} {TTL} 20990101000000 20200101000000 {cell.world.zones.key.tag} {zone} {'ABCD' * 22}"
+        signature = (f"NSEC3 13 {len(zone)} {TTL} 20990101000000 20200101000000 {cell.world.zones.key.tag} {zone} "
+                     + "ABCD" * 22)
         forged = forwarder.empty(question, reply)
         forged.authority += [dns.rrset.from_text(owner, TTL, "IN", "NSEC3", f"1 1 1 ab {'v' * 32} NS"),
                              dns.rrset.from_text(owner, TTL, "IN", "RRSIG", signature)]
@@ -172,8 +173,9 @@ def signed_answer(world, question, rrset, begin=None, end=None):
     if zone.kind == SIGNED:
         now = datetime.datetime.now(datetime.timezone.utc)
         key = world.zones.key
-        signature = dns.dnssec.sign(rrset, key.private, dns.name.from_text(zone.name),
-                                    dns.rdata.from_text("IN", "DNSKEY", key.dnskey), begin or now - DAY, end or now + DAY)
+        dnskey = dns.rdata.from_text("IN", "DNSKEY", key.dnskey)
+        signature = dns.dnssec.sign(rrset, key.private, dns.name.from_text(zone.name), dnskey,
+                                    begin or now - DAY, end or now + DAY)
         reply.answer.append(dns.rrset.from_rdata(rrset.name, rrset.ttl, signature))
     return reply
 
@@ -184,7 +186,8 @@ def signed_answer(world, question, rrset, begin=None, end=None):
 def _new_id(cell):
     def change(question, _reply):
         owner = question.question[0].name
-        return signed_answer(cell.world, question, dns.rrset.from_text(owner, TTL, "IN", "TXT", zones.quoted("v=STSv1; id=2;")))
+        new = dns.rrset.from_text(owner, TTL, "IN", "TXT", zones.quoted("v=STSv1; id=2;"))
+        return signed_answer(cell.world, question, new)
     return change
 
 

@@ -1,5 +1,5 @@
-"""The verdict on a cell, from what the MX hosts heard. What the mail server says of itself counts only where nobody heard
-anything: it then tells whether the mail waits or came back.
+"""The verdict on a cell, from what the MX hosts heard. What the mail server says of itself counts only where nobody
+heard anything: it then tells whether the mail waits or came back.
 """
 
 import dataclasses

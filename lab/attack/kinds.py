@@ -1,4 +1,4 @@
-"""The columns of the matrix: kinds of destinations, and what each of their hosts has to prove before it may hear of mail."""
+"""The columns of the matrix: kinds of destinations, and what each host must prove before it may hear of mail."""
 
 import dataclasses
 
@@ -59,8 +59,8 @@ KINDS = (
          (Host(cert="self", alias=HOSTING, tlsa=("3 1 1",), tlsa_at_alias=True),)),
     Kind("dane-unusable", "DANE, all unusable", "TLSA records of usage 1 only: TLS, and nobody authenticated", (TLS,),
          (Host(cert="self", tlsa=("1 1 1 wrong",)),)),
-    Kind("dane-mixed", "DANE + a host without", "two hosts, the first with DANE 3 1 1, the second without", (DANE, NOTHING),
-         (Host("mx1", 10, cert="self", tlsa=("3 1 1",)), Host("mx2", 20, cert="self"))),
+    Kind("dane-mixed", "DANE + a host without", "two hosts, the first with DANE 3 1 1, the second without",
+         (DANE, NOTHING), (Host("mx1", 10, cert="self", tlsa=("3 1 1",)), Host("mx2", 20, cert="self"))),
     Kind("hosted", "unsigned, at a DANE host", "unsigned domain at a provider with DANE 3 1 1", (DANE,),
          (Host(cert="self", provider=HOSTING, tlsa=("3 1 1",)),), zone=UNSIGNED, needs_by={"exim": (TLS,)}),
     Kind("sts", "STS enforce", "unsigned, MTA-STS enforce", (STS,), sts=ENFORCE, zone=UNSIGNED),
@@ -72,8 +72,8 @@ KINDS = (
          (Host(provider=HOSTING, tlsa=("3 1 1",)),), ENFORCE, zone=UNSIGNED),
     Kind("dane-sts", "DANE + STS", "DANE 3 1 1 and MTA-STS enforce", (DANE,), (Host(tlsa=("3 1 1",)),), ENFORCE,
          needs_by={"sendmail": (STS,)}),
-    Kind("dane-sts-mixed", "DANE + STS, two hosts", "MTA-STS enforce, two hosts, the first with DANE 3 1 1", (DANE, STS),
-         (Host("mx1", 10, cert="self", tlsa=("3 1 1",)), Host("mx2", 20)), ENFORCE),
+    Kind("dane-sts-mixed", "DANE + STS, two hosts", "MTA-STS enforce, two hosts, the first with DANE 3 1 1",
+         (DANE, STS), (Host("mx1", 10, cert="self", tlsa=("3 1 1",)), Host("mx2", 20)), ENFORCE),
     Kind("sts-testing", "STS testing", "unsigned, MTA-STS testing", (NOTHING,),
          sts=dataclasses.replace(ENFORCE, mode="testing"), zone=UNSIGNED),
     Kind("none", "nothing", "unsigned, no policy", (NOTHING,), (Host(cert="self"),), zone=UNSIGNED),

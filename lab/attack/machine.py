@@ -1,5 +1,5 @@
-"""Attacks on the sending machine, or its bad days: each a context in which the mail is sent. siege.py runs them one after
-another, because they concern all destinations.
+"""Attacks on the sending machine, or its bad days: each a context in which the mail is sent. siege.py runs them one
+after another, because they concern all destinations.
 
 The lab cannot turn the clock of the machine (it would turn everybody's). It turns the store instead: all times in it
 are moved while outriderd is down, which is the same to a daemon that starts: what it wrote yesterday now seems to be
@@ -7,6 +7,7 @@ from long ago, or from the future.
 """
 
 import contextlib
+import dataclasses
 import os
 import signal
 import socket
@@ -181,6 +182,11 @@ def _turn(daemon, seconds):
             for column in columns:
                 database.execute(f"UPDATE {table} SET {column} = max({column} - ?, 0) WHERE {column} > 0", (seconds,))
     daemon.start()
+
+
+def short_lived(row):
+    """A destination whose policy runs out while we wait."""
+    return dataclasses.replace(row, sts=dataclasses.replace(row.sts, max_age=MAX_AGE))
 
 
 @contextlib.contextmanager

@@ -5,8 +5,8 @@
     columns         kinds of destinations it can protect, or need not
     send            a message to each recipient; {recipient: Delivery} when all have been tried
     send_together   a message to each group of recipients
-    send_reusing    a message to each recipient of each group, the last one last, in a way that makes the mail server use
-                    a connection for several messages, if it ever does
+    send_reusing    a message to each recipient of each group, the last one last, in a way that makes the mail server
+                    use a connection for several messages, if it ever does
     is_waiting      the mail is in the queue
 """
 
@@ -64,7 +64,8 @@ class PostfixSender:
     def __enter__(self):
         if self._is_ours:
             self.server.start()
-        subprocess.run(["postconf", "-e", f"smtp_helo_name={self.ehlo}", f"default_process_limit={AT_ONCE}"], check=True)
+        subprocess.run(["postconf", "-e", f"smtp_helo_name={self.ehlo}", f"default_process_limit={AT_ONCE}"],
+                       check=True)
         return self
 
     def __exit__(self, *_):

@@ -1,18 +1,20 @@
 """The matrix for people, and everything as JSON."""
 
+import dataclasses
 import json
 
 from lab.attack import judge
 from lab.attack.kinds import KINDS
 
-SYMBOLS = {judge.SECURE: "S", judge.ENCRYPTED: "t", judge.CLEAR: "c", judge.UNPROTECTED: "u", judge.DEFERRED: "w", judge.BOUNCED: "b",
-           judge.LEAKED: "#", judge.REFUSED: "R", judge.LOST: "?"}
+SYMBOLS = {judge.SECURE: "S", judge.ENCRYPTED: "t", judge.CLEAR: "c", judge.UNPROTECTED: "u", judge.DEFERRED: "w",
+           judge.BOUNCED: "b", judge.LEAKED: "#", judge.REFUSED: "R", judge.LOST: "?"}
 LEGEND = """
-S  delivered securely: to the true host, with the certificate that was promised
-w  waits: deferred, nothing said        b  bounced, nothing said; what the mail server does by itself, see docs/attacks.md
-t  delivered over TLS, where no certificate was promised        c  delivered in clear, where no TLS was promised
-u  unprotected: the attacker got it where no standard forbids that (opportunistic, or first contact)
-#  LEAKED        R  REFUSED, what should have been delivered        ?  LOST, or not as it should be: see below"""
+S  delivered securely: to the true host, which had proven itself as it promises to
+w  waits: deferred, nobody heard of it
+t  delivered over TLS, where no more is promised           c  delivered in clear, where no TLS is promised
+u  unprotected: the attacker has it, and no standard forbids that here (opportunistic, first contact, ...)
+b  bounced, nobody heard of it: the mail server does so by itself (docs/attacks.md)
+#  LEAKED     R  REFUSED, what should have been delivered     ?  LOST, or not as it should be: see below"""
 
 
 def matrix(results, mtas):
@@ -60,4 +62,4 @@ def as_json(result):
 
 
 def _verdict(verdict):
-    return verdict and {"word": verdict.word, "reason": verdict.reason, "host": verdict.host, "sessions": verdict.sessions}
+    return verdict and dataclasses.asdict(verdict)

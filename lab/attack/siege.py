@@ -1,4 +1,4 @@
-"""The engine. Every cell has a destination of its own, so that all of them are attacked, and get mail, at the same time:
+"""The engine. Every cell has a destination of its own, so that all are attacked, and get mail, at the same time:
 
     prime     everybody is honest; outriderd is asked about each destination, and each kind gets a message
     attack    the attacks are switched on, and each mail server sends a message for each cell
@@ -67,8 +67,8 @@ class Siege:
         self.primed_at = 0
 
     def settle(self, cells):
-        """Bring the destinations into the lab, and outriderd: not before, because a validator remembers for a while what
-        did not exist."""
+        """Bring the destinations into the lab, and outriderd: not before, because a validator remembers for a while
+        what did not exist."""
         self.world.add(*(row for cell in cells for row in cell.rows()), evil_scenario(cells),
                        zones=((TLD, SIGNED, TTL), (HOSTING, SIGNED, TTL)))
         for cell in cells:
@@ -131,8 +131,8 @@ class Siege:
                     result.problems.append(f"nobody met the attack on {cell.attack.meets}: it proves nothing")
 
     def lift(self, cells):
-        """All is well again, or the attack has done lasting harm: to what outriderd knows, or to outriderd. An attack on
-        SMTP leaves nothing behind; the mail servers forget, as they always do here."""
+        """All is well again, or the attack has done lasting harm: to what outriderd knows, or to outriderd. An attack
+        on SMTP leaves nothing behind; the mail servers forget, as they always do here."""
         cells = [cell for cell in cells if cell.attack.meets != "smtp" or cell.attack.machine]
         for cell in cells:
             cell.restore()
@@ -157,7 +157,8 @@ class Siege:
         self.tell.begin(**{mta.name: len(self._for(mta, cells)) for mta in self.mtas})
         with concurrent.futures.ThreadPoolExecutor(len(self.mtas)) as pool:
             running = {mta.name: pool.submit(self._send, mta, self._for(mta, cells), phase) for mta in self.mtas}
-            return {(cell, name): delivery for name, task in running.items() for cell, delivery in task.result().items()}
+            return {(cell, name): delivery for name, task in running.items()
+                    for cell, delivery in task.result().items()}
 
     def _send(self, mta, cells, phase):
         groups = {way: {} for way in ("each", "together", "reusing")}

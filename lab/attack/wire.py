@@ -106,7 +106,8 @@ class _Stream(socketserver.StreamRequestHandler):
                 question = self.rfile.read(*struct.unpack("!H", length))
                 file.write(length + question)
                 file.flush()
-                reply = changed(wire.changes.get(destination(question)), question, file.read(*struct.unpack("!H", file.read(2))))
+                answer = file.read(*struct.unpack("!H", file.read(2)))
+                reply = changed(wire.changes.get(destination(question)), question, answer)
                 if reply is None:
                     return
                 self.wfile.write(struct.pack("!H", len(reply)) + reply)

@@ -1,6 +1,6 @@
-"""The attack matrix (lab/attack, docs/attacks.md): one run with hundreds of destinations, and a test for each of its cells.
+"""The attack matrix (lab/attack, docs/attacks.md): one run with hundreds of destinations, and a test for each cell.
 
-Then the proof that the matrix can say LEAKED: the same attacks on mail servers whose configuration lacks one protection.
+Then the proof that the matrix can say LEAKED: the same attacks on mail servers whose configuration lacks a protection.
 """
 
 import contextlib
@@ -16,6 +16,8 @@ from lab.attack import attacks, judge, kinds, mtas, report, siege
 from lab.attack.cell import Cell
 from lab.delivery import Delivery
 
+# The attacker speaks TLS 1.0 and 1.1, which Python would rather not.
+pytestmark = pytest.mark.filterwarnings("ignore:ssl.TLSVersion")
 CELLS = siege.cells_of(attacks.ROWS)
 EACH = [(f"{cell.attack.name}-{cell.kind.name}-{mta.name}", cell, mta.name) for cell in CELLS for mta in mtas.MTAS
         if cell.kind.name in mta.columns]
@@ -50,7 +52,8 @@ class Sabotage:
     def cell(self):
         """A destination of its own: the same attack under another name."""
         attack = next(row for row in attacks.ROWS if row.name == self.attack)
-        return Cell(dataclasses.replace(attack, name=f"no-{SABOTAGES.index(self)}-{self.attack}"), kinds.BY_NAME[self.kind])
+        attack = dataclasses.replace(attack, name=f"no-{SABOTAGES.index(self)}-{self.attack}")
+        return Cell(attack, kinds.BY_NAME[self.kind])
 
 
 def exim(what, attack, kind, *changes):
@@ -229,6 +232,6 @@ def test_attacks_and_kinds_speak_of_each_other():
 def test_the_page_tells_all_attacks_and_kinds():
     """docs/attacks.md has a line for each row and column, in their order."""
     with open(os.path.join(conftest.ROOT, "docs", "attacks.md")) as file:
-        told = re.findall(r"^\| `([^` ]+)` \| (?!.*\|$.*why)", file.read(), re.MULTILINE)
-    expected = [*kinds.ALL, *(row.name for row in attacks.ROWS)]
-    assert [name for name in told if name in expected and told.index(name) >= 0][:len(expected)] == expected
+        told = re.findall(r"^\| ([^ |]+) \| ([^|]+) \|", file.read().replace("`", ""), re.MULTILINE)
+    rows = [*((kind.name, kind.has) for kind in kinds.KINDS), *((row.name, row.does) for row in attacks.ROWS)]
+    assert [row for row in told if row in rows] == rows

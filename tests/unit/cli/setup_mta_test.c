@@ -2,7 +2,11 @@
 #include "cli/setup_postconf.h"
 #include "support/cmocka_all.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static void reads_what_exim_says(void **state)
 {
@@ -64,12 +68,43 @@ static void finds_the_services_that_send(void **state)
     assert_false(otr_default_chroot("3.6"));
 }
 
+/* A fake, as only the path is looked at. */
+static void a_program_is_found_from_where_we_are(void **state)
+{
+    static const char script[] = "#!/bin/sh\necho 'Exim version 4.96 #2'\n";
+    char folder[] = "/tmp/otr_mta_test.XXXXXX", path[sizeof(folder) + 16], endless[2 * OTR_MTA_WORD];
+    otr_buf why = OTR_BUF_INIT;
+    otr_mta mta;
+    FILE *out;
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof(path), "%s/exim", folder);
+    out = fopen(path, "we");
+    assert_true(out != NULL && fputs(script, out) >= 0 && fclose(out) == 0);
+    assert_int_equal(chmod(path, 0755), 0);
+    assert_int_equal(chdir(folder), 0);
+    assert_true(otr_mta_ask(&mta, OTR_EXIM, "./exim", &why));
+    assert_int_equal(mta.traits.version.part[1], 96);
+    assert_int_equal(mta.program[0], '/');
+    memset(endless, 'x', sizeof(endless));
+    endless[0] = '/';
+    endless[sizeof(endless) - 1] = '\0';
+    assert_false(otr_mta_ask(&mta, OTR_EXIM, endless, &why));
+    assert_non_null(strstr(otr_buf_text(&why), "too long"));
+    assert_int_equal(chdir("/"), 0);
+    unlink(path);
+    rmdir(folder);
+    otr_buf_clear(&why);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_what_exim_says),
         cmocka_unit_test(reads_what_sendmail_says),
         cmocka_unit_test(finds_the_services_that_send),
+        cmocka_unit_test(a_program_is_found_from_where_we_are),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
 #include "daemon/listen/address.h"
+#include "daemon/system.h"
 #include "support/cmocka_all.h"
 
 #include <fcntl.h>
@@ -57,6 +58,7 @@ static void parse_in_folder(const char *name, char text[200], otr_listen_address
 
 static void a_socket_gets_its_mode_and_is_recognised(void **state)
 {
+    static const mode_t modes[] = { 0600, 0666, 0640 };
     char text[200], other_text[200];
     otr_listen_address address, other;
     outrider_diag diag;
@@ -66,16 +68,47 @@ static void a_socket_gets_its_mode_and_is_recognised(void **state)
     (void)state;
     parse_in_folder("new/a.sock", text, &address); /* the folder is made */
     parse_in_folder("b.sock", other_text, &other);
-    assert_int_equal(otr_listen_open(&address, 0640, (gid_t)-1, &fd, &diag), OUTRIDER_OK);
-    assert_int_equal(stat(text + 5, &st), 0);
-    assert_true(S_ISSOCK(st.st_mode));
-    assert_int_equal(st.st_mode & 0777, 0640);
+    for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) { /* the umask has no say */
+        if (fd >= 0)
+            close(fd);
+        assert_int_equal(otr_listen_open(&address, modes[i], (gid_t)-1, &fd, &diag), OUTRIDER_OK);
+        assert_int_equal(stat(text + 5, &st), 0);
+        assert_true(S_ISSOCK(st.st_mode));
+        assert_int_equal(st.st_mode & 0777, modes[i]);
+    }
     assert_true(otr_listen_is(fd, &address));
     assert_false(otr_listen_is(fd, &other));
     assert_false(otr_listen_is(STDERR_FILENO, &address));
     close(fd);
     otr_listen_unlink(&address);
     assert_int_not_equal(stat(text + 5, &st), 0);
+}
+
+/* In a folder of another user anything may stand where the socket was a moment ago. */
+static void root_gives_away_what_stands_there_and_not_what_it_leads_to(void **state)
+{
+    char text[200], target[sizeof(text) + sizeof(".target")];
+    otr_listen_address address;
+    struct stat st;
+    uid_t before;
+    int fd;
+
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    parse_in_folder("link.sock", text, &address);
+    snprintf(target, sizeof(target), "%s.target", text + 5);
+    fd = open(target, O_CREAT | O_WRONLY, 0600);
+    assert_true(fd >= 0 && fstat(fd, &st) == 0 && symlink(target, text + 5) == 0);
+    before = st.st_uid;
+    assert_int_equal(otr_give_file(text + 5, "nobody", NULL), OUTRIDER_OK);
+    assert_int_equal(fstat(fd, &st), 0);
+    assert_int_equal(st.st_uid, before);
+    assert_int_equal(lstat(text + 5, &st), 0);
+    assert_int_not_equal(st.st_uid, before);
+    close(fd);
+    unlink(target);
+    unlink(text + 5);
 }
 
 static void only_a_dead_socket_is_replaced(void **state)
@@ -124,6 +157,7 @@ int main(void)
         cmocka_unit_test(an_address_is_unix_or_inet),
         cmocka_unit_test(a_path_that_does_not_fit_is_refused),
         cmocka_unit_test(a_socket_gets_its_mode_and_is_recognised),
+        cmocka_unit_test(root_gives_away_what_stands_there_and_not_what_it_leads_to),
         cmocka_unit_test(only_a_dead_socket_is_replaced),
     };
 
