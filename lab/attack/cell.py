@@ -90,21 +90,24 @@ class Cell:
         if self.policy:
             self.policy.server, self.policy.chain, self.policy.text = self._policy_before
 
-    def sessions(self):
-        """All sessions with hosts of the destination and of its attacker since forget_sessions()."""
-        return [session for host in (*self.hosts, self.evil) for session in list(host.sessions)]
+    def sessions_of(self, mta):
+        """Its sessions with hosts of the destination and of its attacker since forget_sessions(). Who does not say who
+        he is might be anybody."""
+        return [session for host in (*self.hosts, self.evil) for session in list(host.sessions)
+                if session.ehlo in (mta.ehlo, "")]
 
     def forget_sessions(self):
         for host in (*self.hosts, self.evil):
             host.sessions = []
 
-    def met(self):
-        """Where the attack has been seen by somebody: an attack that nobody meets proves nothing."""
+    def met(self, mta):
+        """Where the attack has been seen: one that nobody meets proves nothing. SMTP is what this mail server has seen,
+        DNS and HTTPS may be what others have."""
         found = set()
         if {self.label} & (self.wire.changed | self.near.changed):
             found.add("dns")
         if self.policy and self.policy.contacts > self._fetches:
             found.add("https")
-        if self.sessions():
+        if self.sessions_of(mta):
             found.add("smtp")
         return found

@@ -120,10 +120,9 @@ class Siege:
         self.world.resolver.forget()
         with machine(self, cells) if machine else contextlib.nullcontext():
             sent = self._send_all(cells, "attack")
-        met = {cell: tuple(sorted(cell.met())) for cell in cells}
         for mta in self.mtas:
             for cell in self._for(mta, cells):
-                result = self.results[cell, mta.name] = Result(cell, mta.name, met=met[cell])
+                result = self.results[cell, mta.name] = Result(cell, mta.name, met=tuple(sorted(cell.met(mta))))
                 result.during = self._judge(cell, mta, sent, "attack", cell.kind.name in cell.attack.must)
                 if result.during.has_failed:
                     result.problems.append(f"{result.during.word}: {result.during.reason}")

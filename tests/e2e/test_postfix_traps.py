@@ -22,6 +22,8 @@ IDN = "trap-bücher.example"      # an enforced policy that its host fails
 ROWS = (
     domains.row("trap-hosted", zone=UNSIGNED, hosts=(Host(cert="self", provider="signed-host.example", tlsa=("3 1 1 wrong",)),)),
     domains.row("trap-mixed", hosts=(Host("mx1", 10, cert="self", tlsa=("3 1 1 wrong",)), Host("mx2", 20, server="down"))),
+    domains.row("trap-sts-500", zone=UNSIGNED, hosts=(Host(server="starttls-500"),), sts=Sts()),
+    domains.row("trap-dane-500", hosts=(Host(cert="self", tlsa=("3 1 1",), server="starttls-500"),)),
     domains.row("trap-bücher", zone=UNSIGNED, hosts=(Host(cert="self"),), sts=Sts()),
 )
 
@@ -69,6 +71,9 @@ TRAPS = [
          {"sts-self-signed.example": ("deferred", "encrypted"), "sts-no-starttls.example": ("deferred", "clear"),
           "dane-ee-mismatch.example": ("deferred", "deferred")},
          (line("smtp_tls_policy_maps"),)),
+    Trap("smtp_delivery_status_filter: without it somebody on the wire has mail returned",
+         {"trap-sts-500.example": ("deferred", "bounced"), "trap-dane-500.example": ("deferred", "bounced")},
+         (line("smtp_delivery_status_filter"),)),
     Trap("QUERY: the attributes of 3.10 defer mail here",
          {"sts-enforce.example": ("verified", "deferred"), "sts-testing.example": ("encrypted", "deferred")},
          ((":QUERY\n", ":QUERYwithTLSRPT\n"),)),
