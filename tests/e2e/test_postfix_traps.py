@@ -10,7 +10,7 @@ import os
 import pytest
 
 import domains
-from fake_map import FakeMap
+from impostor import Impostor
 from lab import delivery, postfix as postfix_files
 from lab.model import UNSIGNED, Host, Sts
 
@@ -120,8 +120,7 @@ def a_map_that_knows_one_spelling(daemon):
         return b"%d:%s," % (len(text), text)
 
     try:
-        with FakeMap(daemon.map_socket, reply):
-            os.chmod(daemon.map_socket, 0o666)
+        with Impostor(daemon.map_socket, reply):
             yield
     finally:
         daemon.start()
@@ -145,8 +144,7 @@ def test_an_answer_that_is_none_defers(lab, postfix, daemon, reply):
     """P4, P6, L1's counterpart: whatever is no policy that this version understands, mail waits; never a bounce, never clear."""
     daemon.stop()
     try:
-        with FakeMap(daemon.map_socket, b"%d:%s," % (len(reply), reply.encode())) as fake:
-            os.chmod(daemon.map_socket, 0o666)
+        with Impostor(daemon.map_socket, b"%d:%s," % (len(reply), reply.encode())) as fake:
             outcomes, reasons = send(lab, postfix, ["plain-tls.example"])
     finally:
         daemon.start()
