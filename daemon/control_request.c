@@ -4,6 +4,7 @@
 #include "daemon/control_request.h"
 
 #include "base/diag.h"
+#include "verdict/destination.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -16,7 +17,7 @@ typedef outrider_err take_value(const char *text, size_t len, otr_control_reques
 static outrider_err take_domain(const char *text, size_t len, otr_control_request *r, outrider_diag *diag)
 {
     outrider_diag why;
-    outrider_err err = otr_domain_normalize(text, len, r->domain, &why);
+    outrider_err err = otr_destination_domain(text, len, r->domain, &why);
 
     if (err == OUTRIDER_OK && strchr(r->domain, '.') == NULL)
         err = otr_fail(&why, OUTRIDER_E_SYNTAX, "a name of one label is no destination");

@@ -6,7 +6,7 @@
  */
 #include "daemon/conf/minimum.h"
 
-#include "dns/name.h"
+#include "verdict/destination.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -97,7 +97,7 @@ static bool read_name(struct rules *rules, char *word, unsigned line, char name[
     outrider_diag diag;
 
     name[0] = '.';
-    if (otr_domain_normalize(word + is_below, strlen(word + is_below), name + is_below, &diag) != OUTRIDER_OK)
+    if (otr_destination_domain(word + is_below, strlen(word + is_below), name + is_below, &diag) != OUTRIDER_OK)
         why = diag.message;
     else if (is_below || strchr(name, '.') != NULL)
         return true;

@@ -432,33 +432,39 @@ static void fill_group(otr_listen_conf *listen)
     listen->gid = group != NULL ? group->gr_gid : (gid_t)-1;
 }
 
-static void fill_addresses(otr_conf_draft *draft, otr_listen_conf *listen, const otr_listen_conf *before, unsigned line)
+static void fill_addresses(otr_conf_draft *draft, otr_listen_conf *listen)
 {
     listen->addresses = otr_arena_alloc(draft->conf->arena, listen->listen.count + 1, sizeof(*listen->addresses));
-    for (size_t i = 0; listen->addresses != NULL && i < listen->listen.count; i++) {
-        outrider_diag diag;
-        otr_listen_address *a = &listen->addresses[i];
-        bool is_double = false;
-
-        if (otr_listen_address_parse(listen->listen.values[i], a, &diag) != OUTRIDER_OK)
-            continue; /* it was reported when it was taken */
-        for (size_t j = 0; j < i; j++)
-            is_double = is_double || otr_listen_address_same(&listen->addresses[j], a);
-        for (size_t j = 0; before != NULL && j < before->listen.count; j++)
-            is_double = is_double || otr_listen_address_same(&before->addresses[j], a);
-        if (is_double)
-            MISTAKE(draft, line, "listen: %s is given twice", a->text);
-    }
+    for (size_t i = 0; listen->addresses != NULL && i < listen->listen.count; i++)
+        (void)otr_listen_address_parse(listen->listen.values[i], &listen->addresses[i], NULL); /* as when it was taken */
     fill_group(listen);
 }
 
-/* For a third section: fill_addresses() compares with one other. */
-static void check_apart(otr_conf_draft *draft, const otr_listen_conf *a, const otr_listen_conf *b, unsigned line)
+/* No address of `listen` in another place of its list, nor among those of a section before it. */
+static void check_apart(otr_conf_draft *draft, const otr_listen_conf *listen, const otr_listen_conf *before, unsigned line)
 {
-    for (size_t i = 0; i < a->listen.count; i++)
-        for (size_t j = 0; j < b->listen.count; j++)
-            if (otr_listen_address_same(&a->addresses[i], &b->addresses[j]))
-                MISTAKE(draft, line, "listen: %s is given twice", a->addresses[i].text);
+    if (listen->addresses == NULL || before->addresses == NULL)
+        return; /* out of memory, which is told of at the end */
+    for (size_t i = 0; i < listen->listen.count; i++)
+        for (size_t j = 0; j < (before == listen ? i : before->listen.count); j++)
+            if (otr_listen_address_same(&listen->addresses[i], &before->addresses[j]))
+                MISTAKE(draft, line, "listen: %s is given twice", listen->addresses[i].text);
+}
+
+static void check_listeners(otr_conf_draft *draft)
+{
+    otr_conf *c = draft->conf;
+    otr_listen_conf *const sections[] = { &c->socketmap, &c->line, &c->http, &c->control };
+    const unsigned lines[] = { LINE_OF(draft, socketmap.listen), LINE_OF(draft, line.listen), LINE_OF(draft, http.listen),
+                               LINE_OF(draft, control.listen) };
+
+    for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++) {
+        fill_addresses(draft, sections[i]);
+        for (size_t j = 0; j <= i; j++)
+            check_apart(draft, sections[i], sections[j], lines[i]);
+    }
+    if (c->socketmap.listen.count + c->line.listen.count == 0)
+        MISTAKE(draft, lines[1], "no section has an address to listen on");
 }
 
 /* What can be said there changes what is demanded of destinations: nobody but the administrator is to reach it. */
@@ -484,16 +490,8 @@ static void check_whole(otr_conf_draft *draft)
 {
     otr_conf *c = draft->conf;
 
-    fill_addresses(draft, &c->socketmap, NULL, LINE_OF(draft, socketmap.listen));
-    fill_addresses(draft, &c->line, &c->socketmap, LINE_OF(draft, line.listen));
-    fill_addresses(draft, &c->http, &c->socketmap, LINE_OF(draft, http.listen));
-    check_apart(draft, &c->http, &c->line, LINE_OF(draft, http.listen));
-    fill_addresses(draft, &c->control, &c->socketmap, LINE_OF(draft, control.listen));
-    check_apart(draft, &c->control, &c->line, LINE_OF(draft, control.listen));
-    check_apart(draft, &c->control, &c->http, LINE_OF(draft, control.listen));
+    check_listeners(draft);
     check_control(draft);
-    if (c->socketmap.listen.count + c->line.listen.count == 0)
-        MISTAKE(draft, LINE_OF(draft, line.listen), "no section has an address to listen on");
     if (c->dns.mode == OTR_DNS_RECURSIVE && c->dns.forwarders.count > 0)
         MISTAKE(draft, LINE_OF(draft, dns.forwarders), "forwarders: of no use with mode = recursive");
     if (c->sts.fetch_timeout >= c->limits.answer && LINE_OF(draft, sts.fetch_timeout) > 0)

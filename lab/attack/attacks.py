@@ -6,7 +6,6 @@ differs from that is said in the row:
     must     kinds that must be delivered in spite of the attack (to whom, their kind says)
     open     kinds that the standards do not protect here, with the reason; the attacker may have the mail
     passes   mail servers that are known to let this pass, with the reason (docs/trust-model.md)
-    bounces  mail servers that return the mail where it should wait, with the reason (docs/attacks.md)
 """
 
 import dataclasses
@@ -30,7 +29,6 @@ class Attack:
     must: tuple = ()
     open: dict = dataclasses.field(default_factory=dict)     # kind -> why
     passes: dict = dataclasses.field(default_factory=dict)   # name of the mail server -> why
-    bounces: dict = dataclasses.field(default_factory=dict)  # the same
     meets: str = "smtp"      # who must notice, or the attack was none: "smtp", "dns", "https"; "": nobody need
     primed: bool = True      # outriderd has seen the destination before
     shape: object = lambda row: row  # what else the destination must be like
@@ -68,7 +66,7 @@ SMTP = (
     Attack("starttls-454", "STARTTLS is answered with 454", ALL,
            (mitm("refuses-starttls"),), must=OPEN),
     Attack("starttls-500", "STARTTLS is answered with 500", ALL,
-           (mitm("starttls-500"),), must=OPEN, bounces={"postfix": "it takes the 500 for the destination's last word"}),
+           (mitm("starttls-500"),), must=OPEN),
     Attack("starttls-garbage", "STARTTLS is answered with something that is no SMTP", ALL,
            (mitm("starttls-garbage"),)),
     Attack("break-handshake", "the TLS handshake is cut off", ALL,

@@ -8,12 +8,12 @@ from lab import mxhost
 from lab.attack.kinds import DANE, NOTHING, STS, TLS
 
 SECURE, ENCRYPTED, CLEAR = "delivered securely", "delivered over TLS", "delivered in clear"
-UNPROTECTED = "unprotected"      # the attacker got it, and no standard forbids that here
+UNPROTECTED = "unprotected"      # the attacker got it, and nothing was promised that forbids it (or see `passes`)
 DEFERRED, BOUNCED, LOST = "deferred", "bounced", "LOST"
 LEAKED, REFUSED = "LEAKED", "REFUSED"
 DELIVERED = (SECURE, ENCRYPTED, CLEAR, UNPROTECTED)
 WORDS = (*DELIVERED, DEFERRED, BOUNCED, LEAKED, REFUSED, LOST)
-FAILURES = (LEAKED, REFUSED, LOST)
+FAILURES = (LEAKED, REFUSED, BOUNCED, LOST)  # nothing that an attacker does is a reason to return mail
 
 WEAK_VERSIONS = ("SSLv3", "TLSv1", "TLSv1.1")
 WEAK_CIPHERS = ("NULL", "ADH", "AECDH", "EXP")
@@ -46,8 +46,7 @@ def judge(cell, mta, recipient, delivery, is_waiting, must):
     elif taken:
         verdict.word, verdict.host = _word(cell, taken[0], needs), taken[0].session.host
     elif delivery.outcome == "bounced":
-        verdict.word = BOUNCED if mta.name in cell.attack.bounces else REFUSED
-        verdict.reason = f"bounced: {delivery.reason}"
+        verdict.word = BOUNCED
     elif delivery.outcome == "deferred" or is_waiting:
         verdict.word = REFUSED if must else DEFERRED
     else:

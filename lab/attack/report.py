@@ -12,9 +12,10 @@ LEGEND = """
 S  delivered securely: to the true host, which had proven itself as it promises to
 w  waits: deferred, nobody heard of it
 t  delivered over TLS, where no more is promised           c  delivered in clear, where no TLS is promised
-u  unprotected: the attacker has it, and no standard forbids that here (opportunistic, first contact, ...)
-b  bounced, nobody heard of it: the mail server does so by itself (docs/attacks.md)
-#  LEAKED     R  REFUSED, what should have been delivered     ?  LOST, or not as it should be: see below"""
+u  unprotected: the attacker has it, where nothing forbids that (opportunistic, first contact) or the mail server cannot be
+   told to look (Postfix at common-name): docs/attacks.md
+#  LEAKED     R  REFUSED, what should have been delivered     b  bounced, what should have waited
+?  LOST, or not as it should be: see below"""
 
 
 def matrix(results, mtas):

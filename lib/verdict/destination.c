@@ -106,6 +106,15 @@ static bool read_ascii(otr_slice host, char domain[OTR_DOMAIN_SIZE])
     return otr_is_ldh_domain(domain, host.len);
 }
 
+outrider_err otr_destination_domain(const char *text, size_t len, char domain[OTR_DOMAIN_SIZE], outrider_diag *diag)
+{
+    outrider_err err = otr_domain_normalize(text, len, domain, diag);
+
+    if (err == OUTRIDER_E_SYNTAX && !otr_is_address_text(text, len) && read_ascii((otr_slice){ text, len }, domain))
+        return OUTRIDER_OK;
+    return err;
+}
+
 static outrider_err read_host(const otr_cursor *c, otr_slice host, otr_destination *d, outrider_diag *diag)
 {
     outrider_err err;
@@ -116,8 +125,8 @@ static outrider_err read_host(const otr_cursor *c, otr_slice host, otr_destinati
     }
     if (d->kind == OTR_TO_DOMAIN && otr_is_address_text(host.ptr, host.len))
         return otr_syntax(c, host.ptr, diag, "an address as next hop stands in brackets");
-    err = otr_domain_normalize(host.ptr, host.len, d->domain, diag);
-    if (err != OUTRIDER_OK && !(err == OUTRIDER_E_SYNTAX && read_ascii(host, d->domain))) {
+    err = otr_destination_domain(host.ptr, host.len, d->domain, diag);
+    if (err != OUTRIDER_OK) {
         if (diag != NULL && diag->column > 0)
             diag->column += (unsigned)(host.ptr - c->begin);
         return err;

@@ -29,6 +29,9 @@ typedef struct otr_destination {
 /* OUTRIDER_OK or OUTRIDER_E_SYNTAX. Bare labels ("localhost") and names with a leading dot are refused. */
 outrider_err otr_destination_parse(const char *text, size_t len, otr_destination *destination, outrider_diag *diag);
 
+/* A name as it stands in a destination, in normal form: otr_domain_normalize(), and A-labels that IDNA2008 does not know. */
+outrider_err otr_destination_domain(const char *text, size_t len, char domain[OTR_DOMAIN_SIZE], outrider_diag *diag);
+
 /*
  * Whether there is something behind the host that begins like a port and is none that we know: "[mx.example.org]:submit".
  * For text that otr_destination_parse() has refused: a name that no policy can exist for is one thing, a next hop with a

@@ -81,6 +81,7 @@ class Daemon:
         self.nameserver = nameserver
         self.postfix = f"{self.folder}/postfix.sock"
         self.exim = f"{self.folder}/exim.sock"
+        self.control = f"{self.folder}/control.sock"
         self.config = f"{self.folder}/outrider.conf"
         self.logfile = f"{self.folder}/log"
         self.process = None
@@ -93,6 +94,7 @@ class Daemon:
             out.write(f"""
                 socketmap {{ listen = {{ "unix:{self.postfix}" }} }}
                 line {{ listen = {{ "unix:{self.exim}" }} }}
+                control {{ listen = {{ "unix:{self.control}" }} }}
                 dns {{ forwarders = {{ "127.0.0.1@{self.nameserver.port}" }} allow_localhost = true
                       trust_anchor = "{self.folder}/anchor" self_test = false timeout = {timeout} }}
                 anchors "default" {{ exim_dir = "{self.folder}/ta" postfix_dir = "{self.folder}/jail/ta" }}

@@ -9,13 +9,12 @@ import dataclasses
 import itertools
 import os
 import shutil
-import socket
 import subprocess
-import threading
 import time
 
 import pytest
 
+from impostor import RESET, SILENCE, Impostor
 from lab import delivery, exim as exim_files
 from lab.certs import _pem
 
@@ -100,40 +99,6 @@ def tlsa(record):
     return lambda lab, _exim: lab.records("_25._tcp.mx.dane-unusable.example", "TLSA", [record])
 
 
-class Impostor:
-    """Listens where the daemon should: "" hangs up at once, None never answers, "reset" hangs up without listening."""
-
-    def __init__(self, path, reply):
-        self.path, self.reply, self.clients = path, reply, []
-        if os.path.exists(path):
-            os.unlink(path)
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.socket.bind(path)
-        os.chmod(path, 0o666)
-        self.socket.listen(64)
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self):
-        while True:
-            try:
-                client = self.socket.accept()[0]
-            except OSError:
-                return
-            self.clients.append(client)
-            if self.reply is None:
-                continue
-            with client:
-                if self.reply != "reset":
-                    client.recv(4096)
-                    client.sendall(self.reply.encode())
-
-    def close(self):
-        self.socket.close()
-        os.unlink(self.path)
-        for client in self.clients:
-            client.close()
-
-
 def answers(reply):
     """The daemon's place is taken by somebody with this answer for everything."""
     @contextlib.contextmanager
@@ -143,7 +108,7 @@ def answers(reply):
         os.rename(path, kept)
         impostor = Impostor(path, reply) if reply != "refused" else None
         try:
-            with exim.changed((ROUTERS, "{20s:", "{2s:")) if reply is None else contextlib.nullcontext():
+            with exim.changed((ROUTERS, "{20s:", "{2s:")) if reply is SILENCE else contextlib.nullcontext():
                 yield
         finally:
             if impostor:
@@ -291,8 +256,8 @@ TRAPS = [
          answers('v=1 pol=sts dane="" tls=* verify=* ta="" end=1\n'), build="OpenSSL"),
     # There is no default answer that could be taken away; Exim 4.96 would defer even with one.
     Trap("readsocket: nobody listens", {PLAIN: ("deferred",), "dane-ee.example": ("deferred",)}, (), answers("refused")),
-    Trap("readsocket: a connection that is reset", {PLAIN: ("deferred",), UNLISTED: ("deferred",)}, (), answers("reset")),
-    Trap("readsocket: the daemon hangs", {PLAIN: ("deferred",), "dane-ee.example": ("deferred",)}, (), answers(None)),
+    Trap("readsocket: a connection that is reset", {PLAIN: ("deferred",), UNLISTED: ("deferred",)}, (), answers(RESET)),
+    Trap("readsocket: the daemon hangs", {PLAIN: ("deferred",), "dane-ee.example": ("deferred",)}, (), answers(SILENCE)),
 ]
 
 

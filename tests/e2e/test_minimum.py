@@ -1,7 +1,9 @@
 """The least that the operator accepts (`minimum` in the configuration): below it mail waits, at real Exim and real Postfix, and
 what the sinks saw is what counts. Also own_hosts (M12)."""
 
+import contextlib
 import itertools
+import subprocess
 
 import pytest
 
@@ -151,3 +153,31 @@ def test_where_nothing_remains_mail_cannot_go(lab, outrider, at_home):
     assert verdict["undeliverable"] == "5.4.6 the best MX host is this mail server itself"
     assert (verdict["level"], verdict["mx"], verdict["sts"]["state"]) == ("may", [], "none")
     assert not any(line.startswith(("A ", "TXT ")) and "not asked" not in line for line in verdict["evidence"])
+
+
+@contextlib.contextmanager
+def being(address, postfix):
+    """This address is this mail server's."""
+    subprocess.run(["ip", "address", "add", f"{address}/32", "dev", "lo"], check=True)
+    try:
+        with postfix.changed(("inet_interfaces = loopback-only", f"inet_interfaces = loopback-only\nproxy_interfaces = {address}")):
+            yield
+    finally:
+        subprocess.run(["ip", "address", "del", f"{address}/32", "dev", "lo"], check=True)
+
+
+def test_mail_servers_know_themselves(lab, sent, exim, postfix):
+    """DNS-16, STS-APPLY-09, M12: also without own_hosts nothing goes to a host that is equal to ours or worse. Were it not
+    ours, it would. (No rule of the daemon of `sent` names this domain.)"""
+    hosts = (Host("mx1", 10, server="down"), Host("own", 20, server="down"), Host("mx3", 20), Host("mx4", 30))
+    (domain,) = domains.add(lab, domains.row("know-home", 300, zone=UNSIGNED, hosts=hosts, sts=Sts()))
+    (address,) = lab.addresses[f"own.{domain.name}"]
+
+    def outcomes():
+        recipients = [f"home-{next(serial)}@{domain.name}" for _ in range(2)]
+        return [server.send([each])[each].outcome for server, each in zip((exim, postfix), recipients)]
+
+    with being(address, postfix):
+        assert outcomes() == ["deferred", "deferred"]
+        assert [len(lab.mx[f"{label}.{domain.name}"].sessions) for label in ("mx3", "mx4")] == [0, 0]
+    assert outcomes() == ["verified", "verified"]

@@ -1,10 +1,8 @@
 """Mail servers and a daemon that fails them: mail waits, and nothing goes out unprotected (NO-DOWNGRADE)."""
 
-import os
-import socket
-import threading
-
 import pytest
+
+from impostor import Impostor
 
 PROTECTED = ["dane-ee.example", "sts-enforce.example", "dane-unusable.example"]
 
@@ -52,35 +50,6 @@ def test_after_a_restart_mail_goes(lab, mta, outrider):
     assert mta("sts-enforce.example")[0] == ["verified"]
 
 
-class Impostor:
-    """Listens where the daemon should, and behaves badly: "" closes at once, other text is sent and then closed."""
-
-    def __init__(self, path, reply):
-        if os.path.exists(path):
-            os.unlink(path)
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.socket.bind(path)
-        os.chmod(path, 0o666)
-        self.socket.listen(64)
-        self.path, self.reply, self.asked = path, reply.encode(), 0
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self):
-        while True:
-            try:
-                client = self.socket.accept()[0]
-            except OSError:
-                return
-            with client:
-                client.recv(4096)
-                self.asked += 1
-                client.sendall(self.reply)
-
-    def close(self):
-        self.socket.close()
-        os.unlink(self.path)
-
-
 @pytest.mark.parametrize("exim_reply, postfix_reply", [
     ("", ""),
     ('v=1 pol=none dane=* tls="" verify=""', "20:OK may"),
@@ -96,7 +65,7 @@ def test_with_half_an_answer_mail_waits(lab, mta, request, outrider, fresh_sinks
         outcomes, reasons = mta("sts-enforce.example")
     finally:
         impostor.close()
-    assert impostor.asked > 0, reasons
+    assert impostor.keys, reasons
     assert outcomes == ["deferred"], reasons
     assert nobody_took(lab, "sts-enforce.example")
 

@@ -10,7 +10,7 @@ import os
 import pytest
 
 import domains
-from fake_map import FakeMap
+from impostor import Impostor
 from lab import delivery, postfix as postfix_files
 from lab.model import UNSIGNED, Host, Sts
 
@@ -22,6 +22,8 @@ IDN = "trap-bücher.example"      # an enforced policy that its host fails
 ROWS = (
     domains.row("trap-hosted", zone=UNSIGNED, hosts=(Host(cert="self", provider="signed-host.example", tlsa=("3 1 1 wrong",)),)),
     domains.row("trap-mixed", hosts=(Host("mx1", 10, cert="self", tlsa=("3 1 1 wrong",)), Host("mx2", 20, server="down"))),
+    domains.row("trap-sts-500", zone=UNSIGNED, hosts=(Host(server="starttls-500"),), sts=Sts()),
+    domains.row("trap-dane-500", hosts=(Host(cert="self", tlsa=("3 1 1",), server="starttls-500"),)),
     domains.row("trap-bücher", zone=UNSIGNED, hosts=(Host(cert="self"),), sts=Sts()),
 )
 
@@ -69,6 +71,9 @@ TRAPS = [
          {"sts-self-signed.example": ("deferred", "encrypted"), "sts-no-starttls.example": ("deferred", "clear"),
           "dane-ee-mismatch.example": ("deferred", "deferred")},
          (line("smtp_tls_policy_maps"),)),
+    Trap("smtp_delivery_status_filter: without it somebody on the wire has mail returned",
+         {"trap-sts-500.example": ("deferred", "bounced"), "trap-dane-500.example": ("deferred", "bounced")},
+         (line("smtp_delivery_status_filter"),)),
     Trap("QUERY: the attributes of 3.10 defer mail here",
          {"sts-enforce.example": ("verified", "deferred"), "sts-testing.example": ("encrypted", "deferred")},
          ((":QUERY\n", ":QUERYwithTLSRPT\n"),)),
@@ -115,8 +120,7 @@ def a_map_that_knows_one_spelling(daemon):
         return b"%d:%s," % (len(text), text)
 
     try:
-        with FakeMap(daemon.map_socket, reply):
-            os.chmod(daemon.map_socket, 0o666)
+        with Impostor(daemon.map_socket, reply):
             yield
     finally:
         daemon.start()
@@ -140,8 +144,7 @@ def test_an_answer_that_is_none_defers(lab, postfix, daemon, reply):
     """P4, P6, L1's counterpart: whatever is no policy that this version understands, mail waits; never a bounce, never clear."""
     daemon.stop()
     try:
-        with FakeMap(daemon.map_socket, b"%d:%s," % (len(reply), reply.encode())) as fake:
-            os.chmod(daemon.map_socket, 0o666)
+        with Impostor(daemon.map_socket, b"%d:%s," % (len(reply), reply.encode())) as fake:
             outcomes, reasons = send(lab, postfix, ["plain-tls.example"])
     finally:
         daemon.start()

@@ -326,7 +326,7 @@ def examples():
 
 
 def test_the_manual_has_examples():
-    assert [line.split()[1] for line in examples()] == ["query", "setup", "setup", "lint", "tlsa"]
+    assert [line.split()[1] for line in examples()] == ["query", "setup", "setup", "override", "lint", "tlsa"]
 
 
 @pytest.mark.parametrize("command", examples())

@@ -10,7 +10,7 @@ import ssl
 import pytest
 
 import domains
-from fake_map import FakeMap
+from impostor import Impostor
 from lab import clients, delivery, scenarios, sendmail as lab_sendmail
 from lab.model import UNSIGNED, Host, Sts
 from lab.sink import Sink
@@ -242,7 +242,7 @@ def fake_map(daemon):
     """fake_map(reply) answers sendmail while the daemon rests."""
     daemon.stop()
     with contextlib.ExitStack() as fakes:
-        yield lambda reply: fakes.enter_context(FakeMap(daemon.sendmail_socket, reply))
+        yield lambda reply: fakes.enter_context(Impostor(daemon.sendmail_socket, reply))
     daemon.start()
 
 

@@ -91,6 +91,7 @@ static const struct {
     { "bank.example", OTR_MINIMUM_SECURE },          { ".gov.example", OTR_MINIMUM_DANE_ONLY },
     { "plain.example", OTR_MINIMUM_ENCRYPT },        { "xn--bcher-kva.example", OTR_MINIMUM_SECURE },
     { ".example", OTR_MINIMUM_ENCRYPT },             { "minimum.example", OTR_MINIMUM_SECURE },
+    { ".xn--i-7iq.example", OTR_MINIMUM_SECURE }, /* no IDNA2008, and a destination all the same */
 };
 
 static void minimum_rules_are_taken_in_their_normal_form(void **state)
@@ -98,7 +99,8 @@ static void minimum_rules_are_taken_in_their_normal_form(void **state)
     otr_conf *c = read_good("user = root # minimum { x = y }\n"
                             "minimum {\n    \"bank.example\" = secure\n    \".gov.example\" = dane-only\n}\n"
                             "dns { timeout = 5 }\n"
-                            "minimum{Plain.EXAMPLE.=encrypt 'b\xc3\xbc" "cher.example' = \"secure\",\n.example = encrypt minimum.example = secure}\n"
+                            "minimum{Plain.EXAMPLE.=encrypt 'b\xc3\xbc" "cher.example' = \"secure\",\n.example = encrypt minimum.example = secure"
+                            " .xn--i-7iq.example = secure}\n"
                             "minimum { }\n"
                             "own_hosts = { \"MX2.Example.org.\", 'b\xc3\xbc" "cher.example' }\n"
                             "log = info\n");

@@ -28,6 +28,10 @@ static void whole_requests_are_taken(void **state)
     assert_string_equal(r.domain, "");
     assert_int_equal(otr_control_parse(otr_slice_of("{\"do\":\"override.remove\",\"domain\":\"a.b\"}"), &r, NULL), OUTRIDER_OK);
     assert_int_equal(r.verb, OTR_CONTROL_OVERRIDE_REMOVE);
+    /* A destination is a destination here as well, though IDNA2008 knows no emoji. */
+    assert_int_equal(otr_control_parse(otr_slice_of("{\"do\":\"override.remove\",\"domain\":\"XN--i-7iq.b.\"}"), &r, NULL),
+                     OUTRIDER_OK);
+    assert_string_equal(r.domain, "xn--i-7iq.b");
 }
 
 static const struct {
@@ -45,6 +49,7 @@ static const struct {
     { "{\"do\":\"override.remove\",\"domain\":\".a.b\"}", "the domain is none" },
     { "{\"do\":\"override.remove\",\"domain\":\"[a.b]\"}", "the domain is none" },
     { "{\"do\":\"override.remove\",\"domain\":\"a.b:25\"}", "the domain is none" },
+    { "{\"do\":\"override.remove\",\"domain\":\"192.0.2.1\"}", "the domain is none" },
     { "{\"do\":\"override.remove\",\"domain\":\"localhost\"}", "one label" },
     { "{\"do\":\"override.remove\",\"domain\":\"a\\u0000.b\"}", "not one JSON object" },
     { "{\"do\":\"override.add\",\"domain\":\"a.b\",\"until\":\"x\"}", "needs reason" },
