@@ -14,6 +14,7 @@ import time
 
 import pytest
 
+from files import file_changed
 from impostor import RESET, SILENCE, Impostor
 from lab import delivery, exim as exim_files
 from lab.certs import _pem
@@ -46,19 +47,9 @@ def alias_for(lab, _exim):
         yield
 
 
-@contextlib.contextmanager
-def no_ad(lab, _exim):
+def no_ad(_lab, _exim):
     """Exim's resolver does not show what is secure; what the daemon does about DNSSEC is its own."""
-    path = "/etc/resolv.conf"
-    with open(path) as file:
-        before = file.read()
-    with open(path, "w") as file:
-        file.write(before.replace(" trust-ad", ""))
-    try:
-        yield
-    finally:
-        with open(path, "w") as file:
-            file.write(before)
+    return file_changed("/etc/resolv.conf", " trust-ad", "")
 
 
 @contextlib.contextmanager

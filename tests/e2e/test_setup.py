@@ -12,6 +12,7 @@ import time
 
 import pytest
 
+from files import file_changed
 from lab import exim as exim_files
 from lab import namespace, packages
 from lab import postfix as postfix_files
@@ -260,20 +261,6 @@ def test_all_is_well_in_the_lab(lab, request, daemon, mta):
         assert {"socket", "answer", "anchors", "fails-closed", "resolver"} <= set(ids)
     shown = daemon.run_cli("setup", mta, "--check", "--config", daemon.config)
     assert shown.returncode == OK and re.match(r"\w+: ok: 0 critical, 0 warning, 0 unknown, \d+ ok\n", shown.stdout)
-
-
-@contextlib.contextmanager
-def file_changed(path, old, new):
-    with open(path) as file:
-        before = file.read()
-    assert old in before, path
-    with open(path, "w") as file:
-        file.write(before.replace(old, new, 1))
-    try:
-        yield
-    finally:
-        with open(path, "w") as file:
-            file.write(before)
 
 
 @contextlib.contextmanager
