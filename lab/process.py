@@ -1,6 +1,7 @@
 """Daemons that the lab starts, watches and stops, and waiting for what takes a moment."""
 
 import os
+import select
 import signal
 import subprocess
 import time
@@ -54,6 +55,17 @@ class Process:
                 self._popen.wait()
                 raise Failed(f"{self.name} did not end within {seconds} s of SIGTERM:\n{self.output()}") from None
         return self.status()
+
+
+def end(pid, seconds=10):
+    """SIGTERM to a process that is not our child, and wait until it has ended."""
+    handle = os.pidfd_open(pid)
+    try:
+        signal.pidfd_send_signal(handle, signal.SIGTERM)
+        if not select.select([handle], [], [], seconds)[0]:
+            raise Failed(f"process {pid} did not end within {seconds} s of SIGTERM")
+    finally:
+        os.close(handle)
 
 
 def wait_until(is_done, seconds, complaint):

@@ -30,6 +30,8 @@ import dns.rdatatype
 import dns.rrset
 import pytest
 
+from lab.process import end
+
 NOT_FOUND = b"9:NOTFOUND ,"
 NO_POLICY = b'v=1 pol=none dane=* tls="" verify="" end=1\n'
 ANCHOR = "anchored.test. IN DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D\n"
@@ -650,9 +652,8 @@ def test_the_background(make):
         client.sendall(request("example.test"))
         assert reply(client) == b"NOTFOUND "
         credentials = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    pid = struct.unpack("3i", credentials)[0]
-    os.kill(pid, signal.SIGTERM)
-    wait_for(lambda: not os.path.exists(daemon.postfix))
+    end(struct.unpack("3i", credentials)[0])
+    assert not os.path.exists(daemon.postfix)
 
     daemon.configure(store="/nowhere/at/all/outrider.db")
     done = daemon.run()

@@ -9,7 +9,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import time
@@ -19,7 +18,7 @@ import pytest
 import domains
 from domains import ask
 from lab import model, namespace
-from lab.process import Process, wait_until
+from lab.process import Process, end, wait_until
 
 JOURNALD = "/lib/systemd/systemd-journald"
 LINE = re.compile(r'level=(error|warning|notice|info|debug) event=[a-z.]+(?: [a-z_]+=(?:[^\s"=\\]+|"(?:[^"\\]|\\["\\]|\\x[0-9a-f]{2})*"))*')
@@ -68,10 +67,7 @@ def end_background(daemon):
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(daemon.line_socket)
         credentials = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
-    pid = int.from_bytes(credentials[:4], "little")
-    os.kill(pid, signal.SIGTERM)
-    wait_until(lambda: not os.path.exists(f"/proc/{pid}") or "Z" in open(f"/proc/{pid}/stat").read().split()[2:3], 10,
-               lambda: "outriderd does not end")
+    end(int.from_bytes(credentials[:4], "little"))
 
 
 # The lines ------------------------------------------------------------------------------------------------------------

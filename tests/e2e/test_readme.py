@@ -14,7 +14,7 @@ import pytest
 
 import conftest
 from lab.exim import Exim
-from lab.process import wait_until
+from lab.process import end
 
 CONFIG = "/etc/outrider/outrider.conf"
 ANCHOR = "/usr/share/dns/root.key"
@@ -90,8 +90,7 @@ def daemons():
 
 def stop_daemon():
     for pid in daemons():
-        os.kill(pid, 15)
-    wait_until(lambda: not daemons(), 10, lambda: "outriderd does not stop")
+        end(pid)
 
 
 def set_up(heading):

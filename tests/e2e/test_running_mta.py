@@ -41,7 +41,7 @@ class EximQueue:
     def running(self):
         pid_file = "/run/exim-queue.pid"
         subprocess.run(["exim4", "-qff1s", "-oP", pid_file], check=True)
-        wait_until(lambda: os.path.exists(pid_file), 10, lambda: "Exim's daemon has not started")
+        wait_until(lambda: os.path.exists(pid_file) and os.path.getsize(pid_file), 10, lambda: "Exim's daemon has not started")
         with open(pid_file) as file:
             pid = int(file.read())
         try:
