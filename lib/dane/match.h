@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "dane/tlsa.h"
+#include "trust/pem.h" /* limits of a chain */
 
 typedef struct otr_dane_question {
     const otr_tlsa *records;
@@ -26,9 +27,6 @@ typedef struct otr_dane_result {
                               With a bare key (2 1 0) the depth of the certificate that the key signed, plus 1 */
     char reason[256];      /* one sentence: why, or why not */
 } otr_dane_result;
-
-#define OTR_CHAIN_PEM_LIMIT (256 * 1024) /* octets */
-#define OTR_CHAIN_MAX 32                 /* certificates */
 
 /*
  * Returns OUTRIDER_OK (also when nothing matches: that is a result), OUTRIDER_E_SYNTAX if the chain holds no

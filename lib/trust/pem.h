@@ -10,6 +10,10 @@
 
 #include <openssl/x509.h>
 
+/* Of a chain that a server sends. */
+#define OTR_CHAIN_MAX 32                 /* certificates */
+#define OTR_CHAIN_PEM_LIMIT (256 * 1024) /* octets */
+
 /*
  * Read all certificates of a PEM text, in order. Text between the blocks is skipped, as OpenSSL's own tools
  * write some; a block of another kind (a private key, say) is refused, for it was not meant to be here.

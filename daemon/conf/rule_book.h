@@ -1,0 +1,35 @@
+/*
+ * rule_book.h - the anchor rules of a configuration with the roots that their files hold, as outriderd and `outrider`
+ * both need them: read from disk once, compiled together with exceptions, and, for "what if", with a change.
+ *
+ * A book is immutable. When a file of it has changed, read another. Threads: any.
+ */
+#ifndef OTR_DAEMON_CONF_RULE_BOOK_H
+#define OTR_DAEMON_CONF_RULE_BOOK_H
+
+#include "daemon/conf/conf.h"
+#include "trust/anchors.h"
+#include "trust/exception.h"
+
+typedef struct otr_rule_book otr_rule_book;
+
+/* Read all files that the rules name. The configuration must outlive the book. */
+outrider_err otr_rule_book_read(const otr_conf *conf, otr_rule_book **book, outrider_diag *diag);
+void otr_rule_book_free(otr_rule_book *book); /* NULL is fine */
+
+/* What may be different in a world that is tried. */
+typedef struct otr_rule_change {
+    const STACK_OF(X509) *bundle; /* stands for the system's roots; NULL: as they are */
+    const char *without;          /* anchor id of a root that no rule and no exception brings any more; NULL: none */
+} otr_rule_change;
+
+/* exceptions that have ended at `now` do not count. change: NULL for the world as it is. */
+outrider_err otr_rule_book_compile(const otr_rule_book *book, const otr_exception *exceptions, size_t exception_count,
+                                   otr_time now, const otr_rule_change *change, otr_anchors **anchors,
+                                   outrider_diag *diag);
+
+/* Each file that a book is made of: roots, own roots of mail servers, revocation lists. For those who watch them. */
+typedef void otr_rule_book_visit(void *arg, const char *path);
+void otr_rule_book_each_file(const otr_conf *conf, otr_rule_book_visit *visit, void *arg);
+
+#endif

@@ -1,0 +1,19 @@
+/*
+ * hold.h - a destination whose mail waits because a chain of it has come to another root, under a rule with
+ * on_change = defer, until the operator accepts it (`outrider trust accept`). A value.
+ */
+#ifndef OTR_VERDICT_HOLD_H
+#define OTR_VERDICT_HOLD_H
+
+#include "trust/sighting.h"
+
+typedef struct otr_hold {
+    char domain[OTR_DOMAIN_SIZE];
+    otr_role role;
+    char host[OTR_DOMAIN_SIZE];
+    char from[OTR_SHA256_TEXT], to[OTR_SHA256_TEXT];                 /* fingerprints of the roots */
+    char from_name[OTR_CERT_NAME_SIZE], to_name[OTR_CERT_NAME_SIZE]; /* for people */
+    otr_time since;
+} otr_hold;
+
+#endif
