@@ -52,6 +52,53 @@ static const char *const steps[OTR_STORE_SCHEMA] = {
     " made_at INTEGER NOT NULL,"
     " uid INTEGER NOT NULL"
     ") STRICT;",
+
+    /* A certificate once, and a chain once, however many hosts of however many destinations show it. */
+    "CREATE TABLE certificates (sha256 TEXT PRIMARY KEY NOT NULL, der BLOB NOT NULL) STRICT;"
+    "CREATE TABLE chains ("
+    " id INTEGER PRIMARY KEY,"
+    " certificates TEXT NOT NULL UNIQUE" /* the SHA-256 of each, with a space between, leaf first */
+    ") STRICT;"
+    "CREATE TABLE exceptions ("
+    " root TEXT NOT NULL,"             /* SHA-256; the certificate is in certificates */
+    " domain TEXT NOT NULL,"           /* ".example.org": all below */
+    " until INTEGER NOT NULL,"
+    " reason TEXT NOT NULL,"
+    " made_at INTEGER NOT NULL,"
+    " uid INTEGER NOT NULL,"
+    " PRIMARY KEY (root, domain)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE TABLE sightings ("
+    " domain TEXT NOT NULL,"
+    " role TEXT NOT NULL,"             /* policy, mx */
+    " host TEXT NOT NULL,"
+    " source TEXT NOT NULL,"           /* fetch, probe, mta */
+    " seen_at INTEGER NOT NULL,"
+    " chain INTEGER NOT NULL,"         /* id in chains */
+    " root TEXT NOT NULL,"             /* SHA-256 of the root by which it was accepted, the last time that it was */
+    " error TEXT NOT NULL,"            /* empty: accepted */
+    " expires_at INTEGER NOT NULL,"
+    " root_before TEXT NOT NULL,"      /* the root before that one */
+    " changed_at INTEGER NOT NULL,"
+    " PRIMARY KEY (domain, role, host)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE TABLE destinations ("
+    " domain TEXT PRIMARY KEY NOT NULL,"
+    " hosts TEXT NOT NULL,"            /* of the last decision: mx1.example.org/dane mx2.example.org */
+    " traffic REAL NOT NULL,"          /* questions, as faded at decided_at */
+    " decided_at INTEGER NOT NULL"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE TABLE holds ("
+    " domain TEXT NOT NULL,"
+    " role TEXT NOT NULL,"
+    " host TEXT NOT NULL,"
+    " from_root TEXT NOT NULL,"
+    " from_name TEXT NOT NULL,"
+    " to_root TEXT NOT NULL,"
+    " to_name TEXT NOT NULL,"
+    " since INTEGER NOT NULL,"
+    " PRIMARY KEY (domain, role, host)"
+    ") STRICT, WITHOUT ROWID;",
 };
 
 static outrider_err refuse(outrider_diag *diag, const char *path, const char *why)
