@@ -101,10 +101,11 @@ static void find_known(otr_work *w, const putting *p, known *k)
     k->is_known = copy_text(s, 2, k->root, sizeof(k->root)) && copy_text(s, 3, k->error, sizeof(k->error)) &&
                   copy_text(s, 5, k->root_before, sizeof(k->root_before)) && otr_is_fingerprint(k->root, true) &&
                   otr_is_fingerprint(k->root_before, true);
+    k->changed_at = sqlite3_column_int64(s, 6);
+    k->is_known = k->is_known && (k->changed_at > 0) == (k->root_before[0] != '\0');
     if (k->is_known) {
         k->seen_at = sqlite3_column_int64(s, 0);
         k->expires_at = sqlite3_column_int64(s, 4);
-        k->changed_at = sqlite3_column_int64(s, 6);
         k->is_same_chain = chain != NULL && strcmp(chain, p->chain) == 0;
     } else {
         *k = (known){ 0 };
@@ -169,6 +170,8 @@ static void write_row(otr_work *w, const putting *p, const known *k, bool has_ch
 {
     const char *root = p->root[0] != '\0' ? p->root : k->root;
     const char *root_before = has_changed ? k->root : k->root_before;
+    /* They can be the same where the certificate of a former root was damaged, and could not be compared. */
+    bool has_former = root_before[0] != '\0' && strcmp(root, root_before) != 0;
     otr_time changed_at = has_changed ? p->sighting->seen_at : k->changed_at;
     int64_t chain = keep_chain(w, p);
     sqlite3_stmt *s = otr_work_take(w, OTR_STORE_PUT_SIGHTING);
@@ -176,7 +179,8 @@ static void write_row(otr_work *w, const putting *p, const known *k, bool has_ch
     otr_work_run(w, s, bind_key(s, p->sighting) && bind_text(s, 4, otr_sighting_source_names[p->sighting->source]) &&
                            bind_number(s, 5, p->sighting->seen_at) && bind_number(s, 6, chain) && bind_text(s, 7, root) &&
                            bind_text(s, 8, p->error) && bind_number(s, 9, p->sighting->expires_at) &&
-                           bind_text(s, 10, root_before) && bind_number(s, 11, changed_at));
+                           bind_text(s, 10, has_former ? root_before : "") &&
+                           bind_number(s, 11, has_former ? changed_at : 0));
 }
 
 static void touch_row(otr_work *w, const putting *p)

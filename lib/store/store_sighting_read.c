@@ -115,10 +115,11 @@ size_t otr_work_get_sightings(otr_work *w, const char *domain, otr_certificate_c
                               const char **fault)
 {
     sqlite3_stmt *s = otr_work_take(w, OTR_STORE_SIGHTINGS);
+    bool is_bound = bind_text(s, 1, domain);
     size_t count = 0;
 
     *fault = NULL;
-    while (otr_work_row(w, s, bind_text(s, 1, domain))) {
+    while (otr_work_row(w, s, is_bound)) {
         otr_sighting sighting = { 0 };
         const char *why = read_row(w, s, cache, &sighting);
 

@@ -68,7 +68,9 @@ const char *const otr_store_sql[OTR_STORE_STATEMENTS] = {
     [OTR_STORE_SWEEP_SIGHTINGS] = "DELETE FROM sightings WHERE seen_at <= ?1",
     [OTR_STORE_SWEEP_CHAINS] = "DELETE FROM chains WHERE id NOT IN (SELECT chain FROM sightings)",
     [OTR_STORE_SWEEP_CERTIFICATES] = "DELETE FROM certificates WHERE sha256 NOT IN (SELECT value FROM chains, "
-                                     "json_each('[\"' || replace(certificates, ' ', '\",\"') || '\"]') "
+                                     ""
+                                     "json_each(CASE WHEN certificates NOT GLOB '*[^0-9a-f ]*' "
+                                     "THEN '[\"' || replace(certificates, ' ', '\",\"') || '\"]' ELSE '[]' END) "
                                      "UNION SELECT root FROM sightings UNION SELECT root FROM exceptions)",
     [OTR_STORE_PUT_DESTINATION] = "INSERT OR REPLACE INTO destinations (domain, hosts, traffic, decided_at) "
                                   "VALUES (?1, ?2, ?3, ?4)",
