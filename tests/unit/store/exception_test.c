@@ -166,7 +166,7 @@ static void a_row_that_cannot_be_believed_is_not_used(void **state)
         { "UPDATE exceptions SET root = upper(root) WHERE domain = 'bad.example'", "the root is no fingerprint" },
         { "UPDATE exceptions SET root = replace(root, 'a', 'b') WHERE domain = 'bad.example'", "certificate is missing" },
         { "DELETE FROM certificates WHERE sha256 = (SELECT root FROM exceptions WHERE domain = 'bad.example')", "certificate is missing" },
-        { "UPDATE certificates SET der = der || x'00' WHERE sha256 = (SELECT root FROM exceptions WHERE domain = 'bad.example')",
+        { "UPDATE certificates SET der = CAST(der || x'00' AS BLOB) WHERE sha256 = (SELECT root FROM exceptions WHERE domain = 'bad.example')",
           "missing or damaged" },
         { "UPDATE certificates SET der = x'' WHERE sha256 = (SELECT root FROM exceptions WHERE domain = 'bad.example')",
           "missing or damaged" },

@@ -380,7 +380,7 @@ static void a_row_that_cannot_be_believed_is_not_used(void **state)
           "of the chain" },
         { "UPDATE chains SET certificates = upper(certificates) WHERE id = (SELECT chain FROM sightings WHERE host = 'bad.example')",
           "of the chain" },
-        { "UPDATE certificates SET der = substr(der, 2) WHERE sha256 = (SELECT substr(certificates, 1, 64) FROM sightings "
+        { "UPDATE certificates SET der = CAST(substr(der, 2) AS BLOB) WHERE sha256 = (SELECT substr(certificates, 1, 64) FROM sightings "
           "JOIN chains ON id = chain WHERE host = 'bad.example')", "of the chain" },
     };
 
