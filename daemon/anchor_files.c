@@ -143,35 +143,30 @@ static outrider_err write_file(const char *folder, const char *name, const char 
 }
 
 /* The SHA-256 of each certificate as Exim's ${sha256:...} writes it, one to a line: a file for its lsearch. */
-static outrider_err put_fingerprints(otr_buf *out, const char *pem, size_t len, outrider_diag *diag)
+static outrider_err put_fingerprints(otr_buf *out, const STACK_OF(X509) *roots, outrider_diag *diag)
 {
-    STACK_OF(X509) *certs = NULL;
-    outrider_err err = otr_pem_read_certs(pem, len, 0, &certs, diag);
-
-    for (int i = 0; err == OUTRIDER_OK && i < sk_X509_num(certs); i++) {
+    for (int i = 0; i < sk_X509_num(roots); i++) {
         unsigned char digest[EVP_MAX_MD_SIZE];
         unsigned size = 0;
 
-        if (X509_digest(sk_X509_value(certs, i), EVP_sha256(), digest, &size) != 1)
-            err = otr_fail(diag, OUTRIDER_E_NOMEM, "cannot hash a certificate");
+        if (X509_digest(sk_X509_value(roots, i), EVP_sha256(), digest, &size) != 1)
+            return otr_fail(diag, OUTRIDER_E_NOMEM, "cannot hash a certificate");
         for (unsigned j = 0; j < size; j++)
             otr_buf_printf(out, "%02X", digest[j]);
         otr_buf_putc(out, '\n');
     }
-    sk_X509_pop_free(certs, X509_free);
-    if (err == OUTRIDER_OK && out->err != OUTRIDER_OK)
-        err = otr_fail(diag, out->err, "out of memory");
-    return err;
+    return out->err == OUTRIDER_OK ? OUTRIDER_OK : otr_fail(diag, out->err, "out of memory");
 }
 
 /*
  * NAME.pem and NAME.fp, the fingerprints first: an Exim that finds the certificates finds its list too (A3).
  */
-static outrider_err write_set(const char *folder, const char *name, const char *pem, size_t len, outrider_diag *diag)
+static outrider_err write_set(const char *folder, const char *name, const STACK_OF(X509) *roots, const char *pem,
+                              size_t len, outrider_diag *diag)
 {
     char file[128];
     otr_buf fingerprints = OTR_BUF_INIT;
-    outrider_err err = put_fingerprints(&fingerprints, pem, len, diag);
+    outrider_err err = put_fingerprints(&fingerprints, roots, diag);
 
     snprintf(file, sizeof(file), "%s.fp", name);
     if (err == OUTRIDER_OK)
@@ -183,20 +178,35 @@ static outrider_err write_set(const char *folder, const char *name, const char *
     return err;
 }
 
-outrider_err otr_anchor_files_write(const char *folder, const otr_anchor_set *set, outrider_diag *diag)
+outrider_err otr_anchor_files_prepare(const char *folder, outrider_diag *diag)
 {
-    char *none;
-    size_t none_len = 0;
+    STACK_OF(X509) *certs = NULL;
+    char *none = NULL;
+    size_t len = 0;
     outrider_err err = make_folders(folder, diag);
 
     if (err != OUTRIDER_OK)
         return err;
-    none = otr_anchor_none(&none_len);
-    if (none == NULL)
-        return otr_fail(diag, OUTRIDER_E_NOMEM, "none.pem: cannot make a certificate");
-    err = write_set(folder, set->sha256, set->pem, set->pem_len, diag);
+    none = otr_anchor_none(&len);
+    if (none == NULL || otr_pem_read_certs(none, len, 1, &certs, NULL) != OUTRIDER_OK)
+        err = otr_fail(diag, OUTRIDER_E_NOMEM, "none.pem: cannot make a certificate");
     if (err == OUTRIDER_OK)
-        err = write_set(folder, "none", none, none_len, diag);
+        err = write_set(folder, "none", certs, none, len, diag);
+    sk_X509_pop_free(certs, X509_free);
     free(none);
+    return err;
+}
+
+outrider_err otr_anchor_files_write(const char *folder, const otr_anchor_set *set, outrider_diag *diag)
+{
+    otr_buf pem = OTR_BUF_INIT;
+    outrider_err err;
+
+    if (set->count == 0)
+        return OUTRIDER_OK; /* its file is none.pem */
+    otr_anchor_set_pem(set, &pem);
+    err = pem.err == OUTRIDER_OK ? write_set(folder, set->name, set->roots, otr_buf_text(&pem), pem.len, diag)
+                                 : otr_fail(diag, pem.err, "out of memory");
+    otr_buf_clear(&pem);
     return err;
 }

@@ -8,7 +8,10 @@
 
 #include "trust/anchors.h"
 
-/* Make the folder (0755) if it is missing and write what it must hold (0644), each file whole or not at all. */
+/* Make the folder (0755) if it is missing, with none.pem and none.fp in it (0644), each file whole or not at all. */
+outrider_err otr_anchor_files_prepare(const char *folder, outrider_diag *diag);
+
+/* Write the files of one set; the same again does no harm. */
 outrider_err otr_anchor_files_write(const char *folder, const otr_anchor_set *set, outrider_diag *diag);
 
 /* A new self-signed certificate whose key is already gone: as an anchor it verifies nothing. Free with free(). */

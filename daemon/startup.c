@@ -65,14 +65,36 @@ static outrider_err load_anchors(const otr_conf *conf, otr_anchors **anchors, ou
     return otr_anchors_load(conf->anchors.roots, anchors, diag);
 }
 
+struct writing {
+    const char *folder;
+    outrider_diag *diag;
+};
+
+static outrider_err write_set(void *arg, const otr_anchor_set *set)
+{
+    const struct writing *w = arg;
+
+    return otr_anchor_files_write(w->folder, set, w->diag);
+}
+
+static outrider_err write_folder(const otr_anchors *anchors, const char *folder, outrider_diag *diag)
+{
+    struct writing w = { folder, diag };
+    outrider_err err = otr_anchor_files_prepare(folder, diag);
+
+    return err == OUTRIDER_OK ? otr_anchors_each(anchors, write_set, &w) : err;
+}
+
 static outrider_err write_anchor_files(const otr_daemon *d, outrider_diag *diag)
 {
-    const otr_anchor_set *set = otr_anchors_for(d->anchors, "");
     const char *exim_dir = d->conf->line.listen.count > 0 ? d->conf->anchors.exim_dir : "";
     const char *folders[] = { exim_dir, d->conf->anchors.postfix_dir };
 
     for (size_t i = 0; i < 2; i++) {
-        outrider_err err = *folders[i] != '\0' ? otr_anchor_files_write(folders[i], set, diag) : OUTRIDER_OK;
+        outrider_err err = OUTRIDER_OK;
+
+        if (*folders[i] != '\0')
+            err = write_folder(d->anchors, folders[i], diag);
 
         if (err != OUTRIDER_OK)
             return err;

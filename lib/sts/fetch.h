@@ -9,26 +9,14 @@
 #ifndef OTR_STS_FETCH_H
 #define OTR_STS_FETCH_H
 
+#include "dns/address.h"
 #include "dns/answer.h"
 #include "sts/entry.h"
-#include "trust/anchors.h"
+#include "trust/verify.h"
 
 struct event_base;
 
-#define OTR_FETCH_ADDRESS_MAX 8 /* of one policy host; the rest is not tried */
-
-typedef struct otr_address {
-    uint8_t family; /* 4 or 6 */
-    uint8_t bytes[16];
-} otr_address;
-
-/* Addresses that a policy host must not have unless configured (STS-FETCH-20): loopback, link-local, private
- * (RFC 1918, RFC 4193), shared (RFC 6598), unspecified, multicast, and IPv4 of these kinds mapped into IPv6. */
-bool otr_address_is_private(const otr_address *address);
-
-/* "192.0.2.1" or "2001:db8::1" (RFC 5952). */
-#define OTR_ADDRESS_SIZE 46
-const char *otr_address_text(const otr_address *address, char text[OTR_ADDRESS_SIZE]);
+#define OTR_FETCH_ADDRESS_MAX OTR_ADDRESSES_MAX /* of one policy host; the rest is not tried */
 
 typedef struct otr_fetch_result {
     otr_sts_failure failure;  /* NO_FAILURE, FETCH_ERROR or WEBPKI_INVALID; parsing is the caller's */
@@ -36,7 +24,11 @@ typedef struct otr_fetch_result {
     const char *body;         /* NO_FAILURE: body_len octets, borrowed until the callback returns */
     size_t body_len;
     long http_status;         /* 0 if none was received */
-    const char *reason;       /* failure in words: "HTTP status 404", "certificate has expired", ...; else "" */
+    const char *reason;       /* failure in words: "HTTP status 404", "the certificate has expired ...", ...; else "" */
+    /* The certificate, also when it was refused, or when something else failed after it. Both NULL: no host of the
+     * addresses has shown one. Borrowed until the callback returns; otr_sighting_make() takes both. */
+    const otr_verification *verification;
+    const STACK_OF(X509) *chain; /* as sent, leaf first */
 } otr_fetch_result;
 
 typedef struct otr_fetcher otr_fetcher;
@@ -45,8 +37,8 @@ typedef void otr_fetch_done(void *arg, const otr_fetch_result *result);
 
 /*
  * GET the policy of `domain` from one of `addresses` (one at least; at most OTR_FETCH_ADDRESS_MAX are used; both
- * families, in order). The anchors are borrowed until done() or cancel. done() is called once and never from inside;
- * after cancel never. NULL: out of memory.
+ * families, in order). The fetch holds a reference of its own to the anchors. done() is called once and never from
+ * inside; after cancel never. NULL: out of memory.
  */
 otr_fetch *otr_fetch_start(otr_fetcher *fetcher, const char *domain, const otr_address *addresses, size_t count,
                            const otr_anchor_set *anchors, otr_fetch_done *done, void *arg);

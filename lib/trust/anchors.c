@@ -1,146 +1,681 @@
 /*
- * anchors.c - one bundle of roots for everyone, read once at the start. Reading it again for each fetch would
- * cost more than the fetch.
+ * anchors.c - rules become sets. Roots are numbered, so that a set is a row of bits: union and exclusion are what the
+ * header says, and nothing more.
+ *
+ * Which rules match depends only on the names that the rules hold. So there is one set for each of these (for
+ * "a.example" the domain itself, for ".a.example" all that lies below it and below no deeper name), and one for everybody
+ * else; a question is looked up from the full name to its shorter ends.
  */
 #include "trust/anchors.h"
 
-#include "base/cursor.h"
+#include "base/arena.h"
 #include "base/diag.h"
-#include "trust/pem.h"
+#include "trust/anchor_set.h"
 
-#include <errno.h>
-#include <stdio.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/evp.h>
 #include <openssl/x509_vfy.h>
 
-#define SHA256_OCTETS 32
+#define WORD_BITS 64
 
-struct otr_anchors {
-    otr_anchor_set everyone;
-    const char *rules[2];
-    char *file;        /* owned */
-    char *pem;         /* owned */
-    size_t pem_len;
-    X509_STORE *store; /* owned */
-    char sha256[2 * SHA256_OCTETS + 1];
+const char *const otr_on_change_names[] = { "log", "defer", NULL };
+const char *const otr_root_state_names[] = { "counts", "not-only", "confined" };
+
+typedef uint64_t word;
+
+struct root {
+    X509 *cert; /* owned reference */
+    char fingerprint[OTR_SHA256_TEXT];
+    char anchor_id[OTR_SHA256_TEXT];
 };
 
-static outrider_err read_file(const char *path, char **text, size_t *len, outrider_diag *diag)
+struct rule {
+    otr_anchor_rule shown; /* its texts in the arena */
+    STACK_OF(X509) *owned_roots;
+    word *roots;           /* bits: what it brings */
+    word *confined;        /* bits: what it confines; NULL: nothing */
+};
+
+/* The set of a name, or of those below it. */
+struct place {
+    const char *name;
+    const otr_anchor_set *set; /* owned reference */
+};
+
+struct otr_anchors {
+    otr_arena *arena; /* owned */
+    struct root *roots;
+    size_t root_count;
+    size_t words; /* of a row of bits */
+    struct rule *rules;
+    size_t rule_count;
+    struct place *places; /* by name */
+    size_t place_count;
+    const otr_anchor_set *everyone; /* owned reference: who has no place */
+    const otr_anchor_set **sets;    /* owned references: each set once */
+    word *set_bits;                 /* set_count rows: what each was made of */
+    size_t set_count;
+    _Atomic unsigned refs;
+};
+
+/* Names -------------------------------------------------------------------------------------------------------- */
+
+static bool is_below(const char *domain, const char *suffix)
 {
-    FILE *in = NULL;
-    char *data = malloc(OTR_ROOTS_LIMIT + 1);
+    size_t len = strlen(domain), suffix_len = strlen(suffix);
+
+    return len > suffix_len && strcmp(domain + len - suffix_len, suffix) == 0;
+}
+
+bool otr_names_match(const char *const *names, const char *domain)
+{
+    for (; *names != NULL; names++)
+        if (**names == '.' ? is_below(domain, *names) : strcmp(*names, domain) == 0)
+            return true;
+    return false;
+}
+
+static bool rule_matches(const struct rule *rule, const char *domain)
+{
+    return rule->shown.names == NULL || otr_names_match(rule->shown.names, domain);
+}
+
+/* Bits --------------------------------------------------------------------------------------------------------- */
+
+static word *new_bits(otr_anchors *a)
+{
+    return otr_arena_alloc(a->arena, a->words, sizeof(word));
+}
+
+static void set_bit(word *bits, size_t i)
+{
+    bits[i / WORD_BITS] |= (word)1 << i % WORD_BITS;
+}
+
+static bool has_bit(const word *bits, size_t i)
+{
+    return (bits[i / WORD_BITS] >> i % WORD_BITS & 1) != 0;
+}
+
+/* What the rules say of one domain ------------------------------------------------------------------------------ */
+
+static bool is_under_only(const otr_anchors *a, const char *domain)
+{
+    for (size_t i = 0; i < a->rule_count; i++)
+        if (a->rules[i].shown.is_only && rule_matches(&a->rules[i], domain))
+            return true;
+    return false;
+}
+
+static bool rule_counts(const struct rule *rule, bool is_only, const char *domain)
+{
+    return (!is_only || rule->shown.is_only) && rule_matches(rule, domain);
+}
+
+/* The union, less what is confined to others. Whoever adds a rule here decides about LOCALITY. */
+static void gather(const otr_anchors *a, const char *domain, word *bits)
+{
+    bool is_only = is_under_only(a, domain);
+
+    memset(bits, 0, a->words * sizeof(word));
+    for (size_t i = 0; i < a->rule_count; i++)
+        if (rule_counts(&a->rules[i], is_only, domain))
+            for (size_t w = 0; w < a->words; w++)
+                bits[w] |= a->rules[i].roots[w];
+    for (size_t i = 0; i < a->rule_count; i++)
+        if (a->rules[i].confined != NULL && !otr_names_match(a->rules[i].shown.confine, domain))
+            for (size_t w = 0; w < a->words; w++)
+                bits[w] &= ~a->rules[i].confined[w];
+}
+
+/* How the rules of a domain are called and what they ask for; equal ones share a set. */
+struct heading {
+    const char **rules; /* each name once, NULL-terminated; room for all rules */
+    const char *file;
+    otr_on_change on_change;
+};
+
+static bool is_listed(const char *const *list, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(list[i], name) == 0)
+            return true;
+    return false;
+}
+
+static void read_heading(const otr_anchors *a, const char *domain, struct heading *heading)
+{
+    bool is_only = is_under_only(a, domain);
+    size_t count = 0, sources = 0;
+
+    heading->file = "";
+    heading->on_change = OTR_ON_CHANGE_LOG;
+    for (size_t i = 0; i < a->rule_count; i++) {
+        const otr_anchor_rule *rule = &a->rules[i].shown;
+
+        if (rule_matches(&a->rules[i], domain) && rule->on_change > heading->on_change)
+            heading->on_change = rule->on_change;
+        if (!rule_counts(&a->rules[i], is_only, domain))
+            continue;
+        if (!is_listed(heading->rules, count, rule->name))
+            heading->rules[count++] = rule->name;
+        sources += sk_X509_num(rule->roots) > 0;
+        heading->file = sources == 1 && rule->file != NULL ? rule->file : sources <= 1 ? heading->file : "";
+    }
+    heading->rules[count] = NULL;
+}
+
+/* Sets --------------------------------------------------------------------------------------------------------- */
+
+static bool is_same_heading(const otr_anchor_set *set, const struct heading *heading)
+{
+    size_t i = 0;
+
+    while (set->rules[i] != NULL && heading->rules[i] != NULL && strcmp(set->rules[i], heading->rules[i]) == 0)
+        i++;
+    return set->rules[i] == NULL && heading->rules[i] == NULL && strcmp(set->file, heading->file) == 0 &&
+           set->on_change == heading->on_change;
+}
+
+struct making {
+    otr_anchors *a;
+    const otr_anchor_source *source;
+    otr_root_body **bodies; /* owned references: bodies[i] is that of sets[i] */
+    size_t room;            /* of bodies, and of a->sets */
+    word *bits;             /* of the domain at hand */
+    struct heading heading;
+    char own[OTR_OWN_COUNT][OTR_SHA256_TEXT]; /* names of what mail servers have by themselves; "": not known */
+    outrider_diag *diag;
+};
+
+static outrider_err make_body(struct making *m, otr_root_body **body)
+{
+    STACK_OF(X509) *roots = sk_X509_new_null();
+    outrider_err err = roots != NULL ? OUTRIDER_OK : OUTRIDER_E_NOMEM;
+
+    for (size_t i = 0; err == OUTRIDER_OK && i < m->a->root_count; i++)
+        if (has_bit(m->bits, i) && sk_X509_push(roots, m->a->roots[i].cert) <= 0)
+            err = OUTRIDER_E_NOMEM;
+    if (err == OUTRIDER_OK)
+        err = otr_root_body_new(roots, m->source->crls, body, NULL);
+    sk_X509_free(roots);
+    return err;
+}
+
+static outrider_err make_room(struct making *m)
+{
+    otr_anchors *a = m->a;
+    size_t room = m->room == 0 ? 16 : 2 * m->room;
+    otr_root_body **bodies;
+    const otr_anchor_set **sets;
+    word *bits;
+
+    if (a->set_count < m->room)
+        return OUTRIDER_OK;
+    if (a->set_count == OTR_ANCHOR_SETS_MAX)
+        return otr_fail(m->diag, OUTRIDER_E_LIMIT, "the rules come to more than %d different sets of roots",
+                        OTR_ANCHOR_SETS_MAX);
+    bodies = reallocarray(m->bodies, room, sizeof(*bodies));
+    if (bodies != NULL)
+        m->bodies = bodies;
+    sets = reallocarray(a->sets, room, sizeof(*sets));
+    if (sets != NULL)
+        a->sets = sets;
+    bits = reallocarray(a->set_bits, room * a->words, sizeof(*bits));
+    if (bits != NULL)
+        a->set_bits = bits;
+    if (bodies == NULL || sets == NULL || bits == NULL)
+        return OUTRIDER_E_NOMEM;
+    m->room = room;
+    return OUTRIDER_OK;
+}
+
+/* A body of the same bits may be there already, under another heading. */
+static outrider_err add_set(struct making *m, size_t alike)
+{
+    otr_anchors *a = m->a;
+    otr_root_body *body = NULL;
+    otr_anchor_set *set = NULL;
+    outrider_err err = make_room(m);
+
+    if (err != OUTRIDER_OK)
+        return err;
+    if (alike < a->set_count)
+        body = otr_root_body_ref(m->bodies[alike]);
+    else
+        err = make_body(m, &body);
+    if (err == OUTRIDER_OK)
+        set = otr_anchor_set_new(body, m->heading.rules, m->heading.file, m->heading.on_change);
+    if (set == NULL) {
+        otr_root_body_unref(body);
+        return OUTRIDER_E_NOMEM;
+    }
+    for (int i = 0; i < OTR_OWN_COUNT; i++)
+        set->is_own[i] = strcmp(set->name, m->own[i]) == 0;
+    memcpy(a->set_bits + a->set_count * a->words, m->bits, a->words * sizeof(word));
+    m->bodies[a->set_count] = body;
+    a->sets[a->set_count++] = set;
+    return OUTRIDER_OK;
+}
+
+/* The set of a domain, found or made. */
+static outrider_err find_set(struct making *m, const char *domain, const otr_anchor_set **set)
+{
+    otr_anchors *a = m->a;
+    size_t alike = SIZE_MAX;
+    outrider_err err;
+
+    gather(a, domain, m->bits);
+    read_heading(a, domain, &m->heading);
+    for (size_t i = 0; i < a->set_count; i++) {
+        if (memcmp(a->set_bits + i * a->words, m->bits, a->words * sizeof(word)) != 0)
+            continue;
+        if (is_same_heading(a->sets[i], &m->heading)) {
+            *set = otr_anchor_set_ref(a->sets[i]);
+            return OUTRIDER_OK;
+        }
+        alike = i;
+    }
+    err = add_set(m, alike);
+    if (err == OUTRIDER_OK)
+        *set = otr_anchor_set_ref(a->sets[a->set_count - 1]);
+    return err;
+}
+
+/* Roots and rules ------------------------------------------------------------------------------------------------ */
+
+static int compare_roots(const void *a, const void *b)
+{
+    return strcmp(((const struct root *)a)->fingerprint, ((const struct root *)b)->fingerprint);
+}
+
+static struct root *find_root(const otr_anchors *a, const X509 *cert)
+{
+    struct root key;
+
+    if (!otr_cert_fingerprint(cert, key.fingerprint) || a->root_count == 0)
+        return NULL;
+    return bsearch(&key, a->roots, a->root_count, sizeof(key), compare_roots);
+}
+
+/* All roots of all rules, each once, by fingerprint. */
+static outrider_err collect_roots(otr_anchors *a, const otr_anchor_source *source)
+{
+    size_t total = 0, kept = 0;
+
+    for (size_t i = 0; i < source->rule_count; i++)
+        total += (size_t)sk_X509_num(source->rules[i].roots);
+    a->roots = calloc(total + 1, sizeof(*a->roots));
+    if (a->roots == NULL)
+        return OUTRIDER_E_NOMEM;
+    for (size_t i = 0; i < source->rule_count; i++) {
+        for (int j = 0; j < sk_X509_num(source->rules[i].roots); j++) {
+            struct root *root = &a->roots[a->root_count];
+
+            root->cert = sk_X509_value(source->rules[i].roots, j);
+            if (!otr_cert_fingerprint(root->cert, root->fingerprint) || !otr_cert_anchor_id(root->cert, root->anchor_id))
+                return OUTRIDER_E_NOMEM;
+            X509_up_ref(root->cert);
+            a->root_count++;
+        }
+    }
+    qsort(a->roots, a->root_count, sizeof(*a->roots), compare_roots);
+    for (size_t i = 0; i < a->root_count; i++) {
+        if (kept > 0 && compare_roots(&a->roots[kept - 1], &a->roots[i]) == 0)
+            X509_free(a->roots[i].cert);
+        else
+            a->roots[kept++] = a->roots[i];
+    }
+    a->root_count = kept;
+    a->words = kept / WORD_BITS + 1;
+    return OUTRIDER_OK;
+}
+
+static const char *const *copy_names(otr_arena *arena, const char *const *names)
+{
+    size_t count = 0;
+    const char **copy;
+
+    if (names == NULL)
+        return NULL;
+    while (names[count] != NULL)
+        count++;
+    copy = otr_arena_alloc(arena, count + 1, sizeof(*copy));
+    for (size_t i = 0; copy != NULL && i < count; i++)
+        copy[i] = otr_arena_text(arena, names[i]);
+    return copy;
+}
+
+/* A root is confined under every certificate that it has: another one with its name and key is the same root. */
+static void confine(const otr_anchors *a, struct rule *rule)
+{
+    for (size_t i = 0; i < a->root_count; i++)
+        for (size_t j = 0; j < a->root_count; j++)
+            if (has_bit(rule->roots, i) && strcmp(a->roots[i].anchor_id, a->roots[j].anchor_id) == 0)
+                set_bit(rule->confined, j);
+}
+
+static outrider_err copy_rule(otr_anchors *a, const otr_anchor_rule *from, struct rule *rule)
+{
+    STACK_OF(X509) *roots = sk_X509_dup(from->roots);
+
+    if (roots == NULL)
+        return OUTRIDER_E_NOMEM;
+    for (int i = 0; i < sk_X509_num(roots); i++)
+        X509_up_ref(sk_X509_value(roots, i));
+    rule->shown = *from;
+    rule->shown.roots = roots;
+    rule->shown.name = otr_arena_text(a->arena, from->name);
+    rule->shown.file = from->file != NULL ? otr_arena_text(a->arena, from->file) : NULL;
+    rule->shown.reason = from->reason != NULL ? otr_arena_text(a->arena, from->reason) : NULL;
+    rule->shown.names = copy_names(a->arena, from->names);
+    rule->shown.confine = copy_names(a->arena, from->confine);
+    rule->owned_roots = roots;
+    rule->roots = new_bits(a);
+    rule->confined = from->confine != NULL ? new_bits(a) : NULL;
+    if (otr_arena_failed(a->arena))
+        return OUTRIDER_E_NOMEM;
+    for (int i = 0; i < sk_X509_num(roots); i++) {
+        const struct root *root = find_root(a, sk_X509_value(roots, i));
+
+        if (root == NULL)
+            return OUTRIDER_E_NOMEM; /* it is there: only its hash can have failed */
+        set_bit(rule->roots, (size_t)(root - a->roots));
+    }
+    if (rule->confined != NULL)
+        confine(a, rule);
+    return OUTRIDER_OK;
+}
+
+static outrider_err copy_rules(otr_anchors *a, const otr_anchor_source *source)
+{
     outrider_err err = OUTRIDER_OK;
 
-    if (data == NULL)
-        return otr_fail(diag, OUTRIDER_E_NOMEM, "%s: out of memory", path);
-    in = fopen(path, "rbe");
-    if (in == NULL) {
-        err = otr_fail(diag, OUTRIDER_E_IO, "%s: %s", path, strerror(errno));
-        goto out;
-    }
-    *len = fread(data, 1, OTR_ROOTS_LIMIT + 1, in);
-    if (ferror(in))
-        err = otr_fail(diag, OUTRIDER_E_IO, "%s: %s", path, strerror(errno));
-    else if (*len > OTR_ROOTS_LIMIT)
-        err = otr_fail(diag, OUTRIDER_E_LIMIT, "%s: larger than %d octets", path, OTR_ROOTS_LIMIT);
-out:
-    if (in != NULL)
-        fclose(in);
-    if (err == OUTRIDER_OK) {
-        char *fitted = realloc(data, *len + 1);
+    a->rules = calloc(source->rule_count + 1, sizeof(*a->rules));
+    if (a->rules == NULL)
+        return OUTRIDER_E_NOMEM;
+    for (; err == OUTRIDER_OK && a->rule_count < source->rule_count; a->rule_count++)
+        err = copy_rule(a, &source->rules[a->rule_count], &a->rules[a->rule_count]);
+    return err;
+}
 
-        *text = fitted != NULL ? fitted : data;
-        (*text)[*len] = '\0';
-    } else {
-        free(data);
+/* Places --------------------------------------------------------------------------------------------------------- */
+
+static int compare_places(const void *a, const void *b)
+{
+    return strcmp(((const struct place *)a)->name, ((const struct place *)b)->name);
+}
+
+static size_t count_names(const char *const *names)
+{
+    size_t count = 0;
+
+    while (names != NULL && names[count] != NULL)
+        count++;
+    return count;
+}
+
+static void take_names(otr_anchors *a, const char *const *names)
+{
+    for (; names != NULL && *names != NULL; names++)
+        a->places[a->place_count++].name = *names;
+}
+
+static outrider_err collect_places(otr_anchors *a, outrider_diag *diag)
+{
+    size_t total = 0, kept = 0;
+
+    for (size_t i = 0; i < a->rule_count; i++)
+        total += count_names(a->rules[i].shown.names) + count_names(a->rules[i].shown.confine);
+    if (total > OTR_ANCHOR_NAMES_MAX)
+        return otr_fail(diag, OUTRIDER_E_LIMIT, "the rules hold more than %d names", OTR_ANCHOR_NAMES_MAX);
+    a->places = calloc(total + 1, sizeof(*a->places));
+    if (a->places == NULL)
+        return OUTRIDER_E_NOMEM;
+    for (size_t i = 0; i < a->rule_count; i++) {
+        take_names(a, a->rules[i].shown.names);
+        take_names(a, a->rules[i].shown.confine);
+    }
+    qsort(a->places, a->place_count, sizeof(*a->places), compare_places);
+    for (size_t i = 0; i < a->place_count; i++)
+        if (kept == 0 || compare_places(&a->places[kept - 1], &a->places[i]) != 0)
+            a->places[kept++] = a->places[i];
+    a->place_count = kept;
+    return OUTRIDER_OK;
+}
+
+/* Someone below a name, and below no other: "*" is no label of a destination, so no rule names it. */
+static outrider_err fill_places(struct making *m)
+{
+    outrider_err err = find_set(m, "*", &m->a->everyone);
+    char below[512];
+
+    for (size_t i = 0; err == OUTRIDER_OK && i < m->a->place_count; i++) {
+        struct place *place = &m->a->places[i];
+
+        if (snprintf(below, sizeof(below), "%s%s", *place->name == '.' ? "*" : "", place->name) >= (int)sizeof(below))
+            err = otr_fail(m->diag, OUTRIDER_E_LIMIT, "a name of more than %zu octets", sizeof(below));
+        else
+            err = find_set(m, below, &place->set);
     }
     return err;
 }
 
-static outrider_err fill_store(otr_anchors *a, outrider_diag *diag)
-{
-    STACK_OF(X509) *certs = NULL;
-    outrider_diag why;
-    outrider_err err = otr_pem_read_certs(a->pem, a->pem_len, 0, &certs, &why);
+/* The whole ------------------------------------------------------------------------------------------------------ */
 
-    if (err != OUTRIDER_OK) {
-        otr_fail(diag, err, "%s: %s", a->file, why.message);
-        if (diag != NULL) {
-            diag->line = why.line;
-            diag->column = why.column;
-        }
+static outrider_err compile(struct making *m)
+{
+    otr_anchors *a = m->a;
+    outrider_err err = collect_roots(a, m->source);
+
+    if (err == OUTRIDER_OK)
+        err = copy_rules(a, m->source);
+    if (err == OUTRIDER_OK)
+        err = collect_places(a, m->diag);
+    for (int i = 0; err == OUTRIDER_OK && i < OTR_OWN_COUNT; i++)
+        if (m->source->own[i] != NULL)
+            err = otr_roots_name(m->source->own[i], m->own[i], NULL);
+    if (err != OUTRIDER_OK)
         return err;
-    }
-    a->store = X509_STORE_new();
-    for (int i = 0; a->store != NULL && i < sk_X509_num(certs); i++)
-        if (X509_STORE_add_cert(a->store, sk_X509_value(certs, i)) != 1)
-            err = OUTRIDER_E_NOMEM;
-    sk_X509_pop_free(certs, X509_free);
-    if (a->store == NULL || err != OUTRIDER_OK)
-        return otr_fail(diag, OUTRIDER_E_NOMEM, "%s: out of memory", a->file);
-    return OUTRIDER_OK;
+    m->bits = calloc(a->words, sizeof(word));
+    m->heading.rules = calloc(a->rule_count + 1, sizeof(*m->heading.rules));
+    return m->bits != NULL && m->heading.rules != NULL ? fill_places(m) : OUTRIDER_E_NOMEM;
 }
 
-static outrider_err hash_content(otr_anchors *a, outrider_diag *diag)
+outrider_err otr_anchors_make(const otr_anchor_source *source, otr_anchors **anchors, outrider_diag *diag)
 {
-    unsigned char digest[SHA256_OCTETS];
+    struct making m = { .a = calloc(1, sizeof(*m.a)), .source = source, .diag = diag };
+    outrider_err err = OUTRIDER_E_NOMEM;
 
-    if (EVP_Digest(a->pem, a->pem_len, digest, NULL, EVP_sha256(), NULL) != 1)
-        return otr_fail(diag, OUTRIDER_E_NOMEM, "%s: out of memory", a->file);
-    for (size_t i = 0; i < SHA256_OCTETS; i++)
-        snprintf(a->sha256 + 2 * i, 3, "%02x", digest[i]);
-    return OUTRIDER_OK;
+    if (m.a != NULL) {
+        atomic_init(&m.a->refs, 1);
+        m.a->arena = otr_arena_new();
+    }
+    if (m.a != NULL && m.a->arena != NULL)
+        err = compile(&m);
+    for (size_t i = 0; m.a != NULL && i < m.a->set_count; i++)
+        otr_root_body_unref(m.bodies[i]);
+    free(m.bodies);
+    free(m.bits);
+    free(m.heading.rules);
+    if (err == OUTRIDER_OK) {
+        *anchors = m.a;
+        return OUTRIDER_OK;
+    }
+    otr_anchors_free(m.a);
+    return err == OUTRIDER_E_NOMEM ? otr_fail(diag, err, "out of memory") : err;
 }
 
 outrider_err otr_anchors_load(const char *roots, otr_anchors **anchors, outrider_diag *diag)
 {
-    bool is_system = strcmp(roots, "system") == 0 || strcmp(roots, OTR_SYSTEM_ROOTS) == 0;
-    otr_anchors *a = calloc(1, sizeof(*a));
+    STACK_OF(X509) *certs = NULL;
+    outrider_err err = otr_roots_load(roots, &certs, diag);
+    bool is_system = otr_roots_is_system(roots);
+    otr_anchor_rule rule = { .name = "default", .file = is_system ? OTR_SYSTEM_ROOTS : roots, .roots = certs };
+    otr_anchor_source source = { .rules = &rule, .rule_count = 1 };
+
+    for (int i = 0; is_system && i < OTR_OWN_COUNT; i++)
+        source.own[i] = certs;
+    if (err == OUTRIDER_OK)
+        err = otr_anchors_make(&source, anchors, diag);
+    sk_X509_pop_free(certs, X509_free);
+    return err;
+}
+
+otr_anchors *otr_anchors_ref(otr_anchors *a)
+{
+    atomic_fetch_add_explicit(&a->refs, 1, memory_order_relaxed);
+    return a;
+}
+
+void otr_anchors_free(otr_anchors *a)
+{
+    if (a == NULL || atomic_fetch_sub_explicit(&a->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    for (size_t i = 0; i < a->place_count; i++)
+        otr_anchor_set_unref(a->places[i].set);
+    otr_anchor_set_unref(a->everyone);
+    for (size_t i = 0; i < a->set_count; i++)
+        otr_anchor_set_unref(a->sets[i]);
+    for (size_t i = 0; i < a->rule_count; i++)
+        sk_X509_pop_free(a->rules[i].owned_roots, X509_free);
+    for (size_t i = 0; i < a->root_count; i++)
+        X509_free(a->roots[i].cert);
+    free(a->set_bits);
+    free(a->sets);
+    free(a->places);
+    free(a->rules);
+    free(a->roots);
+    otr_arena_free(a->arena);
+    free(a);
+}
+
+/* Asking --------------------------------------------------------------------------------------------------------- */
+
+static int compare_name(const void *name, const void *place)
+{
+    return strcmp(name, ((const struct place *)place)->name);
+}
+
+const otr_anchor_set *otr_anchors_for(const otr_anchors *a, const char *domain)
+{
+    const char *end = domain;
+
+    while (a->place_count > 0 && end != NULL && *end != '\0') {
+        const struct place *place = bsearch(end, a->places, a->place_count, sizeof(*a->places), compare_name);
+
+        if (place != NULL)
+            return place->set;
+        end = strchr(end + 1, '.');
+    }
+    return a->everyone;
+}
+
+outrider_err otr_anchors_each(const otr_anchors *a, otr_anchors_visit *visit, void *arg)
+{
     outrider_err err = OUTRIDER_OK;
 
-    if (a == NULL || (a->file = strdup(is_system ? OTR_SYSTEM_ROOTS : roots)) == NULL)
-        err = otr_fail(diag, OUTRIDER_E_NOMEM, "out of memory");
-    if (err == OUTRIDER_OK)
-        err = read_file(a->file, &a->pem, &a->pem_len, diag);
-    if (err == OUTRIDER_OK)
-        err = fill_store(a, diag);
-    if (err == OUTRIDER_OK)
-        err = hash_content(a, diag);
-    if (err != OUTRIDER_OK) {
-        otr_anchors_free(a);
-        return err;
+    for (size_t i = 0; err == OUTRIDER_OK && i < a->set_count; i++)
+        err = visit(arg, a->sets[i]);
+    return err;
+}
+
+/* Why ------------------------------------------------------------------------------------------------------------ */
+
+static const otr_anchor_rule *confining(const otr_anchors *a, size_t root, const char *domain)
+{
+    for (size_t i = 0; i < a->rule_count; i++) {
+        const struct rule *rule = &a->rules[i];
+
+        if (rule->confined != NULL && has_bit(rule->confined, root) && !otr_names_match(rule->shown.confine, domain))
+            return &rule->shown;
     }
-    a->rules[0] = "default";
-    a->everyone = (otr_anchor_set){
-        .rules = a->rules,
-        .file = a->file,
-        .is_system = is_system,
-        /* What the store holds: a root that the bundle has twice is one root. */
-        .count = (size_t)sk_X509_OBJECT_num(X509_STORE_get0_objects(a->store)),
-        .store = a->store,
-        .sha256 = a->sha256,
-        .pem = a->pem,
-        .pem_len = a->pem_len,
-    };
-    *anchors = a;
+    return NULL;
+}
+
+const otr_anchor_rule *otr_anchors_confining(const otr_anchors *a, const X509 *cert, const char *domain)
+{
+    char id[OTR_SHA256_TEXT];
+
+    /* It may be no root of any rule, and have the name and key of one that is. */
+    for (size_t i = 0; otr_cert_anchor_id(cert, id) && i < a->root_count; i++)
+        if (strcmp(a->roots[i].anchor_id, id) == 0)
+            return confining(a, i, domain);
+    return NULL;
+}
+
+/* The rule that brings a root: one that counts, if there is one. */
+static const struct rule *bringing(const otr_anchors *a, size_t root, bool is_only, const char *domain)
+{
+    const struct rule *found = NULL;
+
+    for (size_t i = 0; i < a->rule_count; i++) {
+        const struct rule *rule = &a->rules[i];
+
+        if (!has_bit(rule->roots, root) || !rule_matches(rule, domain))
+            continue;
+        if (rule_counts(rule, is_only, domain))
+            return rule;
+        if (found == NULL)
+            found = rule;
+    }
+    return found;
+}
+
+static const otr_anchor_rule *first_only(const otr_anchors *a, const char *domain)
+{
+    for (size_t i = 0; i < a->rule_count; i++)
+        if (a->rules[i].shown.is_only && rule_matches(&a->rules[i], domain))
+            return &a->rules[i].shown;
+    return NULL;
+}
+
+/* Moves the reasons of one state to the front of what is left; within a state the order stays that of fingerprints. */
+static void sort_reasons(otr_root_reason *list, size_t count)
+{
+    size_t done = 0;
+
+    for (int state = OTR_ROOT_COUNTS; state <= OTR_ROOT_CONFINED; state++) {
+        for (size_t i = done; i < count; i++) {
+            otr_root_reason reason = list[i];
+
+            if (reason.state != (otr_root_state)state)
+                continue;
+            memmove(&list[done + 1], &list[done], (i - done) * sizeof(*list));
+            list[done++] = reason;
+        }
+    }
+}
+
+outrider_err otr_anchors_explain(const otr_anchors *a, const char *domain, otr_root_reason **reasons, size_t *count)
+{
+    bool is_only = is_under_only(a, domain);
+    otr_root_reason *list = calloc(a->root_count + 1, sizeof(*list));
+    size_t found = 0;
+
+    if (list == NULL)
+        return OUTRIDER_E_NOMEM;
+    for (size_t i = 0; i < a->root_count; i++) {
+        const struct rule *rule = bringing(a, i, is_only, domain);
+        const otr_anchor_rule *confined_by = confining(a, i, domain);
+        otr_root_reason *reason = &list[found];
+
+        if (rule == NULL)
+            continue;
+        *reason = (otr_root_reason){ .cert = a->roots[i].cert, .state = OTR_ROOT_COUNTS, .brought_by = &rule->shown };
+        if (!rule_counts(rule, is_only, domain)) {
+            reason->state = OTR_ROOT_NOT_ONLY;
+            reason->barred_by = first_only(a, domain);
+        } else if (confined_by != NULL) {
+            reason->state = OTR_ROOT_CONFINED;
+            reason->barred_by = confined_by;
+        }
+        found++;
+    }
+    sort_reasons(list, found);
+    *reasons = list;
+    *count = found;
     return OUTRIDER_OK;
-}
-
-const otr_anchor_set *otr_anchors_for(const otr_anchors *anchors, const char *domain)
-{
-    (void)domain; /* the one rule there is matches everyone */
-    return &anchors->everyone;
-}
-
-void otr_anchors_free(otr_anchors *anchors)
-{
-    if (anchors == NULL)
-        return;
-    X509_STORE_free(anchors->store);
-    free(anchors->pem);
-    free(anchors->file);
-    free(anchors);
 }

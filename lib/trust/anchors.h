@@ -51,6 +51,7 @@ typedef struct otr_anchor_rule {
     const char *reason;          /* exceptions; else NULL */
 } otr_anchor_rule;
 
+/* What anchors are made of. */
 typedef struct otr_anchor_source {
     const otr_anchor_rule *rules;
     size_t rule_count;
@@ -78,6 +79,7 @@ typedef struct otr_anchor_set {
                                     the empty set "none" */
     bool is_own[OTR_OWN_COUNT];  /* the mail server trusts exactly these by itself, and needs no file */
     otr_on_change on_change;     /* the strictest of the rules */
+    struct otr_set_life *life;   /* references; NULL in a set that a test has made by hand, which is never freed */
 } otr_anchor_set;
 
 /*

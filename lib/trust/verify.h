@@ -43,7 +43,10 @@ X509 *otr_verification_root(const otr_verification *v);
 outrider_err otr_verify_chain(const otr_anchor_set *set, const STACK_OF(X509) *chain, const char *host, otr_time at,
                               otr_verification *result);
 
-/* The same after a handshake, whatever became of it: what the peer sent, judged by what is set up in `ssl`. */
+/*
+ * The same after a handshake, whatever became of it: how what the peer sent was judged by what is set up in `ssl`. What it
+ * sent is SSL_get_peer_cert_chain(ssl), also if it was refused (OpenSSL 3 keeps it); NULL: nothing, and that is a refusal.
+ */
 outrider_err otr_verify_handshake(SSL *ssl, otr_verification *result);
 
 /*

@@ -425,7 +425,7 @@ otr_verdict *otr_decide(otr_mx_finding *mx, otr_sts_entry *entry, bool is_sts_pe
     v->mx = otr_mx_finding_ref(mx);
     v->entry = entry != NULL ? otr_sts_entry_ref(entry) : NULL;
     v->sts = find_sts(mx, entry, is_sts_pending, now);
-    v->anchors = otr_anchors_for(anchors, v->destination.domain);
+    v->anchors = otr_anchor_set_ref(otr_anchors_for(anchors, v->destination.domain));
     v->made_at = now;
     take_operators_word(v, settings, now);
     v->hosts = hosts;
@@ -452,5 +452,6 @@ void otr_verdict_unref(otr_verdict *verdict)
         return;
     otr_mx_finding_unref(verdict->mx);
     otr_sts_entry_unref(verdict->entry);
+    otr_anchor_set_unref(verdict->anchors);
     otr_arena_free(verdict->arena);
 }

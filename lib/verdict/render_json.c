@@ -127,8 +127,8 @@ static json_t *anchors_object(const otr_verdict *v)
 
     for (size_t i = 0; v->anchors->rules[i] != NULL; i++)
         json_array_append_new(rules, json_string(v->anchors->rules[i]));
-    return json_pack("{s:o, s:s, s:I}", "rules", rules, "file", v->anchors->file, "count",
-                     (json_int_t)v->anchors->count);
+    return json_pack("{s:o, s:s, s:I, s:s}", "rules", rules, "file", v->anchors->file, "count",
+                     (json_int_t)v->anchors->count, "name", v->anchors->name);
 }
 
 static json_t *override_or_null(const otr_verdict *v)

@@ -59,8 +59,8 @@ static void put_secure(otr_buf *out, const otr_verdict *v, const otr_anchor_view
         put_temp(out, v, "the TLSA lookup of an MX host failed, and no level leaves out that host alone");
     } else {
         otr_buf_printf(out, "OK secure %s servername=hostname", otr_buf_text(&names));
-        if (!v->anchors->is_system && views->postfix_dir != NULL)
-            otr_buf_printf(out, " tafile=%s/%s.pem", views->postfix_dir, v->anchors->sha256);
+        if (!v->anchors->is_own[OTR_OWN_POSTFIX] && views->postfix_dir != NULL)
+            otr_buf_printf(out, " tafile=%s/%s.pem", views->postfix_dir, v->anchors->name);
     }
     if (names.err != OUTRIDER_OK)
         out->err = names.err;

@@ -157,6 +157,16 @@ static void put_reply(otr_buf *out, const char *label, otr_buf *reply)
     otr_buf_clear(reply);
 }
 
+static void put_anchors(const otr_anchor_set *set, otr_buf *out)
+{
+    otr_buf_puts(out, "Trust anchors: rule ");
+    for (size_t i = 0; set->rules[i] != NULL; i++)
+        otr_buf_printf(out, "%s%s", i > 0 ? " + " : "", set->rules[i]);
+    if (*set->file != '\0')
+        otr_buf_printf(out, ", %s", set->file);
+    otr_buf_printf(out, " (%zu certificate%s)\n", set->count, set->count == 1 ? "" : "s");
+}
+
 static void put_explanation(const otr_verdict *v, const otr_anchor_views *views, otr_buf *out)
 {
     otr_buf postfix = OTR_BUF_INIT, exim = OTR_BUF_INIT, evidence = OTR_BUF_INIT;
@@ -167,8 +177,7 @@ static void put_explanation(const otr_verdict *v, const otr_anchor_views *views,
         put_line(out, "  ", v->mx->error);
     put_hosts(v, out);
     put_policy(v, out);
-    otr_buf_printf(out, "Trust anchors: rule %s, %s (%zu certificate%s)\n", v->anchors->rules[0], v->anchors->file,
-                   v->anchors->count, v->anchors->count == 1 ? "" : "s");
+    put_anchors(v->anchors, out);
     otr_buf_printf(out, "Valid until: %s\n\nLookups:\n", otr_time_text(v->valid_until, until));
     otr_render_evidence(v, &evidence);
     for (const char *at = otr_buf_text(&evidence), *end; *at != '\0'; at = end + 1) {

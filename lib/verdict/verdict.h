@@ -40,7 +40,7 @@ typedef struct otr_verdict {
     const otr_override *override; /* in the arena; NULL: none, or it has ended */
     bool is_overridden;           /* it decides; else there is none, or the minimum forbids it */
     otr_minimum minimum;          /* NONE: no rule for this destination */
-    const otr_anchor_set *anchors; /* borrowed from the anchors, which outlive every verdict */
+    const otr_anchor_set *anchors; /* owned reference */
     const char *reason;           /* one sentence for people: why this level */
     otr_time made_at;
     otr_time valid_until;

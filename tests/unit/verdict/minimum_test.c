@@ -148,7 +148,7 @@ static const struct {
 };
 
 static const char *const anchor_rules[] = { "default", NULL };
-static const otr_anchor_set roots = { .rules = anchor_rules, .file = "/x.pem", .count = 1, .sha256 = "x" };
+static const otr_anchor_set roots = { .rules = anchor_rules, .file = "/x.pem", .count = 1, .name = "x" };
 
 static void check(const char *sentence, const char *what, const char *got, const char *want)
 {
@@ -172,6 +172,7 @@ static void mail_waits_below_a_minimum(void **state)
         otr_verdict *v = scene_verdict("example.org", rows[i].mx, rows[i].sts, &settings);
         otr_buf out = OTR_BUF_INIT;
 
+        otr_anchor_set_unref(v->anchors);
         v->anchors = &roots;
         assert_int_equal(v->minimum, rows[i].minimum);
         check(rows[i].sentence, "level", otr_level_names[v->level], otr_level_names[rows[i].level]);

@@ -16,9 +16,9 @@ static const otr_anchor_views no_views = { .exim_dir = NULL, .postfix_dir = NULL
 
 static const char *const rules[] = { "default", NULL };
 static const otr_anchor_set own_roots = { .rules = rules, .file = "/etc/outrider/roots.pem", .count = 2,
-    .sha256 = "c0ffee" };
-static const otr_anchor_set system_roots = { .rules = rules, .file = OTR_SYSTEM_ROOTS, .is_system = true,
-    .count = 140, .sha256 = "5a5e" };
+    .name = "c0ffee" };
+static const otr_anchor_set system_roots = { .rules = rules, .file = OTR_SYSTEM_ROOTS, .is_own = { true, true },
+    .count = 140, .name = "5a5e" };
 
 static const otr_decide_settings defaults = OTR_DECIDE_SETTINGS_INIT;
 static const otr_decide_settings both = { .is_dane_on_insecure_mx = true, .is_both = true };
@@ -28,6 +28,7 @@ static otr_verdict *make(const char *mx, const char *sts, const otr_decide_setti
 {
     otr_verdict *v = scene_verdict("example.org", mx, sts, settings);
 
+    otr_anchor_set_unref(v->anchors);
     v->anchors = anchors;
     return v;
 }
@@ -219,6 +220,7 @@ static void names_no_anchor_file_without_need(void **state)
     otr_render_exim(v, &views, &out);
     check_reply("the system's roots", "Exim", &out,
         "v=1 pol=sts mode=enforce dane=\"\" skip=!^(a\\.example\\.org)$:* tls=* verify=* end=1\n");
+    otr_anchor_set_unref(v->anchors);
     v->anchors = &own_roots;
     otr_render_postfix(v, &no_views, &out);
     check_reply("no directory", "Postfix", &out, "OK secure match=" A " servername=hostname");
@@ -275,6 +277,7 @@ static otr_verdict *make_with_body(const char *body, size_t len, const char *mx)
     entry->policy = NULL;
     assert_int_equal(otr_sts_policy_parse(body, len, &entry->policy, NULL), OUTRIDER_OK);
     v = otr_decide(finding, entry, false, &defaults, scene_anchors(), NOW);
+    otr_anchor_set_unref(v->anchors);
     v->anchors = &own_roots;
     otr_mx_finding_unref(finding);
     otr_sts_entry_unref(entry);
@@ -353,6 +356,7 @@ static otr_verdict *make_hostile(const char *mx_text, const char *sts)
     if (entry->record != OTR_STS_PRESENT)
         strcpy(entry->record_note, hostile);
     v = otr_decide(mx, entry, false, &defaults, scene_anchors(), NOW);
+    otr_anchor_set_unref(v->anchors);
     v->anchors = &own_roots;
     otr_mx_finding_unref(mx);
     otr_sts_entry_unref(entry);

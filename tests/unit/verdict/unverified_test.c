@@ -17,9 +17,9 @@
 static const otr_anchor_views views = { .exim_dir = "/run/outrider/ta", .postfix_dir = "outrider/ta" };
 static const char *const rules[] = { "default", NULL };
 static const otr_anchor_set own_roots = { .rules = rules, .file = "/etc/roots.pem", .count = 2,
-    .sha256 = "c0ffee" };
-static const otr_anchor_set system_roots = { .rules = rules, .file = OTR_SYSTEM_ROOTS, .is_system = true,
-    .count = 140, .sha256 = "5a5e" };
+    .name = "c0ffee" };
+static const otr_anchor_set system_roots = { .rules = rules, .file = OTR_SYSTEM_ROOTS, .is_own = { true, true },
+    .count = 140, .name = "5a5e" };
 
 /* --- drawing -------------------------------------------------------------------------------------------------- */
 
@@ -191,7 +191,7 @@ static void check_postfix(const otr_verdict *v, const char *reply)
         check_match(v, reply);
         for (size_t i = 0; i < v->mx->host_count; i++)
             CLAIM(v->hosts[i].requirement != OTR_REQUIRE_DANE, reply);
-        CLAIM((strstr(reply, " tafile=outrider/ta/c0ffee.pem") != NULL) == !v->anchors->is_system, reply);
+        CLAIM((strstr(reply, " tafile=outrider/ta/c0ffee.pem") != NULL) == !v->anchors->is_own[OTR_OWN_EXIM], reply);
     } else {
         CLAIM(strncmp(reply, "TEMP ", 5) == 0 && reply[5] != '\0', reply);
     }
@@ -313,7 +313,7 @@ static void check_exim(const otr_verdict *v, const char *line)
     check_line(v, line);
     CLAIM(v->level != OTR_LEVEL_DEFER, line);
     CLAIM(strchr("!^*", *skip) != NULL, line); /* L13: no bare name, which Exim would look up ('\0' is no list) */
-    CLAIM(is_none_pem || strcmp(ta, v->anchors->is_system ? "system" : "/run/outrider/ta/c0ffee.pem") == 0 ||
+    CLAIM(is_none_pem || strcmp(ta, v->anchors->is_own[OTR_OWN_EXIM] ? "system" : "/run/outrider/ta/c0ffee.pem") == 0 ||
         strcmp(ta, "system") == 0, line);
     for (size_t i = 0; i < v->mx->host_count; i++) {
         const otr_host_verdict *h = &v->hosts[i];
@@ -387,6 +387,7 @@ static void nothing_is_let_through_unverified(void **state)
         setting = otr_buf_text(&what);
         v = scene_verdict(draw(9) == 0 ? "[example.org]" : "example.org", otr_buf_text(&mx),
             otr_buf_text(&sts), &settings);
+        otr_anchor_set_unref(v->anchors);
         v->anchors = draw(2) == 0 ? &own_roots : &system_roots;
 
         otr_render_postfix(v, &views, &plain);

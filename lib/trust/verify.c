@@ -1,0 +1,273 @@
+/*
+ * verify.c - sets OpenSSL's verifier up, and reads what it came to. One set-up serves handshakes and chains on paper, so
+ * that an answer about a chain is the answer that a handshake would get.
+ *
+ * What OpenSSL does not do by itself, on_step() does: every verification calls it at each error, and for each certificate
+ * of a path that has been found good.
+ */
+#include "trust/verify.h"
+
+#include "dns/name.h"
+#include "trust/pem.h"
+#include "trust/verify_reason.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+
+#define SECURITY_LEVEL 2
+#define HOST_FLAGS (X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS)
+#define REVOCATION_FLAGS (X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL)
+
+/* What stands in the way of a verdict, at each step --------------------------------------------------------------- */
+
+/*
+ * Where an SSL keeps the depth of its error: OpenSSL keeps the error only. (Depth + 1, as a pointer; 0: none.) The index is
+ * asked for once in the life of the process, as OpenSSL wants it.
+ */
+static CRYPTO_ONCE depth_once = CRYPTO_ONCE_STATIC_INIT;
+static int depth_index = -1;
+
+static void get_depth_index(void)
+{
+    depth_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+}
+
+static bool is_forgiven(int error)
+{
+    /*
+     * An issuer without a list is not refused, and an old list is better than none: what it names stays revoked, and what it
+     * does not name is as good as where there is no list. Neither stops mail (STS-FETCH-22).
+     */
+    return error == X509_V_ERR_UNABLE_TO_GET_CRL || error == X509_V_ERR_CRL_HAS_EXPIRED;
+}
+
+/* RFC 5280 §6.1.4 (k): OpenSSL also takes a keyUsage without basicConstraints for a CA. A root is one because we say so. */
+static bool is_no_ca(const X509_STORE_CTX *ctx, int depth)
+{
+    X509 *cert = X509_STORE_CTX_get_current_cert(ctx);
+
+    return depth > 0 && depth < sk_X509_num(X509_STORE_CTX_get0_chain(ctx)) - 1 && X509_check_ca(cert) != 1;
+}
+
+static int refuse(X509_STORE_CTX *ctx, int error, int depth)
+{
+    SSL *ssl = X509_STORE_CTX_get_ex_data(ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
+
+    X509_STORE_CTX_set_error(ctx, error);
+    X509_STORE_CTX_set_error_depth(ctx, depth);
+    if (ssl != NULL) /* a failure to keep the depth makes the reason vaguer, and no more */
+        SSL_set_ex_data(ssl, depth_index, (void *)(intptr_t)(depth + 1));
+    return 0;
+}
+
+static int on_step(int ok, X509_STORE_CTX *ctx)
+{
+    int error = X509_STORE_CTX_get_error(ctx), depth = X509_STORE_CTX_get_error_depth(ctx);
+
+    if (sk_X509_num(X509_STORE_CTX_get0_untrusted(ctx)) > OTR_CHAIN_MAX)
+        return refuse(ctx, X509_V_ERR_CERT_CHAIN_TOO_LONG, 0);
+    if (!ok && is_forgiven(error)) {
+        X509_STORE_CTX_set_error(ctx, X509_V_OK);
+        return 1;
+    }
+    if (!ok)
+        return refuse(ctx, error, depth);
+    return is_no_ca(ctx, depth) ? refuse(ctx, X509_V_ERR_INVALID_CA, depth) : 1;
+}
+
+/* For a name that no host can have. Without a name OpenSSL would check none. */
+static int refuse_any_name(int ok, X509_STORE_CTX *ctx)
+{
+    (void)ok;
+    return refuse(ctx, X509_V_ERR_HOSTNAME_MISMATCH, 0);
+}
+
+/* The set-up ------------------------------------------------------------------------------------------------------ */
+
+typedef struct set_up {
+    X509_STORE_CTX_verify_cb step;
+    outrider_err err;
+} set_up;
+
+/* A DNS-ID: RFC 9525 §6.3 compares names of hosts; an address would be compared with SAN entries as if it were one. */
+static bool is_host_name(const char *host)
+{
+    return otr_is_ldh_domain(host, strlen(host)) && !otr_is_address_text(host, strlen(host));
+}
+
+static set_up set_up_param(X509_VERIFY_PARAM *param, const otr_anchor_set *set, const char *host)
+{
+    bool has_name = is_host_name(host);
+    unsigned long flags = X509_VERIFY_PARAM_get_flags(X509_STORE_get0_param(set->store));
+    set_up made = { .step = has_name ? on_step : refuse_any_name, .err = OUTRIDER_OK };
+
+    if (CRYPTO_THREAD_run_once(&depth_once, get_depth_index) != 1 || depth_index < 0)
+        made.err = OUTRIDER_E_NOMEM;
+    X509_VERIFY_PARAM_set_hostflags(param, HOST_FLAGS);
+    X509_VERIFY_PARAM_set_auth_level(param, SECURITY_LEVEL);
+    X509_VERIFY_PARAM_set_depth(param, OTR_CHAIN_MAX);
+    X509_VERIFY_PARAM_clear_flags(param, X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_NO_CHECK_TIME | REVOCATION_FLAGS);
+    if (X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_TRUSTED_FIRST | (flags & REVOCATION_FLAGS)) != 1 ||
+        X509_VERIFY_PARAM_set_purpose(param, X509_PURPOSE_SSL_SERVER) != 1 ||
+        X509_VERIFY_PARAM_set_trust(param, X509_TRUST_SSL_SERVER) != 1 ||
+        X509_VERIFY_PARAM_set1_host(param, has_name ? host : NULL, 0) != 1)
+        made.err = OUTRIDER_E_NOMEM;
+    return made;
+}
+
+/* In a handshake the security level of the connection is that of the certificates; the verifier is told it by the SSL. */
+outrider_err otr_verify_set_up_ctx(SSL_CTX *ctx, const otr_anchor_set *set, const char *host)
+{
+    set_up made = set_up_param(SSL_CTX_get0_param(ctx), set, host);
+
+    if (made.err != OUTRIDER_OK || SSL_CTX_set1_verify_cert_store(ctx, set->store) != 1)
+        return OUTRIDER_E_NOMEM;
+    SSL_CTX_set_security_level(ctx, SECURITY_LEVEL);
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, made.step);
+    return OUTRIDER_OK;
+}
+
+outrider_err otr_verify_set_up_ssl(SSL *ssl, const otr_anchor_set *set, const char *host)
+{
+    set_up made = set_up_param(SSL_get0_param(ssl), set, host);
+
+    if (made.err != OUTRIDER_OK || SSL_set1_verify_cert_store(ssl, set->store) != 1 ||
+        SSL_set_ex_data(ssl, depth_index, NULL) != 1)
+        return OUTRIDER_E_NOMEM;
+    SSL_set_security_level(ssl, SECURITY_LEVEL);
+    SSL_set_verify(ssl, SSL_VERIFY_PEER, made.step);
+    return OUTRIDER_OK;
+}
+
+/* What came of it ------------------------------------------------------------------------------------------------- */
+
+void otr_verification_clear(otr_verification *v)
+{
+    sk_X509_pop_free(v->path, X509_free);
+    *v = (otr_verification){ .depth = -1 };
+}
+
+X509 *otr_verification_root(const otr_verification *v)
+{
+    return v->is_accepted ? sk_X509_value(v->path, sk_X509_num(v->path) - 1) : NULL;
+}
+
+static otr_time first_end(const STACK_OF(X509) *path)
+{
+    otr_time first = 0;
+
+    for (int i = 0; i < sk_X509_num(path); i++) {
+        otr_time end = otr_cert_not_after(sk_X509_value(path, i));
+
+        if (i == 0 || end < first)
+            first = end;
+    }
+    return first;
+}
+
+/* Takes the path. */
+static void conclude(otr_verification *v, int error, int depth, STACK_OF(X509) *path, const char *host)
+{
+    bool is_accepted = error == X509_V_OK && sk_X509_num(path) > 0;
+
+    if (error == X509_V_OK && !is_accepted)
+        error = X509_V_ERR_INVALID_CALL;
+    *v = (otr_verification){ .is_accepted = is_accepted, .error = error, .depth = is_accepted ? -1 : depth, .path = path };
+    if (is_accepted)
+        v->expires_at = first_end(path);
+    otr_verification_explain(v, host);
+}
+
+/* SSL_get_verify_result() is OK also before there was anything to verify, and in a resumed session; a path there is not. */
+outrider_err otr_verify_handshake(SSL *ssl, otr_verification *result)
+{
+    STACK_OF(X509) *verified = SSL_get0_verified_chain(ssl);
+    long error = SSL_get_verify_result(ssl);
+    int depth = depth_index >= 0 ? (int)(intptr_t)SSL_get_ex_data(ssl, depth_index) - 1 : -1;
+    STACK_OF(X509) *path = NULL;
+
+    *result = (otr_verification){ .depth = -1 };
+    if (verified != NULL && (path = X509_chain_up_ref(verified)) == NULL)
+        return OUTRIDER_E_NOMEM;
+    conclude(result, (int)error, depth >= 0 ? depth : 0, path, X509_VERIFY_PARAM_get0_host(SSL_get0_param(ssl), 0));
+    return OUTRIDER_OK;
+}
+
+/* On paper -------------------------------------------------------------------------------------------------------- */
+
+/* `roots`: those that count, NULL: all of the set. */
+static outrider_err judge(const otr_anchor_set *set, STACK_OF(X509) *roots, const STACK_OF(X509) *chain, const char *host,
+                          otr_time at, otr_verification *result)
+{
+    X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+    STACK_OF(X509) *sent = sk_X509_dup(chain), *path = NULL;
+    outrider_err err = OUTRIDER_E_NOMEM;
+    set_up made;
+
+    if (ctx == NULL || sent == NULL ||
+        X509_STORE_CTX_init(ctx, set->store, sk_X509_value(sent, 0), sent) != 1)
+        goto out;
+    made = set_up_param(X509_STORE_CTX_get0_param(ctx), set, host);
+    if (made.err != OUTRIDER_OK)
+        goto out;
+    X509_STORE_CTX_set_time(ctx, 0, (time_t)at);
+    X509_STORE_CTX_set_verify_cb(ctx, made.step);
+    if (roots != NULL)
+        X509_STORE_CTX_set0_trusted_stack(ctx, roots);
+    if (X509_verify_cert(ctx) <= 0 && X509_STORE_CTX_get_error(ctx) == X509_V_ERR_OUT_OF_MEM)
+        goto out;
+    if (X509_STORE_CTX_get0_chain(ctx) != NULL && (path = X509_STORE_CTX_get1_chain(ctx)) == NULL)
+        goto out;
+    conclude(result, X509_STORE_CTX_get_error(ctx), X509_STORE_CTX_get_error_depth(ctx), path,
+             made.step == on_step ? host : NULL);
+    err = OUTRIDER_OK;
+out:
+    X509_STORE_CTX_free(ctx);
+    sk_X509_free(sent);
+    return err;
+}
+
+static outrider_err judge_quietly(const otr_anchor_set *set, STACK_OF(X509) *roots, const STACK_OF(X509) *chain,
+                                  const char *host, otr_time at, otr_verification *result)
+{
+    outrider_err err = OUTRIDER_OK;
+
+    *result = (otr_verification){ .depth = -1 };
+    ERR_set_mark();
+    if (sk_X509_num(chain) < 1)
+        conclude(result, X509_V_ERR_INVALID_CALL, 0, NULL, host);
+    else
+        err = judge(set, roots, chain, host, at, result);
+    ERR_pop_to_mark();
+    return err;
+}
+
+outrider_err otr_verify_chain(const otr_anchor_set *set, const STACK_OF(X509) *chain, const char *host, otr_time at,
+                              otr_verification *result)
+{
+    return judge_quietly(set, NULL, chain, host, at, result);
+}
+
+/* The store of the set still has the revocation lists; of roots, the verifier sees those that are left alone. */
+outrider_err otr_verify_chain_without(const otr_anchor_set *set, const STACK_OF(X509) *chain, const char *host, otr_time at,
+                                      otr_root_filter *is_left_out, void *arg, otr_verification *result)
+{
+    STACK_OF(X509) *left = sk_X509_new_null();
+    outrider_err err = left != NULL ? OUTRIDER_OK : OUTRIDER_E_NOMEM;
+
+    *result = (otr_verification){ .depth = -1 };
+    for (int i = 0; err == OUTRIDER_OK && i < sk_X509_num(set->roots); i++) {
+        X509 *root = sk_X509_value(set->roots, i);
+
+        if (!is_left_out(arg, root) && sk_X509_push(left, root) <= 0)
+            err = OUTRIDER_E_NOMEM;
+    }
+    if (err == OUTRIDER_OK)
+        err = judge_quietly(set, left, chain, host, at, result);
+    sk_X509_free(left);
+    return err;
+}
