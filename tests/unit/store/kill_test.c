@@ -1,11 +1,12 @@
 /*
- * kill_test.c - REMEMBER: kill -9 at any moment loses no policy and no override that was acknowledged. A child writes
- * them in a loop and tells of each one, once otr_store_put() has returned, through a pipe; it is killed after a random time. Then
- * everything that it told of must be there, whole. A few hundred times on one and the same database.
+ * kill_test.c - REMEMBER: kill -9 at any moment loses no policy, override, exception or sighting that was acknowledged. A
+ * child writes them in a loop and tells of each one, once the call has returned, through a pipe; it is killed after a random
+ * time. Then everything that it told of must be there, whole. A few hundred times on one and the same database.
  *
  *   kill_test [rounds]
  */
-#include "store/store.h"
+#include "chains.h"
+#include "store/store_trust.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -90,6 +91,40 @@ static void put_override(otr_store *store, int domain, unsigned serial)
         fail(diag.message, domain, serial);
 }
 
+/* All of a list or nothing: two roots for the same. */
+static void put_exceptions(otr_store *store, int domain, unsigned serial)
+{
+    const otr_cert *roots[] = { &test_chains.root_a, &test_chains.root_b };
+    otr_exception list[2];
+    outrider_diag diag = { 0 };
+
+    for (int i = 0; i < 2; i++) {
+        list[i] = (otr_exception){ .cert = roots[i]->cert, .until = NOW + serial + 1, .made_at = NOW + serial, .uid = serial };
+        snprintf(list[i].domain, sizeof(list[i].domain), "d%d.example", domain);
+        snprintf(list[i].reason, sizeof(list[i].reason), "%0*u", (int)(serial % 100 + 1), serial);
+        if (!otr_cert_fingerprint(list[i].cert, list[i].root))
+            fail("cannot make an exception", domain, serial);
+    }
+    if (otr_store_put_exceptions(store, list, 2, &diag) != OUTRIDER_OK)
+        fail(diag.message, domain, serial);
+}
+
+/* Each by another chain, and by the other root, than the one before. */
+static void put_sighting(otr_store *store, int domain, unsigned serial)
+{
+    char name[40], before[OTR_SHA256_TEXT];
+    otr_sighting s;
+    outrider_diag diag = { 0 };
+    bool is_even = serial % 2 == 0;
+
+    snprintf(name, sizeof(name), "d%d.example", domain);
+    s = make_sighting(name, OTR_ROLE_MX, name, NOW + serial, is_even ? &test_chains.leaf : &test_chains.other_leaf,
+                      is_even ? &test_chains.root_a : &test_chains.root_b);
+    if (otr_store_put_sighting(store, &s, before, &diag) != OUTRIDER_OK)
+        fail(diag.message, domain, serial);
+    otr_sighting_clear(&s);
+}
+
 static _Noreturn void write_until_killed(int out, unsigned serial)
 {
     otr_store *store = NULL;
@@ -102,6 +137,10 @@ static _Noreturn void write_until_killed(int out, unsigned serial)
 
         put_serial(store, told.domain, serial);
         put_override(store, told.domain, serial);
+        put_exceptions(store, told.domain, serial);
+        put_sighting(store, told.domain, serial);
+        if (serial % 50 == 0 && otr_store_sweep(store, NOW - 86400, &diag) != OUTRIDER_OK)
+            fail(diag.message, told.domain, serial);
         if (write(out, &told, sizeof(told)) != sizeof(told))
             exit(1);
     }
@@ -165,7 +204,64 @@ static void check_overrides(otr_store *store, const unsigned latest[DOMAINS])
         fail("an acknowledged override is gone", -1, 0);
 }
 
-static unsigned check_all(const unsigned latest[DOMAINS])
+struct exception_check {
+    const unsigned *latest;
+    int64_t serials[DOMAINS]; /* of the first of the two; 0: none met */
+    size_t pairs;
+};
+
+static void check_exception(void *arg, const otr_exception *e)
+{
+    struct exception_check *check = arg;
+    int domain = atoi(e->domain + 1);
+
+    if (e->uid < check->latest[domain])
+        fail("an acknowledged exception was lost", domain, check->latest[domain]);
+    if (e->made_at != NOW + e->uid || (int)strlen(e->reason) < (int)(e->uid % 100 + 1) || atoll(e->reason) != e->uid)
+        fail("an exception is not whole", domain, (unsigned)e->uid);
+    if (check->serials[domain] != 0 && check->serials[domain] != e->uid)
+        fail("one half of a list was kept", domain, (unsigned)e->uid);
+    check->pairs += check->serials[domain] != 0;
+    check->serials[domain] = e->uid;
+}
+
+static bool check_sighting(void *arg, const otr_dependant *d)
+{
+    const unsigned *latest = arg;
+    int domain = atoi(d->domain + 1);
+    unsigned serial;
+
+    if (d->sighting_count == 0) {
+        if (latest[domain] > 0)
+            fail("an acknowledged sighting was lost", domain, latest[domain]);
+        return false;
+    }
+    serial = (unsigned)(d->sightings[0].seen_at - NOW);
+    if (serial < latest[domain])
+        fail("an acknowledged sighting was lost", domain, latest[domain]);
+    if (X509_cmp(d->sightings[0].root, serial % 2 == 0 ? test_chains.root_a.cert : test_chains.root_b.cert) != 0 ||
+        X509_cmp(sk_X509_value(d->sightings[0].chain, 0),
+                 serial % 2 == 0 ? test_chains.leaf.cert : test_chains.other_leaf.cert) != 0)
+        fail("a sighting is not whole", domain, serial);
+    return false;
+}
+
+static void check_trust(otr_store *store, unsigned latest[DOMAINS])
+{
+    struct exception_check check = { .latest = latest };
+    outrider_diag diag = { 0 };
+    size_t wanted = 0;
+
+    for (int i = 0; i < DOMAINS; i++)
+        wanted += latest[i] > 0;
+    if (otr_store_each_exception(store, check_exception, &check, &diag) != OUTRIDER_OK ||
+        otr_store_each_dependant(store, NOW, NULL, check_sighting, latest, &diag) != OUTRIDER_OK)
+        fail(diag.message, -1, 0);
+    if (check.pairs < wanted)
+        fail("an acknowledged exception is gone", -1, 0);
+}
+
+static unsigned check_all(unsigned latest[DOMAINS])
 {
     otr_store *store = NULL;
     outrider_diag diag = { 0 };
@@ -191,6 +287,7 @@ static unsigned check_all(const unsigned latest[DOMAINS])
         otr_sts_entry_unref(entry);
     }
     check_overrides(store, latest);
+    check_trust(store, latest);
     otr_store_close(store);
     return highest;
 }
@@ -254,6 +351,7 @@ int main(int argc, char **argv)
     }
     snprintf(path, sizeof(path), "%s/outrider.db", folder);
     srand(seed);
+    make_chains();
     for (int round = 0; round < rounds; round++) {
         unsigned before = serial;
 
@@ -268,6 +366,7 @@ int main(int argc, char **argv)
     }
     printf("%d kills (seed %u), %u acknowledged writes, none lost\n", rounds, seed, total);
     clean_up();
+    clear_chains();
     if (total < (unsigned)rounds / 4) {
         fprintf(stderr, "kill_test: hardly anything was written, so nothing was tested\n");
         return 1;
