@@ -62,7 +62,8 @@ outrider_err otr_store_drop_override(otr_store *store, const char *domain, outri
 typedef void otr_store_visit_override(void *arg, const otr_override *override);
 outrider_err otr_store_each_override(otr_store *store, otr_store_visit_override *visit, void *arg, outrider_diag *diag);
 
-/* Remove entries whose policy lapsed 30 days before `now` and whose back-off has lapsed, and overrides that have ended. */
+/* Remove entries whose policy lapsed 30 days before `now` and whose back-off has lapsed, overrides that have ended, and
+ * what store_trust.h says. */
 outrider_err otr_store_sweep(otr_store *store, otr_time now, outrider_diag *diag);
 
 /* The latest time that was recorded, 0 if none; and recording it (monotone: an earlier one is ignored). */

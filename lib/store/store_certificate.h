@@ -8,7 +8,7 @@
 #include "trust/certificate.h"
 
 /* Those that were read last: most chains end in the same few. A value; begins zeroed. */
-#define OTR_CERTIFICATE_CACHE 1024
+#define OTR_CERTIFICATE_CACHE 4096 /* some 15 MB */
 typedef struct otr_certificate_cache {
     struct {
         char sha256[OTR_SHA256_TEXT];
