@@ -3,7 +3,6 @@
  */
 #include "daemon/conf/values.h"
 
-#include "base/diag.h"
 #include "dns/name.h"
 #include "verdict/destination.h"
 
@@ -272,21 +271,6 @@ static const char *const *grown(otr_arena *arena, const char *const *values, siz
     return all;
 }
 
-/* "example.org", or ".example.org" for all below. */
-static bool take_names(const char *text, char name[OTR_DOMAIN_SIZE + 1], outrider_diag *diag)
-{
-    bool is_below = text[0] == '.';
-
-    name[0] = '.';
-    if (otr_destination_domain(text + is_below, strlen(text + is_below), name + is_below, diag) != OUTRIDER_OK)
-        return false;
-    if (!is_below && strchr(name, '.') == NULL) {
-        otr_fail(diag, OUTRIDER_E_SYNTAX, "a name of one label is no destination");
-        return false;
-    }
-    return true;
-}
-
 static void add_value(otr_conf_draft *draft, const otr_setting *s, const char *text, unsigned line)
 {
     otr_list *list = place_of(draft, s);
@@ -308,7 +292,7 @@ static void add_value(otr_conf_draft *draft, const otr_setting *s, const char *t
         text = name;
     }
     if (s->kind == OTR_SET_DOMAINS) {
-        if (!take_names(text, name, &diag)) {
+        if (otr_destination_scope(text, strlen(text), name, &diag) != OUTRIDER_OK) {
             MISTAKE(draft, line, "%s: \"%s\" is no domain, nor \".\" and a domain: %s", s->name, shown(text, part),
                     diag.message);
             return;
