@@ -16,8 +16,6 @@
 
 #include <assert.h>
 #include <openssl/ssl.h>
-#include <openssl/x509_vfy.h>
-#include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -44,7 +42,9 @@ typedef struct curl_fetch {
     size_t address_count;
     size_t next_address;           /* of the next attempt */
     int64_t deadline_ms;           /* of all attempts together, by the monotonic clock */
-    const otr_anchor_set *anchors; /* borrowed */
+    const otr_anchor_set *anchors; /* owned reference */
+    STACK_OF(X509) *chain;         /* owned: as the host sent it; NULL: it has shown none yet */
+    otr_verification verification; /* of the chain */
     char host[POLICY_HOST_SIZE];
     bool is_closed_by_peer;        /* properly, by close_notify */
     otr_response response;
@@ -76,6 +76,20 @@ void otr_fetcher_free(otr_fetcher *fetcher)
 
 /* The certificate ------------------------------------------------------------------------------------- */
 
+/* The chain and how it was judged, as soon as it was: libcurl owns the connection, and it is gone when the fetch ends. */
+static void keep_judgement(curl_fetch *f, const SSL *ssl)
+{
+    const STACK_OF(X509) *sent = SSL_get_peer_cert_chain(ssl);
+    SSL *judged = (SSL *)(uintptr_t)ssl; /* the callback has it read-only, and we read only, but OpenSSL's readers want it so */
+
+    if (f->chain != NULL || sent == NULL || (SSL_get0_verified_chain(ssl) == NULL && SSL_get_verify_result(ssl) == X509_V_OK))
+        return;
+    if (otr_verify_handshake(judged, &f->verification) == OUTRIDER_OK)
+        f->chain = X509_chain_up_ref(SSL_get_peer_cert_chain(ssl));
+    if (f->chain == NULL)
+        otr_verification_clear(&f->verification);
+}
+
 /* Whether the peer has said that it has ended (close_notify); libcurl 7.88 does not tell it from a cut connection. */
 static void on_tls_event(const SSL *ssl, int where, int value)
 {
@@ -83,6 +97,8 @@ static void on_tls_event(const SSL *ssl, int where, int value)
 
     if (where == SSL_CB_READ_ALERT && (value & 0xff) == SSL_AD_CLOSE_NOTIFY)
         f->is_closed_by_peer = true;
+    if (where == SSL_CB_HANDSHAKE_DONE || where == SSL_CB_CONNECT_EXIT)
+        keep_judgement(f, ssl);
 }
 
 /*
@@ -93,16 +109,18 @@ static void on_tls_event(const SSL *ssl, int where, int value)
 static CURLcode set_up_tls(CURL *easy, void *ssl_ctx, void *arg)
 {
     curl_fetch *f = arg;
-    X509_VERIFY_PARAM *param = SSL_CTX_get0_param(ssl_ctx);
 
     (void)easy;
-    SSL_CTX_set1_cert_store(ssl_ctx, f->anchors->store);
     SSL_CTX_set_app_data(ssl_ctx, arg);
     SSL_CTX_set_info_callback(ssl_ctx, on_tls_event);
-    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    if (X509_VERIFY_PARAM_set1_host(param, f->host, 0) != 1)
-        return CURLE_OUT_OF_MEMORY;
-    return CURLE_OK;
+    return otr_verify_set_up_ctx(ssl_ctx, f->anchors, f->host) == OUTRIDER_OK ? CURLE_OK : CURLE_OUT_OF_MEMORY;
+}
+
+static void forget_judgement(curl_fetch *f)
+{
+    otr_verification_clear(&f->verification);
+    sk_X509_pop_free(f->chain, X509_free);
+    f->chain = NULL;
 }
 
 /* The response ---------------------------------------------------------------------------------------- */
@@ -164,6 +182,7 @@ static outrider_err start_attempt(curl_fetch *f)
         left_ms = 1; /* 0 would mean no limit */
     f->response = (otr_response)OTR_RESPONSE_INIT;
     f->is_closed_by_peer = false;
+    forget_judgement(f);
     f->curl_words[0] = '\0';
     otr_buf_reset(&f->body);
     if (lead_to(f, &f->addresses[f->next_address++], owner->options.port) != OUTRIDER_OK ||
@@ -215,11 +234,8 @@ static const char *explain_code(const curl_fetch *f, CURLcode code, char *text, 
 /* The verifier's own words where it was the verifier that refused (RFC 8460 §4.3.2.2: sts-webpki-invalid). */
 static const char *explain_certificate(const curl_fetch *f)
 {
-    long verify_result = X509_V_OK;
-
-    curl_easy_getinfo(f->easy, CURLINFO_SSL_VERIFYRESULT, &verify_result);
-    if (verify_result != X509_V_OK)
-        return X509_verify_cert_error_string(verify_result);
+    if (f->chain != NULL && !f->verification.is_accepted)
+        return f->verification.reason;
     return f->curl_words[0] != '\0' ? f->curl_words : "certificate refused";
 }
 
@@ -244,7 +260,8 @@ static otr_sts_cause cause_of(CURLcode code)
 static otr_fetch_result judge(const curl_fetch *f, CURLcode code, char *text, size_t size)
 {
     otr_fetch_result result = { .failure = OTR_STS_FETCH_ERROR, .cause = OTR_STS_CAUSE_RESPONSE,
-                                .http_status = f->response.status, .reason = "" };
+                                .http_status = f->response.status, .reason = "", .chain = f->chain,
+                                .verification = f->chain != NULL ? &f->verification : NULL };
 
     if (f->response.reason[0] != '\0') {
         result.reason = f->response.reason;
@@ -281,6 +298,8 @@ static void free_fetch(curl_fetch *f)
 {
     curl_easy_cleanup(f->easy);
     curl_slist_free_all(f->connect_to);
+    forget_judgement(f);
+    otr_anchor_set_unref(f->anchors);
     otr_buf_clear(&f->body);
     free(f);
 }
@@ -366,7 +385,7 @@ static otr_fetch *curl_start(otr_fetcher *fetcher, const char *domain, const otr
     if (f == NULL)
         return NULL;
     f->fetch.fetcher = fetcher;
-    f->anchors = anchors;
+    f->anchors = otr_anchor_set_ref(anchors);
     f->address_count = count < OTR_FETCH_ADDRESS_MAX ? count : OTR_FETCH_ADDRESS_MAX;
     memcpy(f->addresses, addresses, f->address_count * sizeof(*addresses));
     f->deadline_ms = read_ms() + owner->options.timeout_ms;

@@ -34,6 +34,7 @@ static void put_pem(const STACK_OF(X509) *roots, otr_buf *out)
 {
     BIO *bio = BIO_new(BIO_s_mem());
     char *data = NULL;
+    long len;
 
     for (int i = 0; bio != NULL && i < sk_X509_num(roots); i++) {
         if (PEM_write_bio_X509(bio, sk_X509_value(roots, i)) != 1) {
@@ -41,10 +42,12 @@ static void put_pem(const STACK_OF(X509) *roots, otr_buf *out)
             bio = NULL;
         }
     }
-    if (bio == NULL)
+    if (bio == NULL) {
         out->err = OUTRIDER_E_NOMEM;
-    else
-        otr_buf_put(out, data, (size_t)BIO_get_mem_data(bio, &data));
+        return;
+    }
+    len = BIO_get_mem_data(bio, &data);
+    otr_buf_put(out, data, (size_t)len);
     BIO_free(bio);
 }
 
@@ -104,15 +107,23 @@ static STACK_OF(X509) *copy_roots(const STACK_OF(X509) *roots)
     return copy;
 }
 
+bool otr_is_path_end(X509 *cert)
+{
+    return X509_self_signed(cert, 0) == 1;
+}
+
 static X509_STORE *make_store(const STACK_OF(X509) *roots, const STACK_OF(X509_CRL) *crls)
 {
     X509_STORE *store = X509_STORE_new();
     bool is_full = store != NULL;
 
     for (int i = 0; is_full && i < sk_X509_num(roots); i++)
-        is_full = X509_STORE_add_cert(store, sk_X509_value(roots, i)) == 1;
+        if (otr_is_path_end(sk_X509_value(roots, i)))
+            is_full = X509_STORE_add_cert(store, sk_X509_value(roots, i)) == 1;
     for (int i = 0; is_full && i < sk_X509_CRL_num(crls); i++) /* of NULL there are -1 */
         is_full = X509_STORE_add_crl(store, sk_X509_CRL_value(crls, i)) == 1;
+    if (is_full && sk_X509_CRL_num(crls) > 0) /* verify.c reads from the store whether lists are to be asked */
+        is_full = X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL) == 1;
     if (!is_full) {
         X509_STORE_free(store);
         return NULL;

@@ -15,6 +15,9 @@ outrider_err otr_root_body_new(const STACK_OF(X509) *roots, const STACK_OF(X509_
 otr_root_body *otr_root_body_ref(otr_root_body *body);
 void otr_root_body_unref(otr_root_body *body); /* NULL is fine */
 
+/* Whether a chain may end in it (RFC 5280 §6.1.1): a file of roots may bring other certificates, which end nothing. */
+bool otr_is_path_end(X509 *cert);
+
 /* The name of the file with these certificates, whatever their order. */
 outrider_err otr_roots_name(const STACK_OF(X509) *roots, char name[OTR_SHA256_TEXT], outrider_diag *diag);
 

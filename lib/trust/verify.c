@@ -8,6 +8,7 @@
 #include "trust/verify.h"
 
 #include "dns/name.h"
+#include "trust/anchor_set.h"
 #include "trust/pem.h"
 #include "trust/verify_reason.h"
 
@@ -263,7 +264,7 @@ outrider_err otr_verify_chain_without(const otr_anchor_set *set, const STACK_OF(
     for (int i = 0; err == OUTRIDER_OK && i < sk_X509_num(set->roots); i++) {
         X509 *root = sk_X509_value(set->roots, i);
 
-        if (!is_left_out(arg, root) && sk_X509_push(left, root) <= 0)
+        if (otr_is_path_end(root) && !is_left_out(arg, root) && sk_X509_push(left, root) <= 0)
             err = OUTRIDER_E_NOMEM;
     }
     if (err == OUTRIDER_OK)

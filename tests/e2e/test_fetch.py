@@ -226,27 +226,34 @@ def test_http_caching_is_not_used(pki, good, serve):
 
 # The certificate
 
-OTHER_NAME = "hostname mismatch"
+
+def names(*words):
+    return f"the certificate is for {', '.join(words)}, not for {HOST}"
+
+
+NAMELESS = f"the certificate names no host (a Common Name does not count), so it is not for {HOST}"
 CERTIFICATES = {
-    "STS-FETCH-03 self-signed": (dict(sans=[HOST], self_signed=True), "self-signed certificate"),
-    "STS-FETCH-03 expired": (dict(sans=[HOST], start=-3, end=-1), "certificate has expired"),
-    "STS-FETCH-03 not yet valid": (dict(sans=[HOST], start=1, end=3), "certificate is not yet valid"),
-    "STS-FETCH-03 wrong name": (dict(sans=["www.example.org"]), OTHER_NAME),
-    "STS-FETCH-03 policy domain only": (dict(sans=["example.org"]), OTHER_NAME),
+    "STS-FETCH-03 self-signed": (dict(sans=[HOST], self_signed=True),
+                                 "the certificate is self-signed, and no root that counts here"),
+    "STS-FETCH-03 expired": (dict(sans=[HOST], start=-3, end=-1), "the certificate has expired (on"),
+    "STS-FETCH-03 not yet valid": (dict(sans=[HOST], start=1, end=3), "the certificate is not yet valid (before"),
+    "STS-FETCH-03 wrong name": (dict(sans=["www.example.org"]), names("www.example.org")),
+    "STS-FETCH-03 policy domain only": (dict(sans=["example.org"]), names("example.org")),
     "STS-FETCH-03 for clients only": (dict(sans=[HOST], usage=ExtendedKeyUsageOID.CLIENT_AUTH),
-                                      "unsuitable certificate purpose"),
-    "STS-FETCH-04 Common Name only": (dict(sans=[], common_name=HOST), OTHER_NAME),
-    "STS-FETCH-04 Common Name beside a foreign name": (dict(sans=["www.example.org"], common_name=HOST), OTHER_NAME),
+                                      "the certificate is not made for TLS servers"),
+    "STS-FETCH-04 Common Name only": (dict(sans=[], common_name=HOST), NAMELESS),
+    "STS-FETCH-04 Common Name beside a foreign name": (dict(sans=["www.example.org"], common_name=HOST),
+                                                       names("www.example.org")),
     "STS-FETCH-04 Common Name beside a mail address": (
-        dict(sans=[x509.RFC822Name("postmaster@example.org")], common_name=HOST), OTHER_NAME),
+        dict(sans=[x509.RFC822Name("postmaster@example.org")], common_name=HOST), NAMELESS),
     "STS-FETCH-05 wildcard": (dict(sans=["*.example.org"]), ""),
     "STS-FETCH-05 another case": (dict(sans=["MTA-STS.Example.ORG"]), ""),
-    "STS-FETCH-05 m*": (dict(sans=["m*.example.org"]), OTHER_NAME),
-    "STS-FETCH-05 *s": (dict(sans=["*s.example.org"]), OTHER_NAME),
-    "STS-FETCH-05 wildcard below": (dict(sans=["*.mta-sts.example.org"]), OTHER_NAME),
-    "STS-FETCH-05 wildcard of two labels": (dict(sans=["*.org"]), OTHER_NAME),
-    "STS-FETCH-05 wildcard in the middle": (dict(sans=["mta-sts.*.org"]), OTHER_NAME),
-    "STS-FETCH-06 CNAME target only": (dict(sans=["policies.provider.example"]), OTHER_NAME),
+    "STS-FETCH-05 m*": (dict(sans=["m*.example.org"]), names("m*.example.org")),
+    "STS-FETCH-05 *s": (dict(sans=["*s.example.org"]), names("*s.example.org")),
+    "STS-FETCH-05 wildcard below": (dict(sans=["*.mta-sts.example.org"]), names("*.mta-sts.example.org")),
+    "STS-FETCH-05 wildcard of two labels": (dict(sans=["*.org"]), names("*.org")),
+    "STS-FETCH-05 wildcard in the middle": (dict(sans=["mta-sts.*.org"]), names("mta-sts.*.org")),
+    "STS-FETCH-06 CNAME target only": (dict(sans=["policies.provider.example"]), names("policies.provider.example")),
 }
 
 
@@ -256,7 +263,9 @@ def test_certificate(pki, serve, name):
     server = serve(pki.issue(**plan), response())
     result = probe(pki, server.port)
     if reason:
-        failed(result, "sts-webpki-invalid", reason)
+        assert (result["failure"], result["reason"][:len(reason)]) == ("sts-webpki-invalid", reason)
+        judged = {"accepted": False, "depth": 0, "reason": result["reason"], "sent": 1, "root": None, "expires_at": 0}
+        assert judged.items() <= result["judgement"].items(), "the chain that was refused is handed over"
         assert server.requests == [], "nothing is asked of a server that is not authenticated"
     else:
         assert result["failure"] == ""
@@ -266,10 +275,35 @@ def test_a_root_that_is_not_among_the_anchors(pki, serve, tmp_path):
     """STS-FETCH-03, LOCALITY: only the anchor set of the destination counts, not that of the system."""
     other = Issuer(tmp_path, "other")
     server = serve(other.issue([HOST]), response())
-    failed(probe(pki, server.port), "sts-webpki-invalid", "unable to get local issuer certificate")
+    reason = 'the certificate is signed by "other", which the server did not send and which is no root that counts here'
+    failed(probe(pki, server.port), "sts-webpki-invalid", reason)
     env = {"SSL_CERT_FILE": str(other.file), "CURL_CA_BUNDLE": str(other.file)}
-    failed(probe(pki, server.port, env=env), "sts-webpki-invalid", "unable to get local issuer certificate")
+    failed(probe(pki, server.port, env=env), "sts-webpki-invalid", reason)
     assert probe(other, server.port)["failure"] == ""
+
+
+def test_the_chain_is_handed_over_with_the_policy(pki, good, serve):
+    """What a policy fetch has seen is recorded by others: the chain as sent, the path, the root, the first end."""
+    ends = {round(x509.load_pem_x509_certificate(file.read_bytes()).not_valid_after.replace(
+        tzinfo=datetime.timezone.utc).timestamp()) for file in (good, pki.file)}
+    judged = probe(pki, serve(good, response()).port)["judgement"]
+    assert judged == {"accepted": True, "depth": -1, "reason": "", "sent": 1, "path": 2, "root": "ca", "expires_at": min(ends)}
+
+
+@pytest.mark.parametrize("maximum", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_the_chain_is_handed_over_whatever_comes_after(pki, good, serve, maximum, tmp_path):
+    """Also with each version of TLS: accepted, and no policy; refused."""
+    server = serve(good, response(status="404 Not Found"), maximum)
+    result = probe(pki, server.port)
+    assert (result["failure"], result["judgement"]["accepted"]) == ("sts-policy-fetch-error", True)
+    judged = probe(Issuer(tmp_path, "other"), server.port)["judgement"]
+    assert (judged["accepted"], judged["depth"], judged["sent"]) == (False, 0, 1)
+
+
+def test_without_a_handshake_there_is_no_chain(pki, serve):
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        result = probe(pki, deaf.getsockname()[1], timeout_ms=200)
+    assert (result["failure"], result["judgement"]) == ("sts-policy-fetch-error", None)
 
 
 LAX_OPENSSL = """openssl_conf = init

@@ -17,6 +17,20 @@ static struct event_base *base;
 static bool is_started;
 static int calls;
 
+/* What the fetch hands over about the certificate; null: no host has shown one. */
+static json_t *judgement_json(const otr_fetch_result *result)
+{
+    const otr_verification *v = result->verification;
+    X509 *root = v != NULL ? otr_verification_root(v) : NULL;
+    char name[OTR_CERT_NAME_SIZE];
+
+    if (v == NULL)
+        return json_null();
+    return json_pack("{s:b, s:i, s:s, s:i, s:i, s:s?, s:I}", "accepted", v->is_accepted, "depth", v->depth, "reason",
+                     v->reason, "sent", sk_X509_num(result->chain), "path", sk_X509_num(v->path), "root",
+                     root != NULL ? otr_cert_name(root, name) : NULL, "expires_at", (json_int_t)v->expires_at);
+}
+
 static void on_done(void *arg, const otr_fetch_result *result)
 {
     json_t *json = json_pack("{s:s, s:I, s:s, s:I, s:b}", "failure", otr_sts_failure_names[result->failure], "status",
@@ -27,6 +41,7 @@ static void on_done(void *arg, const otr_fetch_result *result)
     (void)arg;
     calls++;
     json_object_set_new(json, "body", body != NULL ? body : json_null()); /* null as well for what is no UTF-8 */
+    json_object_set_new(json, "judgement", judgement_json(result));
     json_dumpf(json, stdout, JSON_COMPACT);
     putchar('\n');
     json_decref(json);
