@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "cli/settings.h"
 #include "daemon/conf/options.h"
+#include "daemon/conf/rule_book.h"
 #include "sts/refresh.h"
 
 #include <event2/event.h>
@@ -68,7 +69,7 @@ static outrider_err open_errand(struct errand *e, outrider_diag *diag)
     e->base = event_base_new();
     if (e->base == NULL)
         return OUTRIDER_E_NOMEM;
-    if ((err = otr_anchors_load(e->conf->anchors.roots, &e->anchors, diag)) != OUTRIDER_OK ||
+    if ((err = otr_conf_anchors(e->conf, NULL, 0, otr_clock_now(&e->clock), &e->anchors, diag)) != OUTRIDER_OK ||
         (err = otr_unbound_new(e->base, &dns, &e->resolver, diag)) != OUTRIDER_OK ||
         (err = otr_curl_fetcher_new(e->base, &https, &e->fetcher, diag)) != OUTRIDER_OK)
         return err;

@@ -306,7 +306,7 @@ static void check_roots(const struct postfix *p)
                       conf->anchors.postfix_dir);
     else
         otr_check_say(p->list, "roots", OTR_CHECK_CRITICAL, "set anchors.postfix_dir in outrider.conf",
-                      "anchors.postfix_dir is not set, so Postfix is not told of the roots in %s", conf->anchors.roots);
+                      "anchors.postfix_dir is not set, so Postfix is not told of the roots in %s", conf->rules[0].roots);
     otr_buf_clear(&file);
     otr_buf_clear(&path);
     otr_buf_clear(&builtin);

@@ -182,7 +182,7 @@ static void find_listener_lacks(otr_plan *plan, const otr_settings *settings, ot
 
 bool otr_has_system_roots(const otr_conf *conf)
 {
-    return strcmp(conf->anchors.roots, "system") == 0 || strcmp(conf->anchors.roots, OTR_SYSTEM_ROOTS) == 0;
+    return otr_roots_is_system(conf->rules[0].roots);
 }
 
 static void find_anchor_lacks(otr_plan *plan, const otr_settings *settings, otr_buf *text)

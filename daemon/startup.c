@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "daemon/anchor_files.h"
 #include "daemon/conf/options.h"
+#include "daemon/conf/rule_book.h"
 #include "daemon/flow/worker.h"
 #include "daemon/http.h"
 #include "daemon/metrics.h"
@@ -62,7 +63,7 @@ struct otr_daemon {
 
 static outrider_err load_anchors(const otr_conf *conf, otr_anchors **anchors, outrider_diag *diag)
 {
-    return otr_anchors_load(conf->anchors.roots, anchors, diag);
+    return otr_conf_anchors(conf, NULL, 0, (otr_time)time(NULL), anchors, diag);
 }
 
 struct writing {

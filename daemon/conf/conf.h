@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "daemon/listen/address.h"
 #include "dns/unbound.h"
+#include "trust/anchors.h"
 #include "verdict/minimum.h"
 
 #include <stdint.h>
@@ -44,7 +45,17 @@ enum { OTR_COMBINE_DANE_FIRST, OTR_COMBINE_BOTH };
 
 #define OTR_MINIMUM_RULES_MAX 1000
 #define OTR_CONF_STUBS_MAX 32
-#define OTR_CONF_RULES_MAX 1 /* rules of anchors; more come with anchors per destination */
+#define OTR_CONF_RULES_MAX 64 /* rules of anchors */
+
+/* One section "anchors". */
+typedef struct otr_anchor_conf {
+    const char *name;
+    const char *roots;   /* "system", "none" or a path */
+    otr_list names;      /* whom it is for; empty: everybody */
+    otr_list confine;    /* empty: its roots are not confined */
+    bool is_only;
+    uint32_t on_change;  /* otr_on_change */
+} otr_anchor_conf;
 
 typedef struct otr_conf {
     otr_listen_conf socketmap;
@@ -77,11 +88,15 @@ typedef struct otr_conf {
     } sts;
     uint32_t combine; /* OTR_COMBINE_DANE_FIRST ... */
     struct {
-        const char *roots;
         const char *exim_dir;     /* "": no files for Exim */
         const char *postfix_dir;  /* "": no files for Postfix */
         const char *postfix_name; /* the same folder as smtp(8) names it */
+        const char *exim_own;     /* roots that Exim trusts by itself: "system", a path, or "" (not known) */
+        const char *postfix_own;
+        const char *crls;         /* "" or a PEM file of revocation lists */
     } anchors;
+    otr_anchor_conf rules[OTR_CONF_RULES_MAX]; /* the first is "default" */
+    size_t rule_count;
     struct {
         const char *path;
     } store;

@@ -92,17 +92,12 @@ static bool read_level(struct rules *rules, char *word, unsigned line, otr_minim
 
 static bool read_name(struct rules *rules, char *word, unsigned line, char name[OTR_DOMAIN_SIZE + 1])
 {
-    bool is_below = word[0] == '.';
-    const char *why = "a name of one label is no destination";
     outrider_diag diag;
 
-    name[0] = '.';
-    if (otr_destination_domain(word + is_below, strlen(word + is_below), name + is_below, &diag) != OUTRIDER_OK)
-        why = diag.message;
-    else if (is_below || strchr(name, '.') != NULL)
+    if (otr_destination_scope(word, strlen(word), name, &diag) == OUTRIDER_OK)
         return true;
     show(word);
-    otr_mistake_add(rules->mistakes, line, "minimum: \"%.60s\" is no domain, nor \".\" and a domain: %s", word, why);
+    otr_mistake_add(rules->mistakes, line, "minimum: \"%.60s\" is no domain, nor \".\" and a domain: %s", word, diag.message);
     return false;
 }
 

@@ -101,8 +101,8 @@ static void build_schema(struct schema *schema)
         option.name = s->name;
         option.subopts = schema->sections[i];
         option.validcb = on_section;
-        if (s->has_title)
-            option.flags = CFGF_MULTI | CFGF_TITLE;
+        if (s->has_title) /* of a second section with the title of an earlier one its end would not be told of */
+            option.flags = CFGF_MULTI | CFGF_TITLE | (strcmp(s->name, "anchors") == 0 ? CFGF_NO_TITLE_DUPES : CFGF_NONE);
         parent[0] = option;
         parent[1] = end;
     }
@@ -115,11 +115,15 @@ static void take_emptied_lists(cfg_t *cfg, otr_conf_draft *draft)
         const otr_setting *s = &otr_settings[i];
         cfg_opt_t *opt;
 
-        if (s->presets == NULL || cfg_size(cfg, s->section) == 0)
+        if (s->presets == NULL)
             continue;
-        opt = cfg_getopt(cfg_getnsec(cfg, s->section, 0), s->name);
-        if (opt != NULL && (opt->flags & CFGF_MODIFIED) != 0 && cfg_opt_size(opt) == 0)
-            otr_conf_take_empty(draft, s);
+        for (unsigned n = 0; n < cfg_size(cfg, s->section); n++) {
+            cfg_t *section = cfg_getnsec(cfg, s->section, n);
+
+            opt = cfg_getopt(section, s->name);
+            if (opt != NULL && (opt->flags & CFGF_MODIFIED) != 0 && cfg_opt_size(opt) == 0)
+                otr_conf_take_empty(draft, s, cfg_title(section));
+        }
     }
 }
 

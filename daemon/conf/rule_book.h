@@ -28,6 +28,10 @@ outrider_err otr_rule_book_compile(const otr_rule_book *book, const otr_exceptio
                                    otr_time now, const otr_rule_change *change, otr_anchors **anchors,
                                    outrider_diag *diag);
 
+/* Both at once, for those who need the anchors of a configuration as it stands. */
+outrider_err otr_conf_anchors(const otr_conf *conf, const otr_exception *exceptions, size_t exception_count, otr_time now,
+                              otr_anchors **anchors, outrider_diag *diag);
+
 /* Each file that a book is made of: roots, own roots of mail servers, revocation lists. For those who watch them. */
 typedef void otr_rule_book_visit(void *arg, const char *path);
 void otr_rule_book_each_file(const otr_conf *conf, otr_rule_book_visit *visit, void *arg);

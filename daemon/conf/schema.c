@@ -61,10 +61,17 @@ const otr_setting otr_settings[] = {
     NUMBER("sts", "retry", sts.retry, 1, 86400, "300"),
     NUMBER("sts", "fetch_timeout", sts.fetch_timeout, 1, 60, "10"),
 
-    { "anchors", "roots", OTR_SET_PATH, AT(anchors.roots), 1, 0, NULL, "system", NULL },
+    { "anchors", "roots", OTR_SET_PATH, AT(rules[0].roots), 1, 0, NULL, "system", NULL },
+    LIST("anchors", "for", OTR_SET_DOMAINS, rules[0].names, no_values),
+    FLAG("anchors", "only", rules[0].is_only, "false"),
+    LIST("anchors", "confine", OTR_SET_DOMAINS, rules[0].confine, no_values),
+    CHOICE("anchors", "on_change", rules[0].on_change, otr_on_change_names, "log"),
     WORD("anchors", "exim_dir", OTR_SET_PATH, anchors.exim_dir, "/run/outrider/ta"),
     WORD("anchors", "postfix_dir", OTR_SET_PATH, anchors.postfix_dir, ""),
     WORD("anchors", "postfix_name", OTR_SET_TEXT, anchors.postfix_name, "outrider/ta"),
+    WORD("anchors", "exim_own", OTR_SET_PATH, anchors.exim_own, "system"),
+    WORD("anchors", "postfix_own", OTR_SET_PATH, anchors.postfix_own, "system"),
+    WORD("anchors", "crls", OTR_SET_PATH, anchors.crls, ""),
 
     { "store", "path", OTR_SET_PATH, AT(store.path), 1, 0, NULL, "/var/lib/outrider/outrider.db", NULL },
 
@@ -99,6 +106,11 @@ const otr_section otr_sections[] = {
     { "", "http", 0 },      { "", "control", 0 },
 };
 const size_t otr_section_count = sizeof(otr_sections) / sizeof(otr_sections[0]);
+
+int otr_setting_is_of_rule(const otr_setting *s)
+{
+    return s->offset >= AT(rules[0]) && s->offset < AT(rules[1]);
+}
 
 const otr_setting *otr_setting_find(const char *section, const char *name)
 {

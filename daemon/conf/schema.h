@@ -20,13 +20,14 @@ typedef enum otr_setting_kind {
     OTR_SET_SERVERS, /* otr_list of name servers, "ADDRESS" or "ADDRESS@PORT" */
     OTR_SET_FILES,   /* otr_list of absolute paths */
     OTR_SET_NAMES,   /* otr_list of host names, in normal form */
+    OTR_SET_DOMAINS, /* otr_list of domains in normal form, or "." and a domain: all below it */
 } otr_setting_kind;
 
 typedef struct otr_setting {
     const char *section; /* "": at top level */
     const char *name;
     otr_setting_kind kind;
-    size_t offset; /* in otr_conf */
+    size_t offset; /* in otr_conf; of a setting that each rule of anchors has, that of the first rule */
     uint32_t least, most;
     const char *const *words;  /* CHOICE: NULL-terminated */
     const char *preset;        /* the default as it would be written; NULL for lists */
@@ -44,6 +45,9 @@ typedef struct otr_section {
 } otr_section;
 extern const otr_section otr_sections[];
 extern const size_t otr_section_count;
+
+/* Whether each section "anchors" has a value of its own. */
+int otr_setting_is_of_rule(const otr_setting *setting);
 
 /* NULL if there is none. */
 const otr_setting *otr_setting_find(const char *section, const char *name);

@@ -4,6 +4,7 @@
 #include "daemon/conf/values.h"
 
 #include "dns/name.h"
+#include "verdict/destination.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -16,14 +17,17 @@
 #include <unistd.h>
 
 #define TEXT_MAX 4096 /* octets of one value */
-#define SETTINGS_MAX 64
+#define SETTINGS_MAX 96
+#define RULE_NAME_MAX 60
 
 struct otr_conf_draft {
     otr_conf *conf;                           /* owned */
     otr_mistakes *mistakes;                   /* borrowed */
     unsigned lines[SETTINGS_MAX];             /* where a setting was given; 0: not at all */
     bool is_double[SETTINGS_MAX];             /* a list that was given again: its values do not count */
-    unsigned rules;                           /* sections "anchors" */
+    otr_anchor_conf *rule;                    /* borrowed: to which settings of a rule go */
+    unsigned rule_lines[OTR_CONF_RULES_MAX];  /* where a section "anchors" was met; 0: not yet */
+    otr_anchor_conf surplus;                  /* takes what belongs to no rule, after a complaint */
 };
 
 void otr_mistake_add(otr_mistakes *mistakes, unsigned line, const char *format, ...)
@@ -60,6 +64,8 @@ static const char *shown(const char *text, char out[64])
 
 static void *place_of(otr_conf_draft *draft, const otr_setting *setting)
 {
+    if (otr_setting_is_of_rule(setting))
+        return (char *)draft->rule + (setting->offset - offsetof(otr_conf, rules));
     return (char *)draft->conf + setting->offset;
 }
 
@@ -129,6 +135,15 @@ static bool is_plain(const char *text)
     return true;
 }
 
+/* Words that stand for roots instead of a path. */
+static bool stands_for_roots(const otr_setting *s, const char *text)
+{
+    bool is_roots = strcmp(s->name, "roots") == 0;
+    bool is_own = strcmp(s->name, "exim_own") == 0 || strcmp(s->name, "postfix_own") == 0;
+
+    return ((is_roots || is_own) && strcmp(text, "system") == 0) || (is_roots && strcmp(text, "none") == 0);
+}
+
 /* What a word must be, beyond having no control characters; NULL: it is. */
 static const char *word_problem(const otr_setting *s, const char *text)
 {
@@ -141,7 +156,7 @@ static const char *word_problem(const otr_setting *s, const char *text)
     switch (s->kind) {
     case OTR_SET_PATH:
     case OTR_SET_FILES:
-        if (strcmp(s->name, "roots") == 0 && strcmp(text, "system") == 0)
+        if (stands_for_roots(s, text))
             return NULL;
         return text[0] == '/' ? NULL : "must be an absolute path";
     case OTR_SET_USER:
@@ -157,6 +172,7 @@ static const char *word_problem(const otr_setting *s, const char *text)
     case OTR_SET_LISTEN:
     case OTR_SET_SERVERS:
     case OTR_SET_NAMES:
+    case OTR_SET_DOMAINS:
         break;
     }
     return NULL;
@@ -196,6 +212,7 @@ static void set_scalar(otr_conf_draft *draft, const otr_setting *s, const char *
     case OTR_SET_SERVERS:
     case OTR_SET_FILES:
     case OTR_SET_NAMES:
+    case OTR_SET_DOMAINS:
         return; /* lists: see add_value() */
     }
 }
@@ -258,7 +275,7 @@ static void add_value(otr_conf_draft *draft, const otr_setting *s, const char *t
 {
     otr_list *list = place_of(draft, s);
     const char *const *all;
-    char name[OTR_DOMAIN_SIZE], part[64];
+    char name[OTR_DOMAIN_SIZE + 1], part[64];
     outrider_diag diag;
 
     if (list->count >= OTR_CONF_LIST_MAX) {
@@ -270,6 +287,14 @@ static void add_value(otr_conf_draft *draft, const otr_setting *s, const char *t
     if (s->kind == OTR_SET_NAMES) {
         if (otr_domain_normalize(text, strlen(text), name, &diag) != OUTRIDER_OK) {
             MISTAKE(draft, line, "%s: \"%s\" is no host name: %s", s->name, shown(text, part), diag.message);
+            return;
+        }
+        text = name;
+    }
+    if (s->kind == OTR_SET_DOMAINS) {
+        if (otr_destination_scope(text, strlen(text), name, &diag) != OUTRIDER_OK) {
+            MISTAKE(draft, line, "%s: \"%s\" is no domain, nor \".\" and a domain: %s", s->name, shown(text, part),
+                    diag.message);
             return;
         }
         text = name;
@@ -326,6 +351,70 @@ static void take_stub(otr_conf_draft *draft, const otr_conf_value *value)
     stub->addresses = grown(draft->conf->arena, stub->addresses, count, value->text);
 }
 
+/* Rules of anchors ------------------------------------------------------------------------------------------------ */
+
+/* Each rule has its own lines: what was set in the one before is not set in this one. */
+static void begin_rule(otr_conf_draft *draft, otr_anchor_conf *rule, const char *name)
+{
+    draft->rule = rule;
+    *rule = (otr_anchor_conf){ .name = name };
+    for (size_t i = 0; i < otr_setting_count; i++) {
+        if (!otr_setting_is_of_rule(&otr_settings[i]))
+            continue;
+        draft->lines[i] = 0;
+        draft->is_double[i] = false;
+        if (otr_settings[i].presets == NULL)
+            set_scalar(draft, &otr_settings[i], otr_settings[i].preset, 0);
+    }
+}
+
+/* The rule of this title, made when it is met for the first time. A section's values come before its end. */
+static otr_anchor_conf *open_rule(otr_conf_draft *draft, const char *title, unsigned line)
+{
+    otr_conf *c = draft->conf;
+    char part[64];
+
+    for (size_t i = 0; i < c->rule_count; i++)
+        if (strcmp(c->rules[i].name, title) == 0)
+            return draft->rule = &c->rules[i];
+    if (!is_plain(title) || strlen(title) > RULE_NAME_MAX || title[0] == '\0')
+        MISTAKE(draft, line, "anchors \"%s\": a name has 1 to %d octets, without control characters", shown(title, part),
+                RULE_NAME_MAX);
+    else if (c->rule_count == OTR_CONF_RULES_MAX)
+        MISTAKE(draft, line, "more than %d rules of anchors", OTR_CONF_RULES_MAX);
+    else {
+        begin_rule(draft, &c->rules[c->rule_count], otr_arena_text(c->arena, title));
+        c->rules[c->rule_count].roots = "";
+        return &c->rules[c->rule_count++];
+    }
+    begin_rule(draft, &draft->surplus, "");
+    return &draft->surplus;
+}
+
+/* The end of a section: what must hold within it. */
+static void close_rule(otr_conf_draft *draft, unsigned line)
+{
+    const otr_anchor_conf *rule = draft->rule;
+    size_t at = (size_t)(rule - draft->conf->rules);
+
+    if (rule == &draft->surplus)
+        return;
+    draft->rule_lines[at] = line;
+    if (at == 0) {
+        if (rule->names.count > 0 || rule->is_only || rule->confine.count > 0)
+            MISTAKE(draft, line, "anchors \"default\" is for everybody: for, only and confine belong to other rules");
+        return;
+    }
+    if (*rule->roots == '\0')
+        MISTAKE(draft, line, "anchors \"%s\" needs roots", rule->name);
+    if (rule->names.count == 0 && rule->confine.count == 0)
+        MISTAKE(draft, line, "anchors \"%s\" needs for (whose roots these are) or confine", rule->name);
+    if (rule->names.count == 0 && rule->is_only)
+        MISTAKE(draft, line, "anchors \"%s\": only needs for; what counts for everybody is anchors \"default\"", rule->name);
+    if (strcmp(rule->roots, "none") == 0 && rule->confine.count > 0)
+        MISTAKE(draft, line, "anchors \"%s\": there is no root to confine", rule->name);
+}
+
 void otr_conf_take(otr_conf_draft *draft, const otr_conf_value *value)
 {
     const otr_setting *s = otr_setting_find(value->section, value->name);
@@ -338,6 +427,12 @@ void otr_conf_take(otr_conf_draft *draft, const otr_conf_value *value)
     }
     if (s == NULL)
         return; /* libconfuse knows no others than the schema's */
+    if (strcmp(s->section, "anchors") == 0 && open_rule(draft, value->title, value->line) != &draft->conf->rules[0] &&
+        !otr_setting_is_of_rule(s)) {
+        MISTAKE(draft, value->line, "%s: belongs to anchors \"default\", and counts for all", s->name);
+        return;
+    }
+    is_first = draft->lines[at] == 0; /* in this rule */
     if (s->presets == NULL) {
         if (!is_first)
             MISTAKE(draft, value->line, "%s: set before, on line %u", s->name, draft->lines[at]);
@@ -363,11 +458,8 @@ void otr_conf_take_section(otr_conf_draft *draft, const char *name, const char *
     otr_stub_zone *stub;
 
     if (strcmp(name, "anchors") == 0) {
-        if (strcmp(title, "default") != 0)
-            MISTAKE(draft, line, "anchors \"%s\": only the rule \"default\" is supported by this version",
-                    shown(title, part));
-        else if (draft->rules++ > 0)
-            MISTAKE(draft, line, "anchors \"default\" is given twice");
+        open_rule(draft, title, line);
+        close_rule(draft, line);
     } else if (strcmp(name, "stub") == 0) {
         stub = stub_of(draft, title, line);
         if (stub != NULL && stub->addresses == NULL)
@@ -388,8 +480,16 @@ otr_arena *otr_conf_draft_arena(otr_conf_draft *draft)
     return draft->conf->arena;
 }
 
-void otr_conf_take_empty(otr_conf_draft *draft, const otr_setting *setting)
+void otr_conf_take_empty(otr_conf_draft *draft, const otr_setting *setting, const char *title)
 {
+    if (otr_setting_is_of_rule(setting)) { /* nobody, or everybody? Nothing that may be guessed. */
+        const otr_anchor_conf *rule = open_rule(draft, title, 0);
+
+        /* A rule with neither names nor confine was complained of at its end. */
+        if (rule->names.count + rule->confine.count > 0)
+            MISTAKE(draft, 0, "anchors \"%s\": %s names nobody", rule->name, setting->name);
+        return;
+    }
     *(otr_list *)place_of(draft, setting) = (otr_list){ 0 };
 }
 
@@ -421,8 +521,15 @@ static void check_files(otr_conf_draft *draft)
         check_readable(draft, "root_hints", c->dns.root_hints, LINE_OF(draft, dns.root_hints));
     else if (c->dns.forwarders.count == 0)
         check_readable(draft, "resolv_conf", c->dns.resolv_conf, LINE_OF(draft, dns.resolv_conf));
-    if (strcmp(c->anchors.roots, "system") != 0)
-        check_readable(draft, "roots", c->anchors.roots, LINE_OF(draft, anchors.roots));
+    for (size_t i = 0; i < c->rule_count; i++)
+        if (c->rules[i].roots[0] == '/')
+            check_readable(draft, "roots", c->rules[i].roots, draft->rule_lines[i]);
+    if (c->anchors.exim_own[0] == '/')
+        check_readable(draft, "exim_own", c->anchors.exim_own, LINE_OF(draft, anchors.exim_own));
+    if (c->anchors.postfix_own[0] == '/')
+        check_readable(draft, "postfix_own", c->anchors.postfix_own, LINE_OF(draft, anchors.postfix_own));
+    if (*c->anchors.crls != '\0')
+        check_readable(draft, "crls", c->anchors.crls, LINE_OF(draft, anchors.crls));
 }
 
 static void fill_group(otr_listen_conf *listen)
@@ -519,6 +626,8 @@ otr_conf_draft *otr_conf_draft_new(otr_mistakes *mistakes)
         return NULL;
     }
     mistakes->count = 0;
+    begin_rule(draft, &draft->conf->rules[0], "default");
+    draft->conf->rule_count = 1;
     for (size_t i = 0; i < otr_setting_count; i++) {
         const otr_setting *s = &otr_settings[i];
 

@@ -26,7 +26,7 @@ void otr_conf_draft_free(otr_conf_draft *draft);
 
 void otr_conf_take(otr_conf_draft *draft, const otr_conf_value *value);
 void otr_conf_take_section(otr_conf_draft *draft, const char *name, const char *title, unsigned line);
-void otr_conf_take_empty(otr_conf_draft *draft, const otr_setting *setting);
+void otr_conf_take_empty(otr_conf_draft *draft, const otr_setting *setting, const char *title);
 
 /* The rules of the section "minimum"; their names lie in the draft's arena already. */
 void otr_conf_take_minimum(otr_conf_draft *draft, const otr_minimum_rules *rules);

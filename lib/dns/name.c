@@ -239,6 +239,13 @@ outrider_err otr_domain_normalize(const char *text, size_t len, char domain[OTR_
     return OUTRIDER_OK;
 }
 
+bool otr_is_below(const char *domain, const char *parent)
+{
+    size_t len = strlen(domain), parent_len = strlen(parent);
+
+    return len > parent_len && strcmp(domain + len - parent_len, parent) == 0;
+}
+
 bool otr_is_ldh_domain(const char *text, size_t len)
 {
     otr_slice rest = { .ptr = text, .len = len };

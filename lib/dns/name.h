@@ -28,6 +28,9 @@ outrider_err otr_domain_normalize(const char *text, size_t len, char domain[OTR_
 /* Whether text is already a normal form (as the function above would leave it), without IDNA round trip. */
 bool otr_is_ldh_domain(const char *text, size_t len);
 
+/* Whether a name lies below `parent`, which begins with a dot: "a.example.org" below ".example.org". Normal forms. */
+bool otr_is_below(const char *domain, const char *parent);
+
 /* An IPv4 or IPv6 address in text form, with or without brackets ("192.0.2.1", "[IPv6:2001:db8::1]"). */
 bool otr_is_address_text(const char *text, size_t len);
 

@@ -9,26 +9,14 @@
 #ifndef OTR_STS_FETCH_H
 #define OTR_STS_FETCH_H
 
+#include "dns/address.h"
 #include "dns/answer.h"
 #include "sts/entry.h"
 #include "trust/verify.h"
 
 struct event_base;
 
-#define OTR_FETCH_ADDRESS_MAX 8 /* of one policy host; the rest is not tried */
-
-typedef struct otr_address {
-    uint8_t family; /* 4 or 6 */
-    uint8_t bytes[16];
-} otr_address;
-
-/* Addresses that a policy host must not have unless configured (STS-FETCH-20): loopback, link-local, private
- * (RFC 1918, RFC 4193), shared (RFC 6598), unspecified, multicast, and IPv4 of these kinds mapped into IPv6. */
-bool otr_address_is_private(const otr_address *address);
-
-/* "192.0.2.1" or "2001:db8::1" (RFC 5952). */
-#define OTR_ADDRESS_SIZE 46
-const char *otr_address_text(const otr_address *address, char text[OTR_ADDRESS_SIZE]);
+#define OTR_FETCH_ADDRESS_MAX OTR_ADDRESSES_MAX /* of one policy host; the rest is not tried */
 
 typedef struct otr_fetch_result {
     otr_sts_failure failure;  /* NO_FAILURE, FETCH_ERROR or WEBPKI_INVALID; parsing is the caller's */

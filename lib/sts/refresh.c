@@ -8,6 +8,8 @@
  */
 #include "sts/refresh.h"
 
+#include "dns/address_lookup.h"
+
 #include <assert.h>
 #include <event2/event.h>
 #include <stdarg.h>
@@ -17,7 +19,6 @@
 #define RECORD_PREFIX "_mta-sts."
 #define HOST_PREFIX "mta-sts."
 #define NAME_SIZE (sizeof(RECORD_PREFIX) + OTR_DOMAIN_SIZE)
-#define PATIENCE_MS 1000 /* for the other address family once one has answered with an address */
 #define RECHECK_MOST 3600  /* s; the resolver keeps nothing longer, either */
 #define UNKNOWN_RECHECK 30 /* s after a failed lookup when no policy is on hand: "unknown" is not kept for long */
 
@@ -28,15 +29,11 @@ struct otr_sts_refresh {
     bool is_policy_due;           /* fetch whatever the record says */
     char host[NAME_SIZE];         /* mta-sts.DOMAIN */
     otr_dns_query *record_query;  /* owned; set during LOOKUP_RECORD */
-    otr_dns_query *queries[2];    /* owned; A and AAAA, set during LOOKUP_ADDRESS until each has answered */
+    otr_address_lookup *lookup;   /* owned; set during LOOKUP_ADDRESS */
     otr_address addresses[OTR_FETCH_ADDRESS_MAX];
     size_t address_count;
-    otr_address refused;          /* a private one, for the reason */
-    size_t refused_count;
-    char trouble[OTR_STS_ERROR_SIZE]; /* of an address lookup */
     otr_fetch *fetch;             /* owned; set during FETCH_POLICY */
     struct event *deadline;       /* owned; one for LOOKUP_ADDRESS and FETCH_POLICY together */
-    struct event *patience;       /* owned */
     otr_sts_refresh_done *done;
     void *arg;
 };
@@ -44,13 +41,10 @@ struct otr_sts_refresh {
 static void free_refresh(otr_sts_refresh *r)
 {
     otr_dns_cancel(r->record_query);
-    otr_dns_cancel(r->queries[0]);
-    otr_dns_cancel(r->queries[1]);
+    otr_address_lookup_cancel(r->lookup);
     otr_fetch_cancel(r->fetch);
     if (r->deadline != NULL)
         event_free(r->deadline);
-    if (r->patience != NULL)
-        event_free(r->patience);
     otr_sts_entry_unref(r->entry);
     free(r);
 }
@@ -208,49 +202,27 @@ static void fetch_policy(otr_sts_refresh *r)
 
 /* LOOKUP_ADDRESS -------------------------------------------------------------------------------------- */
 
-static void end_addresses(otr_sts_refresh *r)
+/* For the evidence. */
+static void note_addresses(otr_sts_refresh *r, const otr_address_result *result)
 {
-    char text[OTR_ADDRESS_SIZE];
-
-    if (r->patience != NULL)
-        event_del(r->patience);
-    if (r->address_count > 0)
-        fetch_policy(r);
-    else if (r->trouble[0] != '\0')
-        fail(r, OTR_STS_FETCH_ERROR, OTR_STS_CAUSE_DNS, "%s", r->trouble);
-    else if (r->refused_count > 0)
-        fail(r, OTR_STS_FETCH_ERROR, OTR_STS_CAUSE_ADDRESS,
-             "%s has only private addresses (%s); sts.allow_private would permit them", r->host,
-             otr_address_text(&r->refused, text));
-    else
-        fail(r, OTR_STS_FETCH_ERROR, OTR_STS_CAUSE_ADDRESS, "%s has no address", r->host);
+    for (size_t i = 0; i < 2; i++)
+        put_words(r->entry->host_note[i], "%s", result->note[i]);
 }
 
-static void take_address(otr_sts_refresh *r, const otr_dns_rr *rr)
-{
-    otr_address address = { .family = rr->address.family };
-
-    memcpy(address.bytes, rr->address.bytes, sizeof(address.bytes));
-    if (!r->net->allow_private && otr_address_is_private(&address)) {
-        r->refused = address;
-        r->refused_count++;
-    } else if (r->address_count < OTR_FETCH_ADDRESS_MAX) {
-        r->addresses[r->address_count++] = address;
-    }
-}
-
-static void on_patience(evutil_socket_t fd, short what, void *arg)
+static void on_addresses(void *arg, const otr_address_result *result)
 {
     otr_sts_refresh *r = arg;
 
-    (void)fd;
-    (void)what;
     assert(r->step == LOOKUP_ADDRESS);
-    for (size_t i = 0; i < 2; i++) {
-        otr_dns_cancel(r->queries[i]);
-        r->queries[i] = NULL;
-    }
-    end_addresses(r);
+    r->lookup = NULL; /* a lookup that has answered is already gone */
+    note_addresses(r, result);
+    memcpy(r->addresses, result->addresses, sizeof(r->addresses));
+    r->address_count = result->count;
+    if (r->address_count > 0)
+        fetch_policy(r);
+    else
+        fail(r, OTR_STS_FETCH_ERROR, result->is_temporary ? OTR_STS_CAUSE_DNS : OTR_STS_CAUSE_ADDRESS, "%s",
+             result->reason);
 }
 
 static outrider_err start_timer(otr_sts_refresh *r, struct event **timer, event_callback_fn callback, unsigned span_ms)
@@ -259,56 +231,6 @@ static outrider_err start_timer(otr_sts_refresh *r, struct event **timer, event_
 
     *timer = evtimer_new(r->net->base, callback, r);
     return *timer != NULL && evtimer_add(*timer, &span) == 0 ? OUTRIDER_OK : OUTRIDER_E_NOMEM;
-}
-
-/* For the evidence: state, content and TTL. */
-static void note_address(otr_sts_refresh *r, size_t which, const otr_dns_answer *answer)
-{
-    const char *status = otr_dns_status_names[answer->status];
-    char *words = r->entry->host_note[which];
-
-    switch (answer->content) {
-    case OTR_DNS_DATA:
-        put_words(words, "%s, %zu record%s, TTL %u", status, answer->rr_count, answer->rr_count == 1 ? "" : "s",
-                  answer->ttl);
-        break;
-    case OTR_DNS_NODATA:
-        put_words(words, "%s, no such record, TTL %u", status, answer->ttl);
-        break;
-    case OTR_DNS_NXDOMAIN:
-        put_words(words, "%s, no such name, TTL %u", status, answer->ttl);
-        break;
-    case OTR_DNS_UNKNOWN:
-        put_words(words, "%s, (%s)", status, answer->reason);
-        break;
-    }
-}
-
-/* One family that answers is enough; a failed lookup matters only when the other gives nothing either. */
-static void on_address(otr_sts_refresh *r, size_t which, const otr_dns_answer *answer)
-{
-    assert(r->step == LOOKUP_ADDRESS);
-    r->queries[which] = NULL;
-    note_address(r, which, answer);
-    if (answer->status == OTR_DNS_BOGUS || answer->status == OTR_DNS_TEMPFAIL)
-        put_words(r->trouble, "address of %s: %s: %s", r->host, otr_dns_status_names[answer->status], answer->reason);
-    else if (answer->content == OTR_DNS_DATA)
-        for (size_t i = 0; i < answer->rr_count; i++)
-            take_address(r, &answer->rrs[i]);
-    if (r->queries[0] == NULL && r->queries[1] == NULL)
-        end_addresses(r);
-    else if (r->address_count > 0 && start_timer(r, &r->patience, on_patience, PATIENCE_MS) != OUTRIDER_OK)
-        fail(r, OTR_STS_FETCH_ERROR, OTR_STS_CAUSE_INTERNAL, "out of memory");
-}
-
-static void on_a(void *arg, const otr_dns_answer *answer)
-{
-    on_address(arg, 0, answer);
-}
-
-static void on_aaaa(void *arg, const otr_dns_answer *answer)
-{
-    on_address(arg, 1, answer);
 }
 
 static unsigned fetch_ms(const otr_sts_refresh *r)
@@ -322,6 +244,8 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
+    if (r->lookup != NULL)
+        note_addresses(r, otr_address_lookup_so_far(r->lookup));
     fail(r, OTR_STS_FETCH_ERROR, OTR_STS_CAUSE_TIMEOUT, "%s: no policy within %u.%u s", r->host,
          fetch_ms(r) / 1000, fetch_ms(r) % 1000 / 100);
 }
@@ -334,10 +258,8 @@ static void lookup_address(otr_sts_refresh *r)
         fail(r, OTR_STS_FETCH_ERROR, OTR_STS_CAUSE_ADDRESS, "the name %s would be too long", r->host);
         return;
     }
-    r->queries[0] = otr_dns_ask(r->net->resolver, r->host, OTR_RR_A, on_a, r);
-    r->queries[1] = otr_dns_ask(r->net->resolver, r->host, OTR_RR_AAAA, on_aaaa, r);
-    if (r->queries[0] == NULL || r->queries[1] == NULL ||
-        start_timer(r, &r->deadline, on_deadline, fetch_ms(r)) != OUTRIDER_OK)
+    r->lookup = otr_address_lookup_start(r->net->base, r->net->resolver, r->host, r->net->allow_private, on_addresses, r);
+    if (r->lookup == NULL || start_timer(r, &r->deadline, on_deadline, fetch_ms(r)) != OUTRIDER_OK)
         fail(r, OTR_STS_FETCH_ERROR, OTR_STS_CAUSE_INTERNAL, "out of memory");
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/diag.h"
+#include "dns/name.h"
 #include "trust/anchor_set.h"
 
 #include <stdatomic.h>
@@ -62,17 +63,10 @@ struct otr_anchors {
 
 /* Names -------------------------------------------------------------------------------------------------------- */
 
-static bool is_below(const char *domain, const char *suffix)
-{
-    size_t len = strlen(domain), suffix_len = strlen(suffix);
-
-    return len > suffix_len && strcmp(domain + len - suffix_len, suffix) == 0;
-}
-
 bool otr_names_match(const char *const *names, const char *domain)
 {
     for (; *names != NULL; names++)
-        if (**names == '.' ? is_below(domain, *names) : strcmp(*names, domain) == 0)
+        if (**names == '.' ? otr_is_below(domain, *names) : strcmp(*names, domain) == 0)
             return true;
     return false;
 }
@@ -212,11 +206,11 @@ static outrider_err make_room(struct making *m)
     const otr_anchor_set **sets;
     word *bits;
 
-    if (a->set_count < m->room)
-        return OUTRIDER_OK;
-    if (a->set_count == OTR_ANCHOR_SETS_MAX)
+    if (a->set_count >= OTR_ANCHOR_SETS_MAX)
         return otr_fail(m->diag, OUTRIDER_E_LIMIT, "the rules come to more than %d different sets of roots",
                         OTR_ANCHOR_SETS_MAX);
+    if (a->set_count < m->room)
+        return OUTRIDER_OK;
     bodies = reallocarray(m->bodies, room, sizeof(*bodies));
     if (bodies != NULL)
         m->bodies = bodies;

@@ -3,6 +3,7 @@
  */
 #include "verdict/destination.h"
 #include "base/cursor.h"
+#include "base/diag.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -112,6 +113,18 @@ outrider_err otr_destination_domain(const char *text, size_t len, char domain[OT
 
     if (err == OUTRIDER_E_SYNTAX && !otr_is_address_text(text, len) && read_ascii((otr_slice){ text, len }, domain))
         return OUTRIDER_OK;
+    return err;
+}
+
+outrider_err otr_destination_scope(const char *text, size_t len, char scope[OTR_DOMAIN_SIZE + 1], outrider_diag *diag)
+{
+    bool is_below = len > 0 && text[0] == '.';
+    outrider_err err;
+
+    scope[0] = '.';
+    err = otr_destination_domain(text + is_below, len - is_below, scope + is_below, diag);
+    if (err == OUTRIDER_OK && !is_below && strchr(scope, '.') == NULL)
+        err = otr_fail(diag, OUTRIDER_E_SYNTAX, "a name of one label is no destination");
     return err;
 }
 

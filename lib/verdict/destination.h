@@ -33,6 +33,12 @@ outrider_err otr_destination_parse(const char *text, size_t len, otr_destination
 outrider_err otr_destination_domain(const char *text, size_t len, char domain[OTR_DOMAIN_SIZE], outrider_diag *diag);
 
 /*
+ * What a rule is for: "example.org", or ".example.org", which is all below it. A bare label is no destination, but all
+ * below one may be meant. Normal form; OUTRIDER_OK or OUTRIDER_E_SYNTAX.
+ */
+outrider_err otr_destination_scope(const char *text, size_t len, char scope[OTR_DOMAIN_SIZE + 1], outrider_diag *diag);
+
+/*
  * Whether there is something behind the host that begins like a port and is none that we know: "[mx.example.org]:submit".
  * For text that otr_destination_parse() has refused: a name that no policy can exist for is one thing, a next hop with a
  * policy whose port nobody can tell is another.

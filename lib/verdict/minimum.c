@@ -3,17 +3,12 @@
  */
 #include "verdict/minimum.h"
 
+#include "dns/name.h"
+
 #include <stdbool.h>
 #include <string.h>
 
 const char *const otr_minimum_names[] = { "may", "encrypt", "secure", "dane-only", NULL };
-
-static bool is_below(const char *domain, const char *suffix)
-{
-    size_t len = strlen(domain), suffix_len = strlen(suffix);
-
-    return len > suffix_len && strcmp(domain + len - suffix_len, suffix) == 0;
-}
 
 const otr_minimum_rule *otr_minimum_find(const otr_minimum_rules *rules, const char *domain)
 {
@@ -24,7 +19,7 @@ const otr_minimum_rule *otr_minimum_find(const otr_minimum_rules *rules, const c
 
         if (strcmp(rule->name, domain) == 0)
             return rule;
-        if (rule->name[0] == '.' && is_below(domain, rule->name) &&
+        if (rule->name[0] == '.' && otr_is_below(domain, rule->name) &&
             (found == NULL || strlen(rule->name) > strlen(found->name)))
             found = rule;
     }

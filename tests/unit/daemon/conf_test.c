@@ -39,7 +39,10 @@ static void an_empty_file_gives_the_defaults(void **state)
     assert_true(c->dns.self_test);
     assert_true(c->dane.insecure_mx);
     assert_int_equal(c->combine, OTR_COMBINE_DANE_FIRST);
-    assert_string_equal(c->anchors.roots, "system");
+    assert_int_equal(c->rule_count, 1);
+    assert_string_equal(c->rules[0].name, "default");
+    assert_string_equal(c->rules[0].roots, "system");
+    assert_int_equal(c->rules[0].names.count, 0);
     assert_int_equal(c->limits.answer, 15);
     assert_int_equal(c->limits.connections, 2000);
     assert_int_equal(c->log, OTR_LOG_NOTICE);
@@ -184,7 +187,27 @@ static void a_mistake_is_named_with_its_line(void **state)
         { "a user that is none", "user = nobody-of-this-name", 1, "is no user of this system" },
         { "a group that is none", "line { group = no-group-of-this-name }", 1, "is no group of this system" },
         { "a group without a user", "group = root", 1, "without user" },
-        { "a rule of later versions", "anchors \"bank\" { roots = system }", 1, "only the rule \"default\"" },
+        { "a rule for nobody", "anchors \"bank\" {\n roots = system\n}", 3, "anchors \"bank\" needs for (whose roots these are)" },
+        { "a rule for an empty list", "anchors bank { roots = system\n for = { } }", 2, "anchors \"bank\" needs for" },
+        { "an empty list beside confine", "anchors bank { roots = system confine = { a.example }\n for = { } }", 0,
+          "anchors \"bank\": for names nobody" },
+        { "a rule that confines to nobody", "anchors bank { roots = system for = { a.example }\n confine = { } }", 0,
+          "anchors \"bank\": confine names nobody" },
+        { "a rule without roots", "anchors bank { for = { bank.example } }", 1, "anchors \"bank\" needs roots" },
+        { "a rule twice", "anchors bank { roots = system for = { a.example } }\nanchors bank { roots = none for = { b.example } }", 2,
+          "duplicate title 'bank'" },
+        { "a rule without a name", "anchors \"\" { roots = system for = { a.example } }", 1, "a name has 1 to 60 octets" },
+        { "a rule whose roots are not there", "anchors bank { for = { bank.example }\n roots = /nowhere/ca.pem\n}", 3,
+          "/nowhere/ca.pem: No such" },
+        { "a rule for an address", "anchors bank { roots = system\n for = { b.example, \"192.0.2.1\" } only = true }", 2, "is no domain" },
+        { "only for everybody", "anchors bank { roots = system confine = { a.example } only = true }", 1, "only needs for" },
+        { "nothing to confine", "anchors bank { roots = none confine = { a.example } }", 1, "no root to confine" },
+        { "names of the default", "anchors default { for = { a.example } }", 1, "is for everybody" },
+        { "a folder in another rule", "anchors bank { roots = system for = { a.example }\n exim_dir = /run/x }", 2,
+          "exim_dir: belongs to anchors \"default\"" },
+        { "a word of another kind", "anchors default { on_change = stop }", 1, "none of log, defer" },
+        { "own roots that are none", "anchors default { postfix_own = none }", 1, "must be an absolute path" },
+        { "revocation lists that are not there", "anchors default {\n crls = /nowhere/crls.pem }", 2, "/nowhere/crls.pem: No such" },
         { "a stub without address", "dns { stub \"lab.test\" { } }", 1, "has no address" },
         { "a stub with a bad name", "dns { stub \"lab..test\" { address = { 192.0.2.1 } } }", 1, "stub \"lab..test\"" },
         { "a stub with a bad address", "dns { stub lab.test {\n address = { host } } }", 2, "no ADDRESS" },

@@ -1,11 +1,13 @@
 /*
- * address.c - addresses of policy hosts: their text, and which of them a policy host must not have. A name in
- * somebody else's zone decides where our HTTPS request goes, so it must not lead into the operator's own
+ * address.c - addresses of policy hosts and MX hosts: their text, and which of them such a host must not have. A name
+ * in somebody else's zone decides where our connection goes, so it must not lead into the operator's own
  * network (STS-FETCH-20).
  */
-#include "sts/fetch.h"
+#include "dns/address.h"
 
 #include <arpa/inet.h>
+#include <stddef.h>
+#include <string.h>
 
 typedef struct range {
     uint8_t bytes[16];

@@ -1,10 +1,11 @@
 /*
  * address_test.c - where a policy host may lie (STS-FETCH-20), and addresses as text.
  */
-#include "sts/fetch.h"
+#include "dns/address.h"
 #include "support/cmocka_all.h"
 
 #include <arpa/inet.h>
+#include <string.h>
 
 static otr_address parse(const char *text)
 {
