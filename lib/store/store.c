@@ -86,10 +86,12 @@ sqlite3_stmt *otr_store_begin(otr_store *store, enum otr_store_statement which)
 }
 
 /* Keeps the first error, which sqlite3_reset() would only repeat. */
-outrider_err otr_store_end(otr_store *store, sqlite3_stmt *statement, outrider_err err)
+outrider_err otr_store_end(otr_store *store, sqlite3_stmt *statement, outrider_err err, outrider_diag *diag)
 {
     sqlite3_reset(statement);
     sqlite3_clear_bindings(statement);
+    if (err == OUTRIDER_OK)
+        err = otr_store_check_rest(store, diag);
     pthread_mutex_unlock(&store->lock);
     return err;
 }
@@ -110,7 +112,7 @@ outrider_err otr_store_finish_write(otr_store *store, sqlite3_stmt *statement, b
     if (!is_bound || sqlite3_step(statement) != SQLITE_DONE)
         err = otr_store_fail(store, store->db, diag);
     otr_store_note(store, OTR_STORE_WRITE, err != OUTRIDER_OK);
-    return otr_store_end(store, statement, err);
+    return otr_store_end(store, statement, err, diag);
 }
 
 /* Writing --------------------------------------------------------------------------------------------- */
@@ -239,7 +241,7 @@ outrider_err otr_store_get(otr_store *store, const char *domain, otr_sts_entry *
     otr_store_note(store, OTR_STORE_READ, rc != SQLITE_ROW && rc != SQLITE_DONE);
     if (err == OUTRIDER_OK)
         *entry = found;
-    return otr_store_end(store, s, err);
+    return otr_store_end(store, s, err, diag);
 }
 
 outrider_err otr_store_each_due(otr_store *store, otr_time now, uint32_t refresh_after, unsigned most,
@@ -268,7 +270,7 @@ outrider_err otr_store_each_due(otr_store *store, otr_time now, uint32_t refresh
         err = otr_store_fail(store, store->db, diag);
     *cursor = visited == most ? last : (otr_store_cursor){ 0 };
     otr_store_note(store, OTR_STORE_READ, rc != SQLITE_DONE);
-    return otr_store_end(store, s, err);
+    return otr_store_end(store, s, err, diag);
 }
 
 outrider_err otr_store_last_time(otr_store *store, otr_time *at, outrider_diag *diag)
@@ -280,7 +282,7 @@ outrider_err otr_store_last_time(otr_store *store, otr_time *at, outrider_diag *
         *at = sqlite3_column_int64(s, 0);
     else
         err = otr_store_fail(store, store->db, diag);
-    return otr_store_end(store, s, err);
+    return otr_store_end(store, s, err, diag);
 }
 
 outrider_err otr_store_summarise(otr_store *store, otr_time now, uint32_t refresh_after, otr_store_summary *summary,
@@ -300,7 +302,7 @@ outrider_err otr_store_summarise(otr_store *store, otr_time now, uint32_t refres
         err = otr_store_fail(store, store->db, diag);
     }
     otr_store_note(store, OTR_STORE_READ, err != OUTRIDER_OK);
-    return otr_store_end(store, s, err);
+    return otr_store_end(store, s, err, diag);
 }
 
 unsigned long otr_store_failures(const otr_store *store, otr_store_operation operation)

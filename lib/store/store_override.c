@@ -58,5 +58,5 @@ outrider_err otr_store_each_override(otr_store *store, otr_store_visit_override 
     if (rc != SQLITE_DONE)
         err = otr_store_fail(store, store->db, diag);
     otr_store_note(store, OTR_STORE_READ, rc != SQLITE_DONE);
-    return otr_store_end(store, s, err);
+    return otr_store_end(store, s, err, diag);
 }

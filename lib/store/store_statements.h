@@ -52,9 +52,9 @@ struct otr_store {
 otr_store *otr_store_new(const char *path);
 outrider_err otr_store_prepare(otr_store *store, outrider_diag *diag);
 
-/* Taking and giving back a statement; the lock is held in between. `err` is returned as it is. */
+/* Taking and giving back a statement; the lock is held in between. An `err` is returned as it is. */
 sqlite3_stmt *otr_store_begin(otr_store *store, enum otr_store_statement which);
-outrider_err otr_store_end(otr_store *store, sqlite3_stmt *statement, outrider_err err);
+outrider_err otr_store_end(otr_store *store, sqlite3_stmt *statement, outrider_err err, outrider_diag *diag);
 
 /* A statement that gives no rows, to its end and back. One statement is one transaction: nothing is half-written. */
 outrider_err otr_store_finish_write(otr_store *store, sqlite3_stmt *statement, bool is_bound, outrider_diag *diag);

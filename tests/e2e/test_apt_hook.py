@@ -1,5 +1,5 @@
-"""The hook of apt (integration/debian): a real change of ca-certificates, by the real apt-get and dpkg, is stopped before
-anything is unpacked when mail would wait, and goes through when nobody's mail does.
+"""The hook of apt (integration/debian): a real change of ca-certificates, by the real apt-get and dpkg, is stopped when
+mail would wait, before anything is unpacked, and goes through when nobody's mail does.
 
 Packages are made from the one that is installed here, with a CA of the lab in them or without. What apt and dpkg change
 lies in folders that are the lab's own, as everything it changes.
@@ -9,10 +9,12 @@ that it is shown and ends as told; in the last tests all programs are the real o
 """
 
 import contextlib
+import io
 import os
 import re
 import shutil
 import subprocess
+import tarfile
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -101,10 +103,12 @@ class Machine:
     def _keep_installed(self):
         """Debian's package, but for its manuals (their triggers take longer than all else)."""
         control = run("dpkg-query", "-s", "ca-certificates").stdout
-        self._control = re.sub(r"^(Status|Version|Conffiles|Config-Version):.*\n(?: .*\n)*", "", control, flags=re.M).rstrip()
+        other_fields = re.sub(r"^(Status|Version|Conffiles|Config-Version):.*\n(?: .*\n)*", "", control, flags=re.M)
+        self._control = other_fields.rstrip()
         for name in run("dpkg-query", "--control-list", "ca-certificates").stdout.split():
             if name != "md5sums":
-                self._keep(run("dpkg-query", "--control-path", "ca-certificates", name).stdout.strip(), f"/DEBIAN/{name}")
+                source = run("dpkg-query", "--control-path", "ca-certificates", name).stdout.strip()
+                self._keep(source, f"/DEBIAN/{name}")
         for path in run("dpkg-query", "-L", "ca-certificates").stdout.splitlines():
             if not path.startswith(("/usr/share/doc/", "/usr/share/man/")) and os.path.isfile(path):
                 self._keep(path, path)
@@ -113,14 +117,20 @@ class Machine:
         os.makedirs(os.path.dirname(self._tree + path), exist_ok=True)
         shutil.copy2(source, self._tree + path)
 
-    def package(self, authorities=(), without=()):
-        """A newer ca-certificates: the installed one with these CAs besides, without these files. Its path has a space."""
+    def package(self, authorities=(), only=None):
+        """A newer ca-certificates: the installed one with these CAs besides, or with `only` these of Debian's roots (of
+        140, its scripts take seconds). Its path has a space."""
         self._revision += 1
         version, root = f"{self._version}+lab{self._revision}", f"{FOLDER}/tree-{self._revision}"
         shutil.copytree(self._tree, root)
         write(f"{root}/DEBIAN/control", f"{self._control}\nVersion: {version}\n")
-        for name in without:
-            os.unlink(f"{root}{PACKAGED}/{name}")
+        if only is not None:
+            shutil.rmtree(f"{root}{PACKAGED}")
+            for name in only:
+                write(f"{root}{PACKAGED}/{name}", read(f"{self._tree}{PACKAGED}/{name}"))
+            config = read(f"{root}/DEBIAN/config")
+            shorter = re.sub('^CERTS_LIST=".*"$', f'CERTS_LIST="{", ".join(only)}"', config, flags=re.M)
+            write(f"{root}/DEBIAN/config", shorter, 0o755)
         for name in authorities:
             write(f"{root}{PACKAGED}/lab/{name}.crt", self.authorities[name])
         return self._build(root, f"ca-certificates {version}.deb")
@@ -144,8 +154,8 @@ class Machine:
 
     def apt(self, *arguments, **env):
         """apt-get that knows no package source; without a terminal, as unattended-upgrades runs it."""
-        return run("apt-get", "-q", "-y", "-o", "Dir::Etc::SourceList=/dev/null", "-o", "Dir::Etc::SourceParts=/dev/null",
-                   *arguments, check=False, stdin=subprocess.DEVNULL, env=env)
+        no_source = ("-o", "Dir::Etc::SourceList=/dev/null", "-o", "Dir::Etc::SourceParts=/dev/null")
+        return run("apt-get", "-q", "-y", *no_source, *arguments, check=False, stdin=subprocess.DEVNULL, env=env)
 
     def installed(self, name="ca-certificates"):
         return run("dpkg-query", "-W", "-f", "${db:Status-Status} ${Version}", name, check=False).stdout
@@ -204,7 +214,7 @@ def hook(stdin, **env):
     return run(HOOK, input=stdin, check=False, env={"PATH": StandIn.PATH, **env})
 
 
-# --- what apt says ------------------------------------------------------------------------------------------------------
+# --- what apt says --------------------------------------------------------------------------------------------------
 
 SETTINGS = "APT::Architecture=amd64\nAPT::Build-Essential::=build-essential\n\n"
 OTHER_STEPS = ("bash 5.2-1 amd64 foreign < 5.2-2 amd64 foreign /nowhere/bash.deb\n"
@@ -217,11 +227,14 @@ def version_3(path, name="ca-certificates"):
 
 PLANS = [  # sentence, what apt writes, of which {deb} is a package without the lab's CA; what comes of it
     ("protocol 3", version_3("{deb}"), "asked"),
-    ("protocol 3: configured after it was unpacked", version_3("{deb}") + "ca-certificates 1 all foreign < 2 all foreign"
-     " **CONFIGURE**\n", "asked"),
-    ("protocol 3: a new installation", f"VERSION 3\n{SETTINGS}ca-certificates - - none < 2 all foreign {{deb}}\n", "asked"),
-    ("protocol 3: a downgrade", f"VERSION 3\n{SETTINGS}ca-certificates 3 all foreign > 2 all foreign {{deb}}\n", "asked"),
-    ("protocol 2", f"VERSION 2\n{SETTINGS}bash 5.2-1 < 5.2-2 /nowhere/bash.deb\nca-certificates 1 < 2 {{deb}}\n", "asked"),
+    ("protocol 3: configured after it was unpacked",
+     version_3("{deb}") + "ca-certificates 1 all foreign < 2 all foreign **CONFIGURE**\n", "asked"),
+    ("protocol 3: a new installation",
+     f"VERSION 3\n{SETTINGS}ca-certificates - - none < 2 all foreign {{deb}}\n", "asked"),
+    ("protocol 3: a downgrade",
+     f"VERSION 3\n{SETTINGS}ca-certificates 3 all foreign > 2 all foreign {{deb}}\n", "asked"),
+    ("protocol 2",
+     f"VERSION 2\n{SETTINGS}bash 5.2-1 < 5.2-2 /nowhere/bash.deb\nca-certificates 1 < 2 {{deb}}\n", "asked"),
     ("protocol 1", "{deb}\n", "asked"),
     ("protocol 1: among others", "{other_deb}\n{deb}\n{other_deb}\n", "asked"),
     ("protocol 3: others only", f"VERSION 3\n{SETTINGS}{OTHER_STEPS}", "silent"),
@@ -238,8 +251,8 @@ PLANS = [  # sentence, what apt writes, of which {deb} is a package without the 
     ("an option for a path", version_3("--help"), "cannot say"),
     ("a newline in the path, protocol 3", version_3("/tmp/new\nline.deb"), "cannot say"),
     ("a newline in the path, protocol 1", "/tmp/new\nline.deb\n", "cannot say"),
-    ("the second line of a path that looks like a step", version_3("/tmp/new\nca-certificates 1 all foreign < 2 all foreign"
-     " /tmp/$(touch {folder}/ran).deb"), "cannot say"),
+    ("the second line of a path that looks like a step",
+     version_3("/tmp/new\nca-certificates 1 all foreign < 2 all foreign /tmp/$(touch {folder}/ran).deb"), "cannot say"),
     ("protocol 4", f"VERSION 4\n{SETTINGS}", "cannot say"),
 ]
 
@@ -250,7 +263,7 @@ def packages(machine):
             "other_deb": machine.other_package("lab-files", {"/usr/share/lab-files/x": "x\n"})}
 
 
-@pytest.mark.parametrize("plan, outcome", [pytest.param(plan, outcome, id=sentence) for sentence, plan, outcome in PLANS])
+@pytest.mark.parametrize("plan, outcome", [pytest.param(*row, id=sentence) for sentence, *row in PLANS])
 def test_what_apt_says(stand_in, packages, plan, outcome):
     """A package whose bundle cannot be known stops nothing, and is told of."""
     done = hook(plan.format(**packages), STATUS="1")
@@ -284,10 +297,40 @@ ANSWERS = [  # sentence, environment, /etc/default/outrider, exit status, what i
     ("warn", {"STATUS": "1", "OUTRIDER_WHAT_IF": "warn"}, None, 0, "will wait"),
     ("warn, and it cannot be said", {"STATUS": "70", "OUTRIDER_WHAT_IF": "warn"}, None, 0, CANNOT_SAY),
     ("warn by the file", {"STATUS": "1"}, "# what apt's hook does\nOUTRIDER_WHAT_IF=\"warn\"\n", 0, "will wait"),
-    ("the environment before the file", {"STATUS": "1", "OUTRIDER_WHAT_IF": "stop"}, "OUTRIDER_WHAT_IF=warn\n", 1, STOPPED),
+    ("the environment before the file", {"STATUS": "1", "OUTRIDER_WHAT_IF": "stop"}, "OUTRIDER_WHAT_IF=warn\n",
+     1, STOPPED),
     ("a mistake in the file", {"STATUS": "1"}, "if then fi (\nexit 0\n", 1, STOPPED),
     ("a word that means nothing", {"STATUS": "1", "OUTRIDER_WHAT_IF": "no"}, None, 1, "stop, warn or off"),
 ]
+
+
+def test_hostile_package(stand_in, packages):
+    """Its folder of certificates is a link to somewhere else, and a name leads upwards: nothing is written there."""
+    outside = f"{FOLDER}/outside"
+    os.makedirs(outside)
+    for name, members in (("control.tar", {"./control": b"Package: ca-certificates\nVersion: 9\nArchitecture: all\n"
+                                           b"Maintainer: lab <lab@sender.example>\nDescription: none\n"}),
+                          ("data.tar", {f".{PACKAGED}": outside, f".{PACKAGED}/evil.crt": b"evil",
+                                        f"./{'../' * 20}{outside}/evil.crt": b"evil"})):
+        with tarfile.open(f"{FOLDER}/{name}", "w") as archive:
+            for path, content in members.items():
+                member = tarfile.TarInfo(path)
+                if isinstance(content, str):
+                    member.type, member.linkname, content = tarfile.SYMTYPE, content, b""
+                member.size = len(content)
+                archive.addfile(member, io.BytesIO(content))
+    write(f"{FOLDER}/debian-binary", "2.0\n")
+    with open(f"{FOLDER}/hostile.deb", "wb") as file:  # ar(1) is no part of every Debian
+        file.write(b"!<arch>\n")
+        for name in ("debian-binary", "control.tar", "data.tar"):
+            with open(f"{FOLDER}/{name}", "rb") as part:
+                content = part.read()
+            file.write(f"{name:16}{0:<12}{0:<6}{0:<6}{'100644':8}{len(content):<10}`\n".encode())
+            file.write(content + b"\n" * (len(content) % 2))
+    assert run("dpkg-deb", "-f", f"{FOLDER}/hostile.deb", "Package").stdout == "ca-certificates\n", "well-formed"
+    done = hook(version_3(f"{FOLDER}/hostile.deb"), STATUS="1")
+    assert done.returncode == 0 and CANNOT_SAY in done.stderr, done.stderr
+    assert os.listdir(outside) == []
 
 
 @pytest.mark.parametrize("env, defaults, status, said", [pytest.param(*row, id=sentence) for sentence, *row in ANSWERS])
@@ -308,7 +351,7 @@ def test_off(stand_in, packages):
     assert (done.returncode, done.stderr, stand_in.was_asked()) == (0, "", False)
 
 
-# --- the bundle ---------------------------------------------------------------------------------------------------------
+# --- the bundle -----------------------------------------------------------------------------------------------------
 
 def debconf(question, kind, value):
     run("debconf-set-selections", input=f"ca-certificates ca-certificates/{question} {kind} {value}\n")
@@ -326,39 +369,44 @@ def install_and_compare(machine, stand_in, path):
 
 
 def test_bundle_is_that_of_update_ca_certificates(machine, stand_in):
-    """Roots that come, go, were deselected, are the administrator's own or another package's; and debconf's three answers
-    to what becomes of new ones. Each bundle is compared with the one that the real installation made."""
-    lab, other, private = (next(iter(certificates(machine.authorities[name]))) for name in ("lab", "other", "private"))
+    """Roots that come, go, were deselected, are the administrator's own or another package's; and debconf's three
+    answers to what becomes of new ones. Each bundle is compared with the one that the real installation made."""
+    lab, other, private = (certificates(machine.authorities[name]).pop() for name in ("lab", "other", "private"))
     mozilla = [name for name in read(CONF).splitlines() if name.startswith("mozilla/")]
-    files = {name: next(iter(certificates(read(f"{PACKAGED}/{name}")))) for name in mozilla[:2]}
+    sixth_pem = read(f"{PACKAGED}/{mozilla[5]}")
+    *files, sixth = (certificates(read(f"{PACKAGED}/{name}")).pop() for name in mozilla[:6])
+    mozilla = mozilla[:5]
+    write(CONF, "# as somebody has shortened it\n\n" + "".join(f"{name}\n" for name in mozilla))
 
     debconf("trust_new_crts", "select", "yes")
-    made = install_and_compare(machine, stand_in, machine.package(["lab"]))
-    assert lab in made and files[mozilla[0]] in made, "a new root is taken up"
+    made = install_and_compare(machine, stand_in, machine.package(["lab"], only=mozilla))
+    assert made == {lab, *files}, "a new root is taken up"
 
-    made = install_and_compare(machine, stand_in, machine.package(["other"], without=mozilla[:1]))
-    assert other in made and not {lab, files[mozilla[0]]} & made, "roots that are gone"
+    made = install_and_compare(machine, stand_in, machine.package(["other"], only=mozilla[1:]))
+    assert made == {other, *files[1:]}, "roots that are gone"
 
-    write(CONF, read(CONF).replace("lab/other.crt", "!lab/other.crt").replace(f"\n{mozilla[1]}\n", f"\n!{mozilla[1]}\n"))
+    for name in ("lab/other.crt", mozilla[1]):
+        write(CONF, read(CONF).replace(f"\n{name}\n", f"\n!{name}\n"))
+    write(CONF, f"!{mozilla[2]}\n{read(CONF)}")  # and further down it is listed
     write(f"{BY_HAND}/a company's/own (1).crt", machine.authorities["private"].rstrip())  # no newline at its end
     write(f"{BY_HAND}/notes.txt", machine.authorities["lab"])
-    made = install_and_compare(machine, stand_in, machine.package(["other"]))
-    assert private in made and not {lab, other, files[mozilla[1]]} & made, "what was deselected, and what is added by hand"
+    made = install_and_compare(machine, stand_in, machine.package(["other"], only=mozilla))
+    assert made == {private, *files[3:]}, "what was deselected (so is a root that was gone and is back); what is added"
 
     debconf("trust_new_crts", "select", "no")
     write(CONF, read(CONF).replace("!lab/other.crt\n", "").replace("!lab/lab.crt\n", "").replace("lab/lab.crt\n", ""))
-    made = install_and_compare(machine, stand_in, machine.package(["other"]))
+    made = install_and_compare(machine, stand_in, machine.package(["other"], only=mozilla))
     assert other not in made, "trust_new_crts: no"
 
     debconf("trust_new_crts", "select", "ask")
     write(CONF, read(CONF).replace("!lab/other.crt\n", ""))
-    made = install_and_compare(machine, stand_in, machine.package(["other", "lab"]))
+    made = install_and_compare(machine, stand_in, machine.package(["other", "lab"], only=mozilla))
     assert not {lab, other} & made, "trust_new_crts: ask, with nobody to answer"
 
     write(CONF, read(CONF).replace("!lab/other.crt\n", "").replace("!lab/lab.crt\n", ""))
     enabled = [name for name in read(CONF).splitlines() if name.startswith("mozilla/")]
-    debconf("enable_crts", "multiselect", ", ".join([*enabled, "lab/lab.crt"]))  # as 70debconf leaves it, with apt-utils
-    made = install_and_compare(machine, stand_in, machine.package(["other", "lab"]))
+    debconf("enable_crts", "multiselect", ", ".join([*enabled, "lab/lab.crt"]))  # as 70debconf does with apt-utils
+    made = install_and_compare(machine, stand_in, machine.package(["other", "lab"], only=mozilla))
     assert lab in made and other not in made, "trust_new_crts: ask, answered"
 
     debconf("trust_new_crts", "select", "yes")
@@ -368,14 +416,18 @@ def test_bundle_is_that_of_update_ca_certificates(machine, stand_in):
     assert not stand_in.was_asked(), "a package that is new can only add"
     write(CONF, read(CONF) + "company/other.crt\n")
     run("update-ca-certificates")
+    own[f"{PACKAGED}/company/sixth.crt"] = sixth_pem
+    write(CONF, f"!company/other.crt\n{read(CONF)}")
     made = install_and_compare(machine, stand_in, machine.other_package("company-roots", own))
-    assert other in made, "the same roots"
-    made = install_and_compare(machine, stand_in, machine.package())
-    assert other in made and lab not in made, "what another package brings outlives a change of ca-certificates"
+    assert other in made and sixth not in made, "only the scripts of ca-certificates change the list"
+    write(CONF, read(CONF).replace("!company/other.crt\n", ""))
+    made = install_and_compare(machine, stand_in, machine.package(only=mozilla))
+    assert {other, sixth} <= made and lab not in made, "another package's roots stay when ca-certificates changes"
 
     stand_in.forget()
     done = machine.apt("remove", "company-roots", PATH=StandIn.PATH, STATUS="1")
-    assert done.returncode != 0 and STOPPED in done.stderr and other not in stand_in.shown(), "its removal is a change, too"
+    assert done.returncode != 0 and STOPPED in done.stderr, "its removal is a change, too"
+    assert other not in stand_in.shown()
     assert machine.installed("company-roots").startswith("installed")
     assert machine.apt("remove", "company-roots", PATH=StandIn.PATH).returncode == 0
     run("update-ca-certificates")  # on a removal its trigger does nothing by itself
@@ -384,7 +436,7 @@ def test_bundle_is_that_of_update_ca_certificates(machine, stand_in):
 
 
 def test_refused(machine, stand_in):
-    """apt stops before anything is unpacked, says what to do, and the same package goes in once nobody's mail would wait."""
+    """apt stops before anything is unpacked and says what to do; the same package goes in when nobody's mail waits."""
     before, bundle = machine.installed(), read(BUNDLE)
     path = machine.package()
     done = machine.apt("install", path, PATH=StandIn.PATH, STATUS="1")
