@@ -83,7 +83,7 @@ static outrider_err judge_chain(const otr_verdict *v, const otr_host_finding *fi
 
 static void require_dane(otr_probe_judgement *j)
 {
-    conclude(j, j->dane.is_authenticated ? OTR_PROBE_ACCEPTED : OTR_PROBE_REFUSED, "DANE: %s", j->dane.reason);
+    conclude(j, j->dane.is_authenticated ? OTR_PROBE_ACCEPTED : OTR_PROBE_REFUSED, "%s", j->dane.reason);
 }
 
 static void require_ca(otr_probe_judgement *j)
