@@ -23,6 +23,7 @@ static void fill_cells(const otr_status *s, uint64_t cells[OTR_CELL_COUNT])
     cells[OTR_CELL_CONNECTIONS] = atomic_load_explicit(&s->fronts->connections, memory_order_relaxed);
     cells[OTR_CELL_WAITING] = atomic_load_explicit(&s->fronts->waiting, memory_order_relaxed);
     cells[OTR_CELL_ANCHORS] = s->anchors;
+    cells[OTR_CELL_HOLDS] = otr_holds_count(s->holds);
     cells[OTR_CELL_BUILD] = 1;
     cells[OTR_CELL_START] = (uint64_t)s->started_at;
 }

@@ -49,6 +49,7 @@ struct otr_daemon {
     otr_sockets sockets;
     otr_store *store;      /* owned */
     otr_overrides *overrides; /* owned */
+    otr_holds *holds;         /* owned */
     otr_clock clock;
     otr_cache *cache;      /* owned */
     otr_flow flow;
@@ -125,6 +126,16 @@ static outrider_err open_overrides(otr_daemon *d, outrider_diag *diag)
     return err;
 }
 
+static outrider_err open_holds(otr_daemon *d, outrider_diag *diag)
+{
+    bool has_bad = false;
+    outrider_err err = otr_holds_open(d->store, &d->holds, &has_bad, diag);
+
+    if (err == OUTRIDER_OK && has_bad)
+        OTR_LOG(OTR_LOG_ERROR, "store.row.unusable", { "error", diag->message });
+    return err;
+}
+
 /* A domain belongs to one thread, and all its destinations with it: they share its policy. */
 static otr_worker *worker_of(otr_daemon *d, const char *domain)
 {
@@ -152,6 +163,7 @@ static void fill_flow(otr_daemon *d)
         .store = d->store,
         .anchors = d->anchors,
         .overrides = d->overrides,
+        .holds = d->holds,
         .views = otr_conf_views(c),
         .discover = otr_conf_discover(c),
         .decide = otr_conf_decide(c),
@@ -319,7 +331,7 @@ static outrider_err start_watching(otr_daemon *d, outrider_diag *diag)
     for (uint32_t i = 0; i < c->threads.resolver; i++)
         d->pulses[i] = &d->resolvers[i].pulse;
     d->status = (otr_status){ .store = d->store, .watch = d->watch, .cache = d->cache, .fronts = &d->shared,
-                              .pulses = d->pulses, .anchors = otr_anchors_for(d->anchors, "")->count,
+                              .pulses = d->pulses, .holds = d->holds, .anchors = otr_anchors_for(d->anchors, "")->count,
                               .started_at = time(NULL) };
     return otr_http_start(d->sockets.listeners + d->sockets.front_count, d->sockets.count - d->sockets.front_count,
                           &d->status, &d->http, diag);
@@ -358,6 +370,8 @@ static outrider_err build(otr_daemon *d, outrider_diag *diag)
         err = open_store(d, diag);
     if (err == OUTRIDER_OK)
         err = open_overrides(d, diag);
+    if (err == OUTRIDER_OK)
+        err = open_holds(d, diag);
     if (err != OUTRIDER_OK)
         return err;
     d->cache = otr_cache_new(c->limits.cache);
@@ -426,6 +440,7 @@ void otr_daemon_stop(otr_daemon *d)
     free(d->pulses);
     free(d->fronts);
     otr_cache_free(d->cache);
+    otr_holds_free(d->holds);
     otr_overrides_free(d->overrides);
     if (d->store != NULL)
         otr_store_close(d->store);

@@ -8,6 +8,7 @@
 #ifndef OTR_DAEMON_DOMAIN_H
 #define OTR_DAEMON_DOMAIN_H
 
+#include "daemon/flow/decided.h"
 #include "daemon/flow/worker.h"
 
 struct otr_errand;
@@ -20,6 +21,8 @@ struct otr_domain {
     otr_sts_entry *unsaved;          /* owned reference; NULL: none */
     otr_sts_refresh *refresh;        /* owned; NULL: none under way */
     char flow[OTR_FLOW_ID_SIZE];     /* of the errand that looked last or started the refresh; for the log */
+    otr_decided decided;             /* what was put down about it */
+    bool has_sighting;               /* a chain of one of its hosts was recorded, in this process */
     struct event *timer;             /* owned: the next look while the domain is in use */
     struct otr_errand_queue waiting; /* errands that wait for the refresh */
     struct otr_place_queue places;   /* borrowed; the domain goes with the last */
@@ -34,6 +37,12 @@ otr_domain *otr_domain_find(otr_worker *worker, const char *name);
 
 /* What the operator says of it has changed: no answer of before is given any more. */
 void otr_domain_overrule(otr_domain *domain);
+
+/*
+ * An attempt that was held back may be made at once. Until it has been made there is no answer without a policy, where the
+ * one on hand has expired meanwhile.
+ */
+void otr_domain_resume(otr_worker *worker, const char *name);
 
 typedef enum otr_domain_state {
     OTR_DOMAIN_READY,   /* `entry` is what there is to know now */
