@@ -3,9 +3,12 @@
 What would become of mail the table of the lab knows, from real mail servers: a probe must come to the same."""
 
 import contextlib
+import dataclasses
+import datetime
 import itertools
 import json
 import os
+import shutil
 import signal
 import socket
 import sqlite3
@@ -14,10 +17,14 @@ import threading
 import time
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 import domains
 from lab import scenarios
 from lab.model import UNSIGNED, Host, Sts
+from lab.process import Process, wait_until
 from lab.sink import Sink
 
 serial = itertools.count(1)
@@ -112,11 +119,37 @@ def test_what_is_told_of_a_host(table):
     assert nobody["host"] is None and nobody["verdict"] == "unknown" and "null MX" in nobody["reason"]
 
 
+def test_rules_of_this_machine_count(lab, outrider):
+    """COMBO-03: under combine = both a host with good DANE and a certificate of nobody is refused; else DANE decides.
+    Under testing it is accepted and said what enforcing would do."""
+    both = domains.row("probe-both", 300, hosts=(Host(cert="self", tlsa=("3 1 1",)),), sts=Sts())
+    testing = domains.row("probe-testing", 300, zone=UNSIGNED, hosts=(Host(cert="self"),), sts=Sts(mode="testing"))
+    domains.add(lab, both, testing)
+    for combine, verdict in [("dane-first", "accepted"), ("both", "refused")]:
+        status, findings = probe(outrider(start=False, combine=combine), "probe-both.example")
+        assert (status, findings[0]["verdict"]) == (verdict == "refused", verdict), findings
+    status, findings = probe(outrider(start=False), "probe-testing.example")
+    assert status == 0 and "testing mode" in findings[0]["reason"] and not findings[0]["pkix"]["accepted"]
+
+
+def test_a_policy_that_is_remembered_counts(lab, outrider):
+    """REMEMBER: without a root for the policy host no policy is found, as at a first contact; the one in the store
+    refuses the MX host, which has no root left either. No other destination is concerned (LOCALITY)."""
+    daemon = outrider()
+    daemon.settings['anchors "none"'] = {"roots": "none", "for": ["sts-enforce.example"], "only": True}
+    daemon.write_config()
+    names = "sts-enforce.example", "probe-neighbour-of-enforce.example"
+    domains.add(lab, domains.row("probe-neighbour-of-enforce", 300, zone=UNSIGNED, hosts=(Host(),), sts=Sts()))
+    first = probe(daemon, *names)
+    assert domains.level(daemon, "sts-enforce.example") == "secure"  # by the configuration that it was started with
+    second = probe(daemon, *names)
+    for (status, findings), want in [(first, "accepted"), (second, "refused")]:
+        assert (status, verdicts(findings)) == (want == "refused", {names[0]: {want}, names[1]: {"accepted"}})
+    policies = {each["domain"]: each["policy"] for each in second[1]}
+    assert policies == dict.fromkeys(names, "enforce")
+
+
 # What is said ---------------------------------------------------------------------------------------------------------
-
-
-def chain_of(lab, domain):
-    return lab.mx[f"mx.{domain}"].chain
 
 
 def test_what_the_server_hears(lab, daemon):
@@ -146,6 +179,90 @@ def test_what_the_server_hears_where_there_is_no_tls(lab, daemon, manners, outco
     assert set(sink.verbs()) <= {"EHLO", "STARTTLS", "QUIT"}
     learned = outcome in ("no-starttls", "injection")
     assert (status, findings[0]["verdict"]) == ((1, "refused") if learned else (75, "unknown"))
+
+
+# Real servers ---------------------------------------------------------------------------------------------------------
+
+RECEIVER = """
+primary_hostname = mx.sts-enforce.example
+local_interfaces = {address}
+daemon_smtp_ports = 2525
+pid_file_path = {folder}/exim.pid
+log_file_path = {folder}/%slog
+log_selector = +smtp_no_mail +smtp_connection
+tls_advertise_hosts = *
+tls_certificate = {chain}
+host_lookup =
+rfc1413_query_timeout = 0s
+"""
+
+
+@pytest.fixture
+def receiver_files(lab):
+    """A folder that mail servers may write to, and the chain of a host there; the address of that host."""
+    folder = os.path.join("/run/lab", f"receiver-{next(serial)}")
+    os.makedirs(folder)
+    chain = shutil.copy(lab.mx["mx.sts-enforce.example"].chain.pem, folder)
+    for path in (folder, chain):
+        shutil.chown(path, "Debian-exim", "Debian-exim")
+    return folder, chain, lab.addresses["mx.sts-enforce.example"][0]
+
+
+def last_words(path, part):
+    """The last line of a log that has this part; waits for it."""
+    found = []
+
+    def look():
+        with open(path, errors="replace") as log:
+            found[:] = [line for line in log if part in line]
+        return found
+
+    wait_until(look, 20, lambda: f"{path}: no line with {part}")
+    return found[-1]
+
+
+def test_a_real_exim_is_spoken_to_as_it_should_be(lab, daemon, exim, receiver_files):
+    """Its log names each command of a session without mail."""
+    folder, chain, address = receiver_files
+    with open(f"{folder}/exim.conf", "w") as file:
+        file.write(RECEIVER.format(address=address, folder=folder, chain=chain))
+    process = Process("exim", ["/usr/sbin/exim4", "-bdf", "-C", f"{folder}/exim.conf"], folder)
+    try:
+        process.wait_until(lambda: is_open(address, 2525), 20)
+        status, findings = probe(daemon, "--port", "2525", "sts-enforce.example")
+        line = last_words(f"{folder}/mainlog", "no MAIL in SMTP connection from (probe.lab.test)")
+    finally:
+        process.stop()
+    assert status == 0 and findings[0]["verdict"] == "accepted" and findings[0]["pkix"]["accepted"], findings
+    assert "C=EHLO,STARTTLS,EHLO,QUIT" in line
+
+
+def test_a_real_postfix_is_spoken_to_as_it_should_be(lab, daemon, postfix, receiver_files):
+    """Its log counts the commands of each session."""
+    _, chain, address = receiver_files
+    with open("/etc/postfix/master.cf") as file:
+        before = file.read()
+    try:
+        with open("/etc/postfix/master.cf", "w") as file:
+            file.write(f"{before}\n{address}:2526 inet n - n - - smtpd\n    -o smtpd_tls_security_level=may\n"
+                       f"    -o smtpd_tls_cert_file={chain}\n    -o smtpd_tls_key_file={chain}\n"
+                       "    -o smtpd_peername_lookup=no\n    -o smtpd_relay_restrictions=reject\n")
+        postfix.forget()
+        wait_until(lambda: is_open(address, 2526), 20, lambda: "smtpd does not listen")
+        status, findings = probe(daemon, "--port", "2526", "sts-enforce.example")
+        line = last_words("/var/log/mail.log", "ehlo=2")
+    finally:
+        with open("/etc/postfix/master.cf", "w") as file:
+            file.write(before)
+        postfix.forget()
+    assert status == 0 and findings[0]["verdict"] == "accepted" and findings[0]["pkix"]["accepted"], findings
+    assert line.rstrip().endswith("ehlo=2 starttls=1 quit=1 commands=4")
+
+
+def is_open(address, port):
+    with contextlib.suppress(OSError), socket.create_connection((address, port), 1):
+        return True
+    return False
 
 
 # What is recorded -----------------------------------------------------------------------------------------------------
@@ -200,6 +317,34 @@ def test_a_teller_is_not_believed(lab, daemon):
     assert rows(daemon) == before
 
 
+def ballast(count, octets):
+    """Certificates of that size that have nothing to do with anything."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "ballast")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return b"".join(
+        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+        .serial_number(n + 1).not_valid_before(now).not_valid_after(now + datetime.timedelta(days=9))
+        .add_extension(x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.32473.1"), bytes(octets)), False)
+        .sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM) for n in range(count))
+
+
+def test_a_chain_that_is_too_long_for_a_request(lab, outrider, tmp_path):
+    """It is cut at the end of a certificate, recorded, and it is said so."""
+    daemon, name = outrider(), "mx.sts-enforce.example"
+    chain = dataclasses.replace(lab.mx[name].chain, pem=str(tmp_path / "long.pem"))
+    with open(lab.mx[name].chain.pem, "rb") as short, open(chain.pem, "wb") as long:
+        long.write(short.read() + ballast(12, 6000))
+    with Sink(name, chain).instead_of(lab, name):
+        status, findings = probe(daemon, "sts-enforce.example", record=True)
+    assert status == 0 and findings[0]["recorded"], probe.complaints
+    assert "too long" in probe.complaints
+    with contextlib.closing(sqlite3.connect(f"file:{daemon.store}?mode=ro", uri=True)) as store:
+        kept, = store.execute("SELECT c.certificates FROM sightings s JOIN chains c ON s.chain = c.id"
+                              " WHERE s.role = 'mx'").fetchone()
+    assert 4 < len(kept.split()) < 12
+
+
 def test_all_that_is_recorded_is_probed_again(lab, outrider):
     """--all: what was probed, and each destination that outriderd was asked about with a policy."""
     daemon = outrider()
@@ -235,7 +380,7 @@ def test_without_a_daemon_to_record_nobody_is_visited(lab, outrider):
 
 
 class Crowd(Sink):
-    """Counts who is here at the same time, and lingers a little over EHLO so that they meet."""
+    """Counts who waits for the greeting at the same time; it takes its time over that, so that they meet."""
 
     def __init__(self, *arguments, linger=0.3):
         super().__init__(*arguments)
@@ -247,9 +392,9 @@ class Crowd(Sink):
             self.here += 1
             self.most = max(self.most, self.here)
         time.sleep(self.linger)
-        super().serve(connection)
         with self.lock:
             self.here -= 1
+        super().serve(connection)
 
 
 @pytest.fixture(scope="module", name="crowd_hosts")
@@ -334,24 +479,22 @@ def test_private_addresses_are_left_alone(lab, outrider):
 
 def test_an_interrupt_ends_it_cleanly(lab, daemon, crowd_hosts):
     """What was done is told; 130; nothing hangs."""
-    gate = threading.Event()
     slow = lab.mx["mx7.probe-many.example"]
-    slow.server, slow.gate = "waits", gate
+    slow.server, slow.gate, before = "waits", threading.Event(), len(slow.sessions)
     try:
         process = subprocess.Popen([daemon.cli, "trust", "probe", "--config", daemon.config, "--no-record", "--json",
                                     "--rate", "100", "probe-many.example", "dane-ee.example"],
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        deadline = time.monotonic() + 20
-        while not any(session.ehlo for session in slow.sessions) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        time.sleep(0.5)
+        told = [json.loads(process.stdout.readline()) for _ in range(8)]  # of nine
+        wait_until(lambda: len(slow.sessions) > before, 20, lambda: "the slow host was not visited")
         process.send_signal(signal.SIGINT)
-        output, errors = process.communicate(timeout=10)
+        rest, errors = process.communicate(timeout=10)
     finally:
-        gate.set()
+        slow.gate.set()
         slow.server, slow.gate = "good", None
     assert process.returncode == 130, errors
-    assert "mx7.probe-many.example" not in output and "dane-ee.example" in output
+    assert rest == "" and {each["verdict"] for each in told} == {"accepted"}
+    assert "mx7.probe-many.example" not in {each["host"] for each in told}
 
 
 # Words ----------------------------------------------------------------------------------------------------------------
