@@ -80,11 +80,18 @@ static json_t *exchange(const char *line, const char *what, const char *path, un
     return object;
 }
 
-json_t *otr_ask_control(json_t *request, const char *what, const char *config, const char *socket, int *status)
+int otr_try_control(const char *path, unsigned patience)
+{
+    int status = EX_OK, fd = connect_to(path, patience, &status);
+
+    if (fd >= 0)
+        close(fd);
+    return status;
+}
+
+json_t *otr_ask_control_at(json_t *request, const char *what, const char *path, unsigned patience, int *status)
 {
     char *line = request != NULL ? json_dumps(request, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
-    unsigned patience = 0;
-    char *path = NULL;
     json_t *answer = NULL;
 
     json_decref(request);
@@ -93,10 +100,21 @@ json_t *otr_ask_control(json_t *request, const char *what, const char *config, c
     else if (strlen(line) > OTR_CONTROL_MAX)
         *status = otr_complain(EX_DATAERR, what, "the request has more than %d octets", OTR_CONTROL_MAX);
     else
-        path = otr_find_control_socket(config, socket, &patience, status);
-    if (path != NULL)
         answer = exchange(line, what, path, patience, status);
     free(line);
+    return answer;
+}
+
+json_t *otr_ask_control(json_t *request, const char *what, const char *config, const char *socket, int *status)
+{
+    unsigned patience = 0;
+    char *path = otr_find_control_socket(config, socket, &patience, status);
+    json_t *answer = NULL;
+
+    if (path != NULL)
+        answer = otr_ask_control_at(request, what, path, patience, status);
+    else
+        json_decref(request);
     free(path);
     return answer;
 }

@@ -24,21 +24,29 @@ struct otr_look {
     void *arg;
 };
 
-outrider_err otr_lookout_open(otr_lookout *l, const otr_conf *conf, const otr_exception *exceptions,
-                              size_t exception_count, outrider_diag *diag)
+static outrider_err take_anchors(otr_lookout *l, otr_anchors *anchors, outrider_diag *diag)
+{
+    if (anchors == NULL)
+        return otr_conf_anchors(l->conf, NULL, 0, otr_clock_now(&l->clock), &l->anchors, diag);
+    l->anchors = otr_anchors_ref(anchors);
+    return OUTRIDER_OK;
+}
+
+outrider_err otr_lookout_open(otr_lookout *l, const otr_conf *conf, otr_anchors *anchors, otr_store *store,
+                              outrider_diag *diag)
 {
     otr_unbound_options dns = otr_conf_unbound(conf);
     otr_fetcher_options https = OTR_FETCHER_OPTIONS_INIT;
     outrider_err err;
 
     l->conf = conf;
+    l->store = store;
     https.timeout_ms = conf->sts.fetch_timeout * 1000;
     otr_clock_init(&l->clock, 0);
     l->base = event_base_new();
     if (l->base == NULL)
         return OUTRIDER_E_NOMEM;
-    if ((err = otr_conf_anchors(conf, exceptions, exception_count, otr_clock_now(&l->clock), &l->anchors, diag)) !=
-            OUTRIDER_OK ||
+    if ((err = take_anchors(l, anchors, diag)) != OUTRIDER_OK ||
         (err = otr_unbound_new(l->base, &dns, &l->resolver, diag)) != OUTRIDER_OK ||
         (err = otr_curl_fetcher_new(l->base, &https, &l->fetcher, diag)) != OUTRIDER_OK)
         return err;
@@ -133,6 +141,18 @@ static bool take_address(otr_look *look)
     return look->mx != NULL && look->ending != NULL && evtimer_add(look->ending, &at_once) == 0;
 }
 
+/* A row that cannot be believed is as good as none, as it is for outriderd. */
+static bool recall(otr_look *look)
+{
+    otr_store *store = look->lookout->store;
+
+    if (store != NULL && otr_store_get(store, look->destination.domain, &look->entry, NULL) != OUTRIDER_OK)
+        look->entry = NULL;
+    if (look->entry == NULL)
+        look->entry = otr_sts_entry_new(look->destination.domain);
+    return look->entry != NULL;
+}
+
 static bool begin(otr_look *look)
 {
     otr_lookout *l = look->lookout;
@@ -140,8 +160,7 @@ static bool begin(otr_look *look)
 
     if (look->destination.kind == OTR_TO_ADDRESS)
         return take_address(look);
-    look->entry = otr_sts_entry_new(look->destination.domain);
-    if (look->entry == NULL)
+    if (!recall(look))
         return false;
     look->discover = otr_discover_start(l->resolver, &l->clock, &settings, &look->destination, look_for_policy,
                                         on_finding, look);

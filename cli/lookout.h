@@ -9,8 +9,8 @@
 #define OTR_CLI_LOOKOUT_H
 
 #include "daemon/conf/conf.h"
+#include "store/store.h"
 #include "sts/refresh.h"
-#include "trust/exception.h"
 #include "verdict/verdict.h"
 
 struct event_base;
@@ -21,13 +21,18 @@ typedef struct otr_lookout {
     otr_resolver *resolver;
     otr_fetcher *fetcher;
     otr_anchors *anchors;
+    otr_store *store; /* borrowed; NULL: none. Policies that outriderd knows are what a look begins with (REMEMBER) */
     otr_clock clock;
     otr_sts_net net;
 } otr_lookout;
 
-/* *l is zeroed by the caller, and must not move afterwards. On failure as well it is to be closed. */
-outrider_err otr_lookout_open(otr_lookout *l, const otr_conf *conf, const otr_exception *exceptions,
-                              size_t exception_count, outrider_diag *diag);
+/*
+ * *l is zeroed by the caller, and must not move afterwards. On failure as well it is to be closed.
+ *   anchors  a reference is added; NULL: those of the configuration alone
+ *   store    open for reading, borrowed; NULL: nothing is remembered
+ */
+outrider_err otr_lookout_open(otr_lookout *l, const otr_conf *conf, otr_anchors *anchors, otr_store *store,
+                              outrider_diag *diag);
 void otr_lookout_close(otr_lookout *l); /* when every look has ended or was cancelled */
 
 typedef struct otr_look otr_look;

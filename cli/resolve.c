@@ -67,7 +67,7 @@ int otr_resolve_directly(const otr_destination *destination, otr_query_form form
     conf = otr_read_settings(config, &status);
     if (conf == NULL)
         return status;
-    err = otr_lookout_open(&lookout, conf, NULL, 0, &diag);
+    err = otr_lookout_open(&lookout, conf, NULL, NULL, &diag);
     if (err != OUTRIDER_OK)
         status = otr_complain(err == OUTRIDER_E_NOMEM ? EX_OSERR : EX_CONFIG, "query", "%s",
                               err == OUTRIDER_E_NOMEM ? "out of memory" : diag.message);

@@ -34,6 +34,7 @@ struct otr_probe {
     struct event *deadline;  /* owned; one for the whole probe */
     int64_t deadline_ms;     /* the same, by the monotonic clock */
     otr_tls_pipe *tls;       /* owned; from HANDSHAKE on */
+    STACK_OF(X509) *chain;   /* owned; what was shown, from the end of the handshake on */
     otr_smtp_reader reader;  /* of the reply that is awaited */
     size_t received;         /* octets from the server */
     otr_buf out;             /* not yet sent */
@@ -79,6 +80,7 @@ void otr_probe_cancel(otr_probe *p)
     if (p->fd >= 0)
         close(p->fd);
     otr_tls_pipe_free(p->tls);
+    sk_X509_pop_free(p->chain, X509_free);
     otr_buf_clear(&p->out);
     free(p);
 }
@@ -88,10 +90,7 @@ static void finish(otr_probe *p)
     p->is_over = true;
 }
 
-/*
- * The last act of every event callback, so that nothing below has to ask whether the probe is still there. The chain lives
- * in the TLS object, which goes only when the asker has seen it.
- */
+/* The last act of every event callback, so that nothing below has to ask whether the probe is still there. */
 static void settle(otr_probe *p)
 {
     if (!p->is_over)
@@ -258,14 +257,17 @@ static void on_starttls(otr_probe *p)
 /* Only now is it known that the host has the key to what it shows. */
 static void on_handshake(otr_probe *p)
 {
-    STACK_OF(X509) *chain = otr_tls_pipe_chain(p->tls);
-
-    if (chain == NULL || sk_X509_num(chain) <= 0) {
+    if (!otr_tls_pipe_take_chain(p->tls, &p->chain)) {
+        decide(p, OTR_PROBE_INTERNAL, "out of memory");
+        finish(p);
+        return;
+    }
+    if (sk_X509_num(p->chain) == 0) {
         decide(p, OTR_PROBE_TLS_FAILED, "the host shows no certificate");
         finish(p);
         return;
     }
-    if (sk_X509_num(chain) > OTR_CHAIN_MAX) {
+    if (sk_X509_num(p->chain) > OTR_CHAIN_MAX) {
         decide(p, OTR_PROBE_TLS_FAILED, "the host shows more than %d certificates", OTR_CHAIN_MAX);
         finish(p);
         return;
@@ -273,7 +275,7 @@ static void on_handshake(otr_probe *p)
     decide(p, OTR_PROBE_TLS, "%s", "");
     p->result.tls_version = otr_tls_pipe_version(p->tls);
     p->result.cipher = otr_tls_pipe_cipher(p->tls);
-    p->result.chain = chain;
+    p->result.chain = p->chain;
     say(p, OTR_PROBE_EHLO_IN_TLS, "EHLO", p->ehlo);
 }
 

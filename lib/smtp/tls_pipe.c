@@ -182,7 +182,10 @@ const char *otr_tls_pipe_cipher(const otr_tls_pipe *p)
     return SSL_get_cipher_name(p->ssl);
 }
 
-STACK_OF(X509) *otr_tls_pipe_chain(const otr_tls_pipe *p)
+bool otr_tls_pipe_take_chain(const otr_tls_pipe *p, STACK_OF(X509) **chain)
 {
-    return SSL_get_peer_cert_chain(p->ssl);
+    STACK_OF(X509) *shown = SSL_get_peer_cert_chain(p->ssl);
+
+    *chain = shown != NULL ? X509_chain_up_ref(shown) : sk_X509_new_null();
+    return *chain != NULL;
 }

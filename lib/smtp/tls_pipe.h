@@ -40,9 +40,14 @@ void otr_tls_pipe_close(otr_tls_pipe *pipe); /* close_notify, to be drained */
 /* FAILED: why, for people. */
 const char *otr_tls_pipe_error(const otr_tls_pipe *pipe);
 
-/* After the handshake: "TLSv1.3"; "TLS_AES_256_GCM_SHA384"; the chain as sent, leaf first, NULL if there is none. Borrowed. */
+/* After the handshake: "TLSv1.3"; "TLS_AES_256_GCM_SHA384". Static. */
 const char *otr_tls_pipe_version(const otr_tls_pipe *pipe);
 const char *otr_tls_pipe_cipher(const otr_tls_pipe *pipe);
-STACK_OF(X509) *otr_tls_pipe_chain(const otr_tls_pipe *pipe);
+
+/*
+ * After the handshake: the chain as sent, leaf first, perhaps empty. References for the caller, sk_X509_pop_free(): what
+ * OpenSSL holds it exchanges when a session ticket arrives, wanted or not. False: out of memory.
+ */
+bool otr_tls_pipe_take_chain(const otr_tls_pipe *pipe, STACK_OF(X509) **chain);
 
 #endif

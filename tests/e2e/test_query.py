@@ -326,7 +326,7 @@ def examples():
 
 
 def test_the_manual_has_examples():
-    assert [line.split()[1] for line in examples()] == ["query", "setup", "setup", "override", "lint", "tlsa"]
+    assert [line.split()[1] for line in examples()] == ["query", "setup", "setup", "override", "lint", "tlsa", "trust"]
 
 
 @pytest.mark.parametrize("command", examples())
@@ -340,7 +340,7 @@ def test_example_of_the_manual(build, lab, daemon, outrider, postfix, tmp_path, 
     (tmp_path / "mta-sts.txt").write_text("version: STSv1\nmode: enforce\nmx: mx1.example.org\nmx: mx2.example.org\n"
                                           "max_age: 86400\n")
     command = command.replace(r"\(aq", "'").replace("HEX", hashlib.sha256(spki).hexdigest())
-    if "query" in command or is_setup:
+    if "query" in command or "probe" in command or is_setup:
         command = command.replace("example.org", "dane-ee.example")
     os.makedirs("/etc/outrider", exist_ok=True)
     shutil.copy(daemon.config, "/etc/outrider/outrider.conf")
