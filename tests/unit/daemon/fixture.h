@@ -20,6 +20,7 @@ typedef struct fixture {
     otr_clock clock;
     otr_store *store;
     otr_overrides *overrides;
+    otr_holds *holds;
     otr_cache *cache;
     otr_flow flow;
 } fixture;

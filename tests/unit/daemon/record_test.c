@@ -1,0 +1,2 @@
+/* empty for a moment */
+int main(void) { return 0; }
