@@ -114,7 +114,7 @@ bool otr_record_find_hold(const otr_flow *flow, const char *domain, otr_hold *ho
 
 static void log_hold(const otr_hold *hold, const char *effect, const char *error)
 {
-    OTR_LOG(error == NULL ? OTR_LOG_WARNING : OTR_LOG_ERROR, "trust.held", { "domain", hold->domain },
+    OTR_LOG(error == NULL ? OTR_LOG_WARNING : OTR_LOG_ERROR, "trust.held", { "destination", hold->domain },
             { "role", otr_role_names[hold->role] }, { "host", hold->host }, { "from", hold->from_name },
             { "to", hold->to_name }, { "effect", effect }, { "error", error },
             { "do", "find out whether the host meant to change its CA; then \"outrider trust accept\" with the domain" });
@@ -171,7 +171,7 @@ static void tell_change(const otr_sighting *s, const struct former *former, cons
 
     describe_root(s->root, root, name);
     otr_count(OTR_CELL_ROOT_CHANGES + s->role);
-    OTR_LOG(OTR_LOG_NOTICE, "trust.root.changed", { "domain", s->domain }, { "role", otr_role_names[s->role] },
+    OTR_LOG(OTR_LOG_NOTICE, "trust.root.changed", { "destination", s->domain }, { "role", otr_role_names[s->role] },
             { "host", s->host }, { "from", former->name }, { "to", name }, { "from_sha256", before }, { "to_sha256", root },
             { "source", otr_sighting_source_names[s->source] });
 }
@@ -304,7 +304,7 @@ outrider_err otr_record_accept(otr_worker *worker, const char *domain, int64_t u
     err = otr_holds_drop(worker->flow->holds, domain, diag);
     if (err == OUTRIDER_OK) {
         snprintf(who, sizeof(who), "%lld", (long long)uid);
-        OTR_LOG(OTR_LOG_NOTICE, "trust.accepted", { "domain", domain }, { "hosts", otr_buf_text(&list.hosts) },
+        OTR_LOG(OTR_LOG_NOTICE, "trust.accepted", { "destination", domain }, { "hosts", otr_buf_text(&list.hosts) },
                 { "uid", uid >= 0 ? who : NULL });
         if (list.has_policy_host)
             otr_domain_resume(worker, domain);
