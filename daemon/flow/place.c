@@ -189,7 +189,7 @@ otr_answer *otr_place_decide(otr_place *place, bool is_policy_pending, bool is_i
     /* An override is for a domain, and for the host of that name; an address literal is neither. */
     if (place->domain != NULL && otr_overrides_find(flow->overrides, place->destination.domain, now, &override))
         settings.override = &override;
-    if (place->domain != NULL && otr_record_find_hold(flow, place->destination.domain, &hold))
+    if (place->domain != NULL && otr_record_find_hold(place->worker, place->destination.domain, &hold))
         settings.hold = &hold;
     verdict = otr_decide(place->mx, entry, is_policy_pending, &settings, flow->anchors, now);
     if (verdict != NULL)

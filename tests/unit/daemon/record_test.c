@@ -588,7 +588,7 @@ static void an_mx_host_holds_the_mail_too(void **state)
     assert_int_equal(cached_level("example.org"), OTR_LEVEL_SECURE);
     see_mx(mx_chains[B], MX_HOST);
     assert_int_equal(cached_level("example.org"), OTR_LEVEL_DEFER); /* at once, without another question */
-    assert_true(otr_record_find_hold(&f.flow, "example.org", &hold));
+    assert_true(otr_record_find_hold(worker, "example.org", &hold));
     assert_string_equal(hold.from_name, "Root A");
     assert_string_equal(hold.to_name, "Root B");
     see_mx(mx_chains[A], MX_HOST); /* back again: the operator has the word, and learns what he would accept */
