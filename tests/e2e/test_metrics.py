@@ -34,6 +34,8 @@ LABELS = {  # every label value there may ever be: none of them comes from outsi
     "outrider_dns_bogus_total": {"type": ("A", "AAAA", "MX", "TXT", "TLSA", "other")},
     "outrider_dns_failures_total": {"kind": ("timeout", "servfail", "refused", "malformed", "other")},
     "outrider_limit_hits_total": {"limit": ("connections", "waiting", "files", "http")},
+    "outrider_trust_sightings_total": {"role": ("policy", "mx"), "outcome": ("accepted", "refused", "lost")},
+    "outrider_trust_root_changes_total": {"role": ("policy", "mx")},
     "outrider_store_errors_total": {"operation": ("read", "write")},
     "outrider_log_lines_lost_total": {},
     "outrider_cache_entries": {},
@@ -42,6 +44,7 @@ LABELS = {  # every label value there may ever be: none of them comes from outsi
     "outrider_connections": {},
     "outrider_waiting_questions": {},
     "outrider_anchors": {},
+    "outrider_trust_holds": {},
     "outrider_build_info": {"version": None},
     "process_start_time_seconds": {},
 }
