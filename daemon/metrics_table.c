@@ -17,6 +17,7 @@ static const char *const types[] = { "A", "AAAA", "MX", "TXT", "TLSA", "other" }
 static const char *const limits[] = { "connections", "waiting", "files", "http" };
 static const char *const operations[] = { "read", "write" };
 static const char *const modes[] = { "enforce", "testing", "none" };
+static const char *const roles[] = { "policy", "mx" };
 static const char *const sightings[] = { "accepted", "refused", "lost" };
 static const char *const versions[] = { OUTRIDER_VERSION };
 
@@ -25,7 +26,7 @@ static const char *const versions[] = { OUTRIDER_VERSION };
 static_assert(COUNT(outcomes) == OTR_OUTCOME_COUNT, "a word for each outcome");
 static_assert(COUNT(refresh_results) == OTR_REFRESH_COUNT, "a word for each result");
 static_assert(COUNT(types) == OTR_TYPE_COUNT && COUNT(limits) == OTR_LIMIT_COUNT, "a word for each type and limit");
-static_assert(COUNT(sightings) == OTR_SIGHTING_RESULTS, "a word for each result");
+static_assert(COUNT(roles) == OTR_ROLE_COUNT && COUNT(sightings) == OTR_SIGHTING_RESULTS, "a word for each result");
 static_assert(COUNT(operations) == OTR_STORE_OPERATIONS && COUNT(modes) == OTR_POLICY_COUNT, "a word for each");
 
 const otr_metric otr_metrics[] = {
@@ -51,9 +52,9 @@ const otr_metric otr_metrics[] = {
       "Times that a limit turned somebody away or made them wait.", { LABEL("limit", limits) } },
     { "outrider_trust_sightings_total", OTR_COUNTER, OTR_CELL_SIGHTINGS,
       "Chains that were seen, by whose they are and what they were worth; lost: the store did not take it.",
-      { { "role", otr_role_names, OTR_ROLE_COUNT }, LABEL("outcome", sightings) } },
+      { LABEL("role", roles), LABEL("outcome", sightings) } },
     { "outrider_trust_root_changes_total", OTR_COUNTER, OTR_CELL_ROOT_CHANGES,
-      "Hosts whose certificate came from another root than before.", { { "role", otr_role_names, OTR_ROLE_COUNT } } },
+      "Hosts whose certificate came from another root than before.", { LABEL("role", roles) } },
     { "outrider_store_errors_total", OTR_COUNTER, OTR_CELL_STORE_ERRORS,
       "Failures to read or write the database of policies.", { LABEL("operation", operations) } },
     { "outrider_log_lines_lost_total", OTR_COUNTER, OTR_CELL_LOG_LOST,

@@ -202,7 +202,8 @@ def test_a_first_question_is_a_miss_with_its_lookups_and_its_policy(lab, daemon)
     assert sum(lookups) >= 5  # MX, A, AAAA, TXT, A and AAAA of the policy host
     assert changed.pop("outrider_policies mode=enforce", 1) == 1  # within OTR_WATCH_EVERY_S
     assert changed == {"outrider_cache_lookups_total result=miss": 1, "outrider_cache_entries": 1,
-                       "outrider_answers_total listener=line level=secure": 1, "outrider_policy_refreshes_total result=fetched": 1}
+                       "outrider_answers_total listener=line level=secure": 1, "outrider_policy_refreshes_total result=fetched": 1,
+                       "outrider_trust_sightings_total role=policy outcome=accepted": 1}
     held = before.of("outrider_policies", mode="enforce")
     wait_until(lambda: scrape(daemon).of("outrider_policies", mode="enforce") >= held + 1, 8, daemon.log)
     assert domain.fetches == 1
