@@ -152,6 +152,11 @@ static void submit(void *arg, otr_job *job)
     otr_worker_submit(worker_of(arg, job->request.domain), job);
 }
 
+static void tell(void *arg, otr_told *told)
+{
+    otr_worker_tell(worker_of(arg, told->destination.domain), told);
+}
+
 static void fill_flow(otr_daemon *d)
 {
     const otr_conf *c = d->conf;
@@ -277,6 +282,7 @@ static outrider_err make_fronts(otr_daemon *d, outrider_diag *diag)
     d->shared.waiting_max = c->limits.waiting;
     d->shared.ask = ask;
     d->shared.submit = submit;
+    d->shared.tell = tell;
     d->shared.ask_arg = d;
     d->fronts = calloc(c->threads.front, sizeof(*d->fronts));
     if (d->fronts == NULL)

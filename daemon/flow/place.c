@@ -279,7 +279,7 @@ static void on_lapse(evutil_socket_t fd, short what, void *arg)
 
 /* Coming ----------------------------------------------------------------------------------------------------------- */
 
-static otr_place *find_place(otr_worker *worker, const otr_destination *destination)
+otr_place *otr_place_find(otr_worker *worker, const otr_destination *destination)
 {
     otr_place wanted = { .destination = *destination };
     otr_place **slot = tfind(&wanted, &worker->places, by_key);
@@ -289,7 +289,7 @@ static otr_place *find_place(otr_worker *worker, const otr_destination *destinat
 
 otr_place *otr_place_get(otr_worker *worker, const otr_destination *destination)
 {
-    otr_place *place = find_place(worker, destination);
+    otr_place *place = otr_place_find(worker, destination);
 
     if (place != NULL)
         return place;

@@ -53,6 +53,10 @@ static void take_mail(void *arg, otr_mail *mail)
         otr_control_do(worker, caa_container_of(mail, otr_job, mail));
         return;
     }
+    if (mail->kind == OTR_MAIL_TOLD) {
+        otr_told_take(worker, caa_container_of(mail, otr_told, mail));
+        return;
+    }
     place = otr_place_get(worker, &ticket->destination);
     if (place == NULL)
         otr_ticket_return(ticket, NULL);
@@ -182,6 +186,8 @@ static void drop_mail(void *arg, otr_mail *mail)
     (void)arg;
     if (otr_mail_is_job(mail))
         otr_job_free(caa_container_of(mail, otr_job, mail));
+    else if (mail->kind == OTR_MAIL_TOLD)
+        otr_told_free(caa_container_of(mail, otr_told, mail));
     else
         otr_ticket_free(caa_container_of(mail, otr_ticket, mail));
 }
@@ -192,6 +198,7 @@ void otr_worker_free(otr_worker *worker)
         return;
     otr_place_free_all(worker);
     otr_mailbox_take(&worker->box, drop_mail, NULL);
+    otr_told_table_clear(&worker->told);
     if (worker->housekeeping != NULL)
         event_free(worker->housekeeping);
     if (worker->sweeping != NULL)
@@ -214,6 +221,11 @@ void otr_worker_post(otr_worker *worker, otr_ticket *ticket)
 void otr_worker_submit(otr_worker *worker, otr_job *job)
 {
     otr_mailbox_post(&worker->box, &job->mail);
+}
+
+void otr_worker_tell(otr_worker *worker, otr_told *told)
+{
+    otr_mailbox_post(&worker->box, &told->mail);
 }
 
 void otr_worker_stop(otr_worker *worker)
