@@ -369,12 +369,30 @@ static void what_was_decided_is_put_down_when_it_changes(void **state)
     script("spare.example.org AAAA insecure ttl=900 nodata");
     expect_level("example.org", OTR_LEVEL_SECURE);
     expect_recorded("example.org", "mx.example.org admitted; spare.example.org; policy mta-sts.example.org by fetch: Root A; ");
-    pass(1000);
-    publish("a", BODY("enforce", "86400"), A);
-    script("example.org MX insecure ttl=900 20 spare.example.org");
-    script("spare.example.org A tempfail SERVFAIL"); /* what is known of a host outlives a lookup that fails */
-    ask("example.org");
-    expect_recorded("example.org", "mx.example.org admitted; spare.example.org; policy mta-sts.example.org by fetch: Root A; ");
+}
+
+/* What is known of a host outlives a lookup that fails: it would be counted among those that depend on a root. */
+static void a_failed_lookup_takes_nothing_back(void **state)
+{
+    static const char *const tlsa[] = { "_25._tcp.mx.example.org TLSA secure 3 1 1 "
+                                        "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
+                                        "_25._tcp.mx.example.org TLSA tempfail SERVFAIL" };
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        otr_scripted_reset(worker->resolver);
+        script("example.org MX secure ttl=900 10 mx.example.org");
+        script("mx.example.org A secure ttl=900 192.0.2.25");
+        script("mx.example.org AAAA secure ttl=900 nodata");
+        script("_mta-sts.example.org TXT insecure ttl=600 v=STSv1; id=a;");
+        script("mta-sts.example.org A insecure ttl=600 192.0.2.80");
+        script("mta-sts.example.org AAAA insecure ttl=600 nodata");
+        otr_scripted_fetcher_body(worker->fetcher, "example.org", BODY("enforce", "86400"));
+        script(tlsa[i]);
+        expect_level("example.org", i == 0 ? OTR_LEVEL_DANE_ONLY : OTR_LEVEL_DEFER);
+        expect_recorded("example.org", "mx.example.org dane admitted; ");
+        pass(1000);
+    }
 }
 
 static void the_domain_speaks_for_its_other_destinations(void **state)
@@ -753,6 +771,7 @@ int main(void)
         LOGGING(a_refused_one_as_well),
         LOGGING(without_a_policy_there_is_nothing_to_put_down),
         LOGGING(what_was_decided_is_put_down_when_it_changes),
+        LOGGING(a_failed_lookup_takes_nothing_back),
         LOGGING(the_domain_speaks_for_its_other_destinations),
         LOGGING(traffic_is_counted),
         LOGGING(a_record_that_fails_fails_no_mail),
