@@ -17,7 +17,6 @@ static const struct command {
     { "override", "list", otr_cmd_override_list, "the overrides in force" },
     { "override", "remove", otr_cmd_override_remove, "end an override now" },
     { "trust", "what-if", otr_cmd_trust_what_if, "whose mail would wait without a root, or with another bundle" },
-    { "trust", "accept", otr_cmd_trust_accept, "let mail go again whose hosts have come to another root" },
     { "trust", "verify", otr_cmd_trust_verify, "would this chain be accepted for this destination" },
     { "lint", "policy", otr_cmd_lint_policy, "check an MTA-STS policy" },
     { "lint", "record", otr_cmd_lint_record, "check an _mta-sts TXT record" },

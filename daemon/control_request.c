@@ -10,8 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-const char *const otr_control_verbs[] = { "override.add", "override.list", "override.remove", "trust.record",
-                                          "trust.holds",  "trust.accept" };
+const char *const otr_control_verbs[] = { "override.add", "override.list", "override.remove", "trust.record" };
 
 /* One key of a verb: what it holds goes into the request. */
 typedef outrider_err take_value(const char *text, size_t len, otr_control_request *request, outrider_diag *diag);
@@ -101,7 +100,6 @@ static const struct key {
     { OTR_CONTROL_TRUST_RECORD, "host", true, take_host },
     { OTR_CONTROL_TRUST_RECORD, "chain", true, take_chain },
     { OTR_CONTROL_TRUST_RECORD, "source", false, take_source },
-    { OTR_CONTROL_TRUST_ACCEPT, "domain", true, take_domain },
 };
 #define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))
 
@@ -124,7 +122,7 @@ static outrider_err take_verb(const json_t *object, otr_control_verb *verb, outr
         }
     }
     return otr_fail(diag, OUTRIDER_E_SYNTAX,
-                    "\"do\" is none of override.add, override.list, override.remove, trust.record, trust.holds, trust.accept");
+                    "\"do\" is none of override.add, override.list, override.remove, trust.record");
 }
 
 static outrider_err take_keys(json_t *object, otr_control_request *r, outrider_diag *diag)

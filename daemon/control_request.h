@@ -4,8 +4,6 @@
  *     {"do":"override.add","domain":D,"until":DATE,"reason":TEXT[,"level":"may"|"encrypt"|"defer"]}
  *     {"do":"override.list"}
  *     {"do":"override.remove","domain":D}
- *     {"do":"trust.holds"}
- *     {"do":"trust.accept","domain":D}
  *     {"do":"trust.record","domain":D,"role":"mx","host":H,"chain":PEM[,"source":"probe"|"mta"]}
  *
  * A key that the verb does not know is refused: what was mistyped must not count as left out.
@@ -21,7 +19,6 @@
 
 typedef enum otr_control_verb {
     OTR_CONTROL_OVERRIDE_ADD, OTR_CONTROL_OVERRIDE_LIST, OTR_CONTROL_OVERRIDE_REMOVE, OTR_CONTROL_TRUST_RECORD,
-    OTR_CONTROL_TRUST_HOLDS, OTR_CONTROL_TRUST_ACCEPT,
     OTR_CONTROL_VERB_COUNT
 } otr_control_verb;
 extern const char *const otr_control_verbs[]; /* "override.add", ... */

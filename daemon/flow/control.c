@@ -5,7 +5,6 @@
 
 #include "base/diag.h"
 #include "base/log.h"
-#include "daemon/flow/control_accept.h"
 #include "daemon/flow/control_record.h"
 #include "daemon/flow/overrides.h"
 #include "daemon/flow/place.h"
@@ -164,16 +163,6 @@ static outrider_err record_chain(otr_worker *worker, const otr_job *job, char **
     return err;
 }
 
-static outrider_err accept_roots(otr_worker *worker, const otr_job *job, char **reply, outrider_diag *diag)
-{
-    json_t *accepted = NULL;
-    outrider_err err = otr_control_accept(worker, job->request.domain, job->uid, &accepted, diag);
-
-    if (err == OUTRIDER_OK)
-        *reply = line_of(json_pack("{s:b, s:o}", "ok", 1, "accepted", accepted));
-    return err;
-}
-
 void otr_control_do(otr_worker *worker, otr_job *job)
 {
     outrider_diag diag = { 0 };
@@ -191,12 +180,6 @@ void otr_control_do(otr_worker *worker, otr_job *job)
         break;
     case OTR_CONTROL_TRUST_RECORD:
         err = record_chain(worker, job, &job->reply, &diag);
-        break;
-    case OTR_CONTROL_TRUST_HOLDS:
-        job->reply = line_of(json_pack("{s:b, s:o}", "ok", 1, "holds", otr_control_holds(worker)));
-        break;
-    case OTR_CONTROL_TRUST_ACCEPT:
-        err = accept_roots(worker, job, &job->reply, &diag);
         break;
     case OTR_CONTROL_VERB_COUNT:
         break;

@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             abort();
         return 0;
     }
-    if (r.verb >= OTR_CONTROL_VERB_COUNT || (r.verb == OTR_CONTROL_OVERRIDE_LIST || r.verb == OTR_CONTROL_TRUST_HOLDS) != (r.domain[0] == '\0'))
+    if (r.verb >= OTR_CONTROL_VERB_COUNT || (r.verb == OTR_CONTROL_OVERRIDE_LIST) != (r.domain[0] == '\0'))
         abort();
     if (r.domain[0] != '\0' && !otr_is_ldh_domain(r.domain, strlen(r.domain)))
         abort();

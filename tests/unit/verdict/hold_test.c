@@ -135,7 +135,7 @@ static void it_is_shown(void **state)
     json = json_loads(otr_buf_text(&out), 0, NULL);
     shown = json_object_get(json, "hold");
     assert_int_equal(json_unpack(shown, "{s:s, s:s, s:{s:s, s:s}, s:{s:s, s:s}, s:s, s:b}", "role", &role, "host", &host,
-                                 "from", "sha256", &from, "name", &from_name, "to", "sha256", &to, "name", &to_name, "since",
+                                 "from", "sha256", &from, "subject", &from_name, "to", "sha256", &to, "subject", &to_name, "since",
                                  &since, "in_force", &in_force), 0);
     assert_string_equal(role, "policy");
     assert_string_equal(host, "mta-sts.example.org");
