@@ -6,10 +6,13 @@
 #include "base/diag.h"
 #include "verdict/destination.h"
 
+#include <ctype.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 
-const char *const otr_control_verbs[] = { "override.add", "override.list", "override.remove" };
+const char *const otr_control_verbs[] = { "override.add", "override.list", "override.remove",
+                                          "trust.add",    "trust.list",    "trust.remove" };
 
 /* One key of a verb: what it holds goes into the request. */
 typedef outrider_err take_value(const char *text, size_t len, otr_control_request *request, outrider_diag *diag);
@@ -49,17 +52,78 @@ static outrider_err take_level(const char *text, size_t len, otr_control_request
                : otr_fail(diag, OUTRIDER_E_SYNTAX, "the level is none of may, encrypt, defer");
 }
 
+/* Once more for each of a list. What is named twice is named once. */
+static outrider_err take_name(const char *text, size_t len, otr_control_request *r, outrider_diag *diag)
+{
+    bool is_below = len > 0 && text[0] == '.';
+    otr_control_name *names, *name;
+    char domain[OTR_DOMAIN_SIZE];
+    outrider_diag why;
+    outrider_err err = otr_destination_domain(text + is_below, len - is_below, domain, &why);
+
+    if (err == OUTRIDER_OK && !is_below && strchr(domain, '.') == NULL)
+        err = otr_fail(&why, OUTRIDER_E_SYNTAX, "a name of one label is no destination");
+    if (err != OUTRIDER_OK)
+        return otr_fail(diag, err, "one of the domains is none: %s", why.message);
+    if (r->name_count == OTR_CONTROL_NAMES_MAX)
+        return otr_fail(diag, OUTRIDER_E_SYNTAX, "more than %d domains at once", OTR_CONTROL_NAMES_MAX);
+    names = reallocarray(r->names, r->name_count + 1, sizeof(*names));
+    if (names == NULL)
+        return otr_fail(diag, OUTRIDER_E_NOMEM, "out of memory");
+    r->names = names;
+    name = &names[r->name_count];
+    snprintf(name->text, sizeof(name->text), "%s%s", is_below ? "." : "", domain);
+    for (size_t i = 0; i < r->name_count; i++)
+        if (strcmp(names[i].text, name->text) == 0)
+            return OUTRIDER_OK;
+    r->name_count++;
+    return OUTRIDER_OK;
+}
+
+static outrider_err take_pem(const char *text, size_t len, otr_control_request *r, outrider_diag *diag)
+{
+    if (len > OTR_CONTROL_PEM_MAX)
+        return otr_fail(diag, OUTRIDER_E_SYNTAX, "the certificate has more than %d octets", OTR_CONTROL_PEM_MAX);
+    r->pem = strdup(text);
+    return r->pem != NULL ? OUTRIDER_OK : otr_fail(diag, OUTRIDER_E_NOMEM, "out of memory");
+}
+
+/* Fingerprints are written with and without colons, in either case. */
+static outrider_err take_root(const char *text, size_t len, otr_control_request *r, outrider_diag *diag)
+{
+    size_t digits = 0;
+
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] == ':')
+            continue;
+        if (!isxdigit((unsigned char)text[i]) || digits + 1 == sizeof(r->root))
+            return otr_fail(diag, OUTRIDER_E_SYNTAX, "the root is no SHA-256 fingerprint");
+        r->root[digits++] = (char)tolower((unsigned char)text[i]);
+    }
+    return digits >= OTR_CONTROL_ROOT_MIN
+               ? OUTRIDER_OK
+               : otr_fail(diag, OUTRIDER_E_SYNTAX, "a root is named by its SHA-256 fingerprint, or by the first %d digits of it "
+                          "or more", OTR_CONTROL_ROOT_MIN);
+}
+
 static const struct key {
     otr_control_verb verb;
     const char *name;
     bool is_needed;
     take_value *take;
+    bool is_list; /* of strings, one at least */
 } keys[] = {
-    { OTR_CONTROL_OVERRIDE_ADD, "domain", true, take_domain },
-    { OTR_CONTROL_OVERRIDE_ADD, "until", true, take_until },
-    { OTR_CONTROL_OVERRIDE_ADD, "reason", true, take_reason },
-    { OTR_CONTROL_OVERRIDE_ADD, "level", false, take_level },
-    { OTR_CONTROL_OVERRIDE_REMOVE, "domain", true, take_domain },
+    { OTR_CONTROL_OVERRIDE_ADD, "domain", true, take_domain, false },
+    { OTR_CONTROL_OVERRIDE_ADD, "until", true, take_until, false },
+    { OTR_CONTROL_OVERRIDE_ADD, "reason", true, take_reason, false },
+    { OTR_CONTROL_OVERRIDE_ADD, "level", false, take_level, false },
+    { OTR_CONTROL_OVERRIDE_REMOVE, "domain", true, take_domain, false },
+    { OTR_CONTROL_TRUST_ADD, "domains", true, take_name, true },
+    { OTR_CONTROL_TRUST_ADD, "until", true, take_until, false },
+    { OTR_CONTROL_TRUST_ADD, "reason", true, take_reason, false },
+    { OTR_CONTROL_TRUST_ADD, "pem", true, take_pem, false },
+    { OTR_CONTROL_TRUST_REMOVE, "root", true, take_root, false },
+    { OTR_CONTROL_TRUST_REMOVE, "domains", false, take_name, true },
 };
 #define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))
 
@@ -81,7 +145,26 @@ static outrider_err take_verb(const json_t *object, otr_control_verb *verb, outr
             return OUTRIDER_OK;
         }
     }
-    return otr_fail(diag, OUTRIDER_E_SYNTAX, "\"do\" is none of override.add, override.list, override.remove");
+    return otr_fail(diag, OUTRIDER_E_SYNTAX, "\"do\" is none of override.add, override.list, override.remove, trust.add, "
+                    "trust.list, trust.remove");
+}
+
+/* A string, or each string of a list. */
+static outrider_err take_key(const struct key *key, const json_t *value, otr_control_request *r, outrider_diag *diag)
+{
+    size_t count = key->is_list ? json_array_size(value) : 1;
+    outrider_err err = OUTRIDER_OK;
+
+    if (key->is_list && count == 0)
+        return otr_fail(diag, OUTRIDER_E_SYNTAX, "%s is no list of strings", key->name);
+    for (size_t i = 0; err == OUTRIDER_OK && i < count; i++) {
+        const json_t *text = key->is_list ? json_array_get(value, i) : value;
+
+        err = json_is_string(text)
+                  ? key->take(json_string_value(text), json_string_length(text), r, diag)
+                  : otr_fail(diag, OUTRIDER_E_SYNTAX, "%s is no %s", key->name, key->is_list ? "list of strings" : "string");
+    }
+    return err;
 }
 
 static outrider_err take_keys(json_t *object, otr_control_request *r, outrider_diag *diag)
@@ -97,9 +180,7 @@ static outrider_err take_keys(json_t *object, otr_control_request *r, outrider_d
             continue;
         if (key == NULL)
             return otr_fail(diag, OUTRIDER_E_SYNTAX, "%s has a key that it does not know", otr_control_verbs[r->verb]);
-        if (!json_is_string(value))
-            return otr_fail(diag, OUTRIDER_E_SYNTAX, "%s is no string", key->name);
-        err = key->take(json_string_value(value), json_string_length(value), r, diag);
+        err = take_key(key, value, r, diag);
         if (err != OUTRIDER_OK)
             return err;
     }
@@ -129,5 +210,21 @@ outrider_err otr_control_parse(otr_slice line, otr_control_request *request, out
     json_decref(object);
     if (err == OUTRIDER_OK)
         *request = made;
+    else
+        otr_control_request_clear(&made);
     return err;
+}
+
+void otr_control_request_clear(otr_control_request *request)
+{
+    free(request->names);
+    free(request->pem);
+    request->names = NULL;
+    request->pem = NULL;
+    request->name_count = 0;
+}
+
+bool otr_control_is_trust(otr_control_verb verb)
+{
+    return verb == OTR_CONTROL_TRUST_ADD || verb == OTR_CONTROL_TRUST_LIST || verb == OTR_CONTROL_TRUST_REMOVE;
 }

@@ -180,7 +180,7 @@ otr_answer *otr_place_decide(otr_place *place, bool is_policy_pending, bool is_i
     /* An override is for a domain, and for the host of that name; an address literal is neither. */
     if (place->domain != NULL && otr_overrides_find(flow->overrides, place->destination.domain, now, &override))
         settings.override = &override;
-    verdict = otr_decide(place->mx, entry, is_policy_pending, &settings, flow->anchors, now);
+    verdict = otr_decide(place->mx, entry, is_policy_pending, &settings, place->worker->net.anchors, now);
     if (verdict != NULL)
         answer = otr_answer_new(verdict, &flow->views, now, lifetime(place, verdict, now));
     if (answer == NULL) {
