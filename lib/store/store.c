@@ -5,64 +5,57 @@
 #include "store/store.h"
 
 #include "base/diag.h"
+#include "store/store_reading.h"
 #include "store/store_schema.h"
 #include "store/store_statements.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#define COLUMNS "domain, id, body, fetched_at, expires_at, failure, error, tried_id, tried_at, retry_at, failures"
-
-static const char *const statements[OTR_STORE_STATEMENTS] = {
-    [OTR_STORE_PUT] = "INSERT OR REPLACE INTO sts (" COLUMNS ", mode) "
-                      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-    [OTR_STORE_DROP] = "DELETE FROM sts WHERE domain = ?1",
-    [OTR_STORE_GET] = "SELECT " COLUMNS " FROM sts WHERE domain = ?1",
-    [OTR_STORE_DUE] = "SELECT domain, fetched_at FROM sts WHERE mode IN ('enforce', 'testing') AND expires_at > ?1 "
-            "AND retry_at <= ?1 AND fetched_at + min(?2, (expires_at - fetched_at) / 2) <= ?1 "
-            "AND (fetched_at, domain) > (?4, ?5) ORDER BY fetched_at, domain LIMIT ?3",
-    /* A clock that was far ahead for a moment must not cost what it will find unexpired again (30 days). */
-    [OTR_STORE_SWEEP] = "DELETE FROM sts WHERE expires_at + 2592000 <= ?1 AND retry_at <= ?1",
-    [OTR_STORE_PUT_OVERRIDE] = "INSERT OR REPLACE INTO overrides (domain, level, until, reason, made_at, uid) "
-                               "VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    [OTR_STORE_DROP_OVERRIDE] = "DELETE FROM overrides WHERE domain = ?1",
-    [OTR_STORE_OVERRIDES] = "SELECT domain, level, until, reason, made_at, uid FROM overrides ORDER BY domain",
-    [OTR_STORE_SWEEP_OVERRIDES] = "DELETE FROM overrides WHERE until <= ?1",
-    /* A time at which something was fetched or tried has been seen as well. */
-    [OTR_STORE_LAST_TIME] = "SELECT max(latest, (SELECT coalesce(max(max(fetched_at, tried_at)), 0) FROM sts)) "
-                            "FROM clock",
-    [OTR_STORE_NOTE_TIME] = "UPDATE clock SET latest = ?1 WHERE latest < ?1",
-    [OTR_STORE_SUMMARY] = "SELECT count(*) FILTER (WHERE mode = 'enforce'), count(*) FILTER (WHERE mode = 'testing'), "
-                "count(*) FILTER (WHERE mode = 'none'), coalesce(max(?1 - fetched_at - min(?2, (expires_at - fetched_at) "
-                "/ 2)) FILTER (WHERE mode IN ('enforce', 'testing')), 0) FROM sts WHERE expires_at > ?1",
-};
-
-outrider_err otr_store_fail(const otr_store *store, outrider_diag *diag)
+outrider_err otr_store_fail(const otr_store *store, sqlite3 *db, outrider_diag *diag)
 {
-    int code = sqlite3_extended_errcode(store->db);
+    int code = sqlite3_extended_errcode(db);
 
     return otr_fail(diag, code == SQLITE_NOMEM ? OUTRIDER_E_NOMEM : OUTRIDER_E_IO, "%s: %s", store->path,
-                    sqlite3_errmsg(store->db));
+                    sqlite3_errmsg(db));
 }
 
-outrider_err otr_store_open(const char *path, otr_store **store, outrider_diag *diag)
+otr_store *otr_store_new(const char *path)
 {
     otr_store *made = calloc(1, sizeof(*made));
-    outrider_err err;
 
     if (made != NULL)
         made->path = strdup(path);
     if (made == NULL || made->path == NULL) {
         free(made);
-        return otr_fail(diag, OUTRIDER_E_NOMEM, "out of memory");
+        return NULL;
     }
     pthread_mutex_init(&made->lock, NULL);
-    err = otr_store_connect(path, &made->db, diag);
-    for (int i = 0; err == OUTRIDER_OK && i < OTR_STORE_STATEMENTS; i++) {
-        if (sqlite3_prepare_v3(made->db, statements[i], -1, SQLITE_PREPARE_PERSISTENT, &made->made[i], NULL) !=
-            SQLITE_OK)
-            err = otr_store_fail(made, diag);
+    made->sightings = -1;
+    return made;
+}
+
+outrider_err otr_store_prepare(otr_store *store, outrider_diag *diag)
+{
+    for (int i = 0; i < OTR_STORE_STATEMENTS; i++) {
+        sqlite3 *db = i < OTR_STORE_FIRST_OBSERVATION ? store->db : store->observations;
+
+        if (sqlite3_prepare_v3(db, otr_store_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &store->made[i], NULL) != SQLITE_OK)
+            return otr_store_fail(store, db, diag);
     }
+    return OUTRIDER_OK;
+}
+
+outrider_err otr_store_open(const char *path, otr_store **store, outrider_diag *diag)
+{
+    otr_store *made = otr_store_new(path);
+    outrider_err err;
+
+    if (made == NULL)
+        return otr_fail(diag, OUTRIDER_E_NOMEM, "out of memory");
+    err = otr_store_connect(path, &made->db, &made->observations, diag);
+    if (err == OUTRIDER_OK)
+        err = otr_store_prepare(made, diag);
     if (err != OUTRIDER_OK) {
         otr_store_close(made);
         return err;
@@ -77,6 +70,8 @@ void otr_store_close(otr_store *store)
         return;
     for (int i = 0; i < OTR_STORE_STATEMENTS; i++)
         sqlite3_finalize(store->made[i]);
+    if (store->observations != store->db)
+        sqlite3_close(store->observations);
     sqlite3_close(store->db);
     pthread_mutex_destroy(&store->lock);
     free(store->path);
@@ -91,10 +86,12 @@ sqlite3_stmt *otr_store_begin(otr_store *store, enum otr_store_statement which)
 }
 
 /* Keeps the first error, which sqlite3_reset() would only repeat. */
-outrider_err otr_store_end(otr_store *store, sqlite3_stmt *statement, outrider_err err)
+outrider_err otr_store_end(otr_store *store, sqlite3_stmt *statement, outrider_err err, outrider_diag *diag)
 {
     sqlite3_reset(statement);
     sqlite3_clear_bindings(statement);
+    if (err == OUTRIDER_OK)
+        err = otr_store_check_rest(store, diag);
     pthread_mutex_unlock(&store->lock);
     return err;
 }
@@ -113,9 +110,9 @@ outrider_err otr_store_finish_write(otr_store *store, sqlite3_stmt *statement, b
     outrider_err err = OUTRIDER_OK;
 
     if (!is_bound || sqlite3_step(statement) != SQLITE_DONE)
-        err = otr_store_fail(store, diag);
+        err = otr_store_fail(store, store->db, diag);
     otr_store_note(store, OTR_STORE_WRITE, err != OUTRIDER_OK);
-    return otr_store_end(store, statement, err);
+    return otr_store_end(store, statement, err, diag);
 }
 
 /* Writing --------------------------------------------------------------------------------------------- */
@@ -155,17 +152,6 @@ outrider_err otr_store_put(otr_store *store, const otr_sts_entry *entry, outride
     if (!is_empty)
         is_bound = is_bound && bind_policy(s, entry) && bind_attempt(s, entry);
     return otr_store_finish_write(store, s, is_bound, diag);
-}
-
-outrider_err otr_store_sweep(otr_store *store, otr_time now, outrider_diag *diag)
-{
-    sqlite3_stmt *s = otr_store_begin(store, OTR_STORE_SWEEP);
-    outrider_err err = otr_store_finish_write(store, s, bind_number(s, 1, now), diag);
-
-    if (err != OUTRIDER_OK)
-        return err;
-    s = otr_store_begin(store, OTR_STORE_SWEEP_OVERRIDES);
-    return otr_store_finish_write(store, s, bind_number(s, 1, now), diag);
 }
 
 outrider_err otr_store_note_time(otr_store *store, otr_time now, outrider_diag *diag)
@@ -224,7 +210,7 @@ static const char *read_row(sqlite3_stmt *s, otr_sts_entry *entry)
     return read_policy(s, entry);
 }
 
-static outrider_err make_entry(otr_store *store, sqlite3_stmt *s, otr_sts_entry **entry, outrider_diag *diag)
+outrider_err otr_store_make_entry(otr_store *store, sqlite3_stmt *s, otr_sts_entry **entry, outrider_diag *diag)
 {
     const char *domain = (const char *)sqlite3_column_text(s, 0);
     otr_sts_entry *made = otr_sts_entry_new(domain != NULL ? domain : "");
@@ -249,13 +235,13 @@ outrider_err otr_store_get(otr_store *store, const char *domain, otr_sts_entry *
     int rc = bind_text(s, 1, domain) ? sqlite3_step(s) : SQLITE_NOMEM;
 
     if (rc == SQLITE_ROW)
-        err = make_entry(store, s, &found, diag);
+        err = otr_store_make_entry(store, s, &found, diag);
     else if (rc != SQLITE_DONE)
-        err = otr_store_fail(store, diag);
+        err = otr_store_fail(store, store->db, diag);
     otr_store_note(store, OTR_STORE_READ, rc != SQLITE_ROW && rc != SQLITE_DONE);
     if (err == OUTRIDER_OK)
         *entry = found;
-    return otr_store_end(store, s, err);
+    return otr_store_end(store, s, err, diag);
 }
 
 outrider_err otr_store_each_due(otr_store *store, otr_time now, uint32_t refresh_after, unsigned most,
@@ -281,10 +267,10 @@ outrider_err otr_store_each_due(otr_store *store, otr_time now, uint32_t refresh
                            store->path, domain != NULL ? domain : "");
     }
     if (rc != SQLITE_DONE)
-        err = otr_store_fail(store, diag);
+        err = otr_store_fail(store, store->db, diag);
     *cursor = visited == most ? last : (otr_store_cursor){ 0 };
     otr_store_note(store, OTR_STORE_READ, rc != SQLITE_DONE);
-    return otr_store_end(store, s, err);
+    return otr_store_end(store, s, err, diag);
 }
 
 outrider_err otr_store_last_time(otr_store *store, otr_time *at, outrider_diag *diag)
@@ -295,8 +281,8 @@ outrider_err otr_store_last_time(otr_store *store, otr_time *at, outrider_diag *
     if (sqlite3_step(s) == SQLITE_ROW)
         *at = sqlite3_column_int64(s, 0);
     else
-        err = otr_store_fail(store, diag);
-    return otr_store_end(store, s, err);
+        err = otr_store_fail(store, store->db, diag);
+    return otr_store_end(store, s, err, diag);
 }
 
 outrider_err otr_store_summarise(otr_store *store, otr_time now, uint32_t refresh_after, otr_store_summary *summary,
@@ -313,10 +299,10 @@ outrider_err otr_store_summarise(otr_store *store, otr_time now, uint32_t refres
         if (summary->overdue < 0)
             summary->overdue = 0; /* none is due yet */
     } else {
-        err = otr_store_fail(store, diag);
+        err = otr_store_fail(store, store->db, diag);
     }
     otr_store_note(store, OTR_STORE_READ, err != OUTRIDER_OK);
-    return otr_store_end(store, s, err);
+    return otr_store_end(store, s, err, diag);
 }
 
 unsigned long otr_store_failures(const otr_store *store, otr_store_operation operation)

@@ -4,7 +4,9 @@
  * lengthens no life, STS-APPLY-18), and the overrides. SQLite in WAL mode, schema with a version.
  *
  * Durability  When otr_store_put() returns OUTRIDER_OK the entry is on disk (synchronous=FULL): an enforce or testing
- *             policy may be answered from.
+ *             policy may be answered from. So are overrides, exceptions and holds. What was observed (sightings,
+ *             destinations; store_trust.h) survives kill -9 as well, but a machine that loses its power may lose the last
+ *             of it: it can be observed again, and a disk need not be waited for.
  * Threads     A store may be used by any number of threads; calls take turns. Never call it from a front thread.
  */
 #ifndef OTR_STORE_STORE_H
@@ -15,7 +17,7 @@
 
 typedef struct otr_store otr_store;
 
-#define OTR_STORE_SCHEMA 2 /* 1: policies; 2: overrides as well */
+#define OTR_STORE_SCHEMA 3 /* 1: policies; 2: overrides as well; 3: what store_trust.h has */
 
 /*
  * Open or create the database. Refused with a clear diagnostic, and left exactly as it is: a file that is no

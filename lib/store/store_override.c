@@ -56,7 +56,7 @@ outrider_err otr_store_each_override(otr_store *store, otr_store_visit_override 
                            domain != NULL ? domain : "", why.message);
     }
     if (rc != SQLITE_DONE)
-        err = otr_store_fail(store, diag);
+        err = otr_store_fail(store, store->db, diag);
     otr_store_note(store, OTR_STORE_READ, rc != SQLITE_DONE);
-    return otr_store_end(store, s, err);
+    return otr_store_end(store, s, err, diag);
 }

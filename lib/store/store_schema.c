@@ -52,6 +52,53 @@ static const char *const steps[OTR_STORE_SCHEMA] = {
     " made_at INTEGER NOT NULL,"
     " uid INTEGER NOT NULL"
     ") STRICT;",
+
+    /* A certificate once, and a chain once, however many hosts of however many destinations show it. */
+    "CREATE TABLE certificates (sha256 TEXT PRIMARY KEY NOT NULL, der BLOB NOT NULL) STRICT;"
+    "CREATE TABLE chains ("
+    " id INTEGER PRIMARY KEY,"
+    " certificates TEXT NOT NULL UNIQUE" /* the SHA-256 of each, with a space between, leaf first */
+    ") STRICT;"
+    "CREATE TABLE exceptions ("
+    " root TEXT NOT NULL,"             /* SHA-256; the certificate is in certificates */
+    " domain TEXT NOT NULL,"           /* ".example.org": all below */
+    " until INTEGER NOT NULL,"
+    " reason TEXT NOT NULL,"
+    " made_at INTEGER NOT NULL,"
+    " uid INTEGER NOT NULL,"
+    " PRIMARY KEY (root, domain)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE TABLE sightings ("
+    " domain TEXT NOT NULL,"
+    " role TEXT NOT NULL,"             /* policy, mx */
+    " host TEXT NOT NULL,"
+    " source TEXT NOT NULL,"           /* fetch, probe, mta */
+    " seen_at INTEGER NOT NULL,"
+    " chain INTEGER NOT NULL,"         /* id in chains */
+    " root TEXT NOT NULL,"             /* SHA-256 of the root by which it was accepted, the last time that it was */
+    " error TEXT NOT NULL,"            /* empty: accepted */
+    " expires_at INTEGER NOT NULL,"
+    " root_before TEXT NOT NULL,"      /* the root before that one */
+    " changed_at INTEGER NOT NULL,"
+    " PRIMARY KEY (domain, role, host)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE TABLE destinations ("
+    " domain TEXT PRIMARY KEY NOT NULL,"
+    " hosts TEXT NOT NULL,"            /* of the last decision: mx1.example.org/dane mx2.example.org */
+    " traffic REAL NOT NULL,"          /* questions, as faded at decided_at */
+    " decided_at INTEGER NOT NULL"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE TABLE holds ("
+    " domain TEXT NOT NULL,"
+    " role TEXT NOT NULL,"
+    " host TEXT NOT NULL,"
+    " from_root TEXT NOT NULL,"
+    " from_name TEXT NOT NULL,"
+    " to_root TEXT NOT NULL,"
+    " to_name TEXT NOT NULL,"
+    " since INTEGER NOT NULL,"
+    " PRIMARY KEY (domain, role, host)"
+    ") STRICT, WITHOUT ROWID;",
 };
 
 static outrider_err refuse(outrider_diag *diag, const char *path, const char *why)
@@ -92,7 +139,7 @@ static int read_number(sqlite3 *db, const char *sql, sqlite3_int64 *number)
 }
 
 /* "file:PATH?QUERY" with what URIs treat specially escaped. Caller frees; NULL when out of memory. */
-static char *make_uri(const char *path, const char *query)
+char *otr_store_uri(const char *path, const char *query)
 {
     otr_buf uri = OTR_BUF_INIT;
 
@@ -107,7 +154,7 @@ static char *make_uri(const char *path, const char *query)
     return otr_buf_steal(&uri);
 }
 
-static outrider_err check_identity(sqlite3 *db, const char *path, sqlite3_int64 *schema, outrider_diag *diag)
+outrider_err otr_store_check_identity(sqlite3 *db, const char *path, sqlite3_int64 *schema, outrider_diag *diag)
 {
     sqlite3_int64 application_id = 0, version = 0;
 
@@ -129,7 +176,7 @@ static outrider_err check_identity(sqlite3 *db, const char *path, sqlite3_int64 
 /* The first look, without a trace. */
 static outrider_err inspect(const char *path, outrider_diag *diag)
 {
-    char *uri = make_uri(path, "?mode=ro&immutable=1");
+    char *uri = otr_store_uri(path, "?mode=ro&immutable=1");
     sqlite3 *db = NULL;
     sqlite3_int64 version;
     outrider_err err;
@@ -139,7 +186,7 @@ static outrider_err inspect(const char *path, outrider_diag *diag)
     if (sqlite3_open_v2(uri, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL) != SQLITE_OK)
         err = refuse_sqlite(diag, path, db);
     else
-        err = check_identity(db, path, &version, diag);
+        err = otr_store_check_identity(db, path, &version, diag);
     sqlite3_close(db);
     free(uri);
     return err;
@@ -255,18 +302,25 @@ static outrider_err check_writable(sqlite3 *db, const char *path, outrider_diag 
     return OUTRIDER_OK;
 }
 
+outrider_err otr_store_configure(sqlite3 *db, const char *path, outrider_diag *diag)
+{
+    sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    sqlite3_busy_timeout(db, OTR_STORE_BUSY_MS);
+    return run(db, "PRAGMA cell_size_check=ON") == SQLITE_OK ? OUTRIDER_OK : refuse_sqlite(diag, path, db);
+}
+
 static outrider_err set_up(sqlite3 *db, const char *path, outrider_diag *diag)
 {
     sqlite3_int64 version = 0;
     outrider_err err;
 
     sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-    sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-    sqlite3_busy_timeout(db, OTR_STORE_BUSY_MS);
-    if (run(db, "PRAGMA synchronous=FULL") != SQLITE_OK || run(db, "PRAGMA cell_size_check=ON") != SQLITE_OK)
+    if (run(db, "PRAGMA synchronous=FULL") != SQLITE_OK)
         return refuse_sqlite(diag, path, db);
-    err = check_identity(db, path, &version, diag); /* again: an upgrade may still lie in the write-ahead log */
+    err = otr_store_configure(db, path, diag);
+    if (err == OUTRIDER_OK)
+        err = otr_store_check_identity(db, path, &version, diag); /* again: an upgrade may still lie in the write-ahead log */
     if (err == OUTRIDER_OK)
         err = check_content(db, path, diag);
     if (err == OUTRIDER_OK)
@@ -318,7 +372,26 @@ static outrider_err check_place(const char *path, bool *is_there, outrider_diag 
     return OUTRIDER_OK;
 }
 
-outrider_err otr_store_connect(const char *path, sqlite3 **db, outrider_diag *diag)
+/* The second connection, to a file that has passed every check. */
+static outrider_err connect_again(const char *path, sqlite3 **db, outrider_diag *diag)
+{
+    sqlite3 *opened = NULL;
+    outrider_err err = OUTRIDER_OK;
+
+    if (sqlite3_open_v2(path, &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX, NULL) != SQLITE_OK ||
+        run(opened, "PRAGMA synchronous=NORMAL") != SQLITE_OK)
+        err = refuse_sqlite(diag, path, opened);
+    if (err == OUTRIDER_OK)
+        err = otr_store_configure(opened, path, diag);
+    if (err != OUTRIDER_OK) {
+        sqlite3_close(opened);
+        return err;
+    }
+    *db = opened;
+    return OUTRIDER_OK;
+}
+
+outrider_err otr_store_connect(const char *path, sqlite3 **db, sqlite3 **observations, outrider_diag *diag)
 {
     sqlite3 *opened = NULL;
     bool is_there = false;
@@ -335,6 +408,8 @@ outrider_err otr_store_connect(const char *path, sqlite3 **db, outrider_diag *di
         err = refuse_sqlite(diag, path, opened);
     else
         err = set_up(opened, path, diag);
+    if (err == OUTRIDER_OK)
+        err = connect_again(path, observations, diag);
     if (err != OUTRIDER_OK) {
         sqlite3_close(opened);
         return err;

@@ -18,6 +18,8 @@
 #define OTR_SIGHTINGS_PER_DOMAIN 32
 #define OTR_SIGHTINGS_MAX 2000000
 #define OTR_SIGHTING_DAYS 90
+#define OTR_SIGHTING_OCTETS 65536 /* of the certificates of one chain; a larger one is refused with OUTRIDER_E_LIMIT */
+#define OTR_SIGHTING_TOUCH 3600   /* s; seen_at of a sighting that is otherwise the same is renewed this often */
 #define OTR_TRAFFIC_DAYS 30 /* the time constant by which the count of questions fades */
 
 /*

@@ -34,6 +34,7 @@ static void put_pem(const STACK_OF(X509) *roots, otr_buf *out)
 {
     BIO *bio = BIO_new(BIO_s_mem());
     char *data = NULL;
+    long len;
 
     for (int i = 0; bio != NULL && i < sk_X509_num(roots); i++) {
         if (PEM_write_bio_X509(bio, sk_X509_value(roots, i)) != 1) {
@@ -41,10 +42,12 @@ static void put_pem(const STACK_OF(X509) *roots, otr_buf *out)
             bio = NULL;
         }
     }
-    if (bio == NULL)
+    if (bio == NULL) {
         out->err = OUTRIDER_E_NOMEM;
-    else
-        otr_buf_put(out, data, (size_t)BIO_get_mem_data(bio, &data));
+        return;
+    }
+    len = BIO_get_mem_data(bio, &data);
+    otr_buf_put(out, data, (size_t)len);
     BIO_free(bio);
 }
 

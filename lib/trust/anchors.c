@@ -206,11 +206,11 @@ static outrider_err make_room(struct making *m)
     const otr_anchor_set **sets;
     word *bits;
 
-    if (a->set_count < m->room)
-        return OUTRIDER_OK;
-    if (a->set_count == OTR_ANCHOR_SETS_MAX)
+    if (a->set_count >= OTR_ANCHOR_SETS_MAX)
         return otr_fail(m->diag, OUTRIDER_E_LIMIT, "the rules come to more than %d different sets of roots",
                         OTR_ANCHOR_SETS_MAX);
+    if (a->set_count < m->room)
+        return OUTRIDER_OK;
     bodies = reallocarray(m->bodies, room, sizeof(*bodies));
     if (bodies != NULL)
         m->bodies = bodies;

@@ -229,7 +229,7 @@ static void conclude(otr_verdict *v, otr_level level, const char *reason)
 static void conclude_undeliverable(otr_verdict *v, const char *status, const char *reason)
 {
     bool is_strict = v->is_overridden ? v->override->level != OTR_LEVEL_MAY
-                                      : is_enforced(v) || v->minimum != OTR_MINIMUM_NONE;
+                                      : is_enforced(v) || v->minimum != OTR_MINIMUM_NONE || v->hold != NULL;
 
     v->undeliverable = status;
     conclude(v, is_strict ? OTR_LEVEL_SECURE : OTR_LEVEL_MAY, reason);
@@ -334,6 +334,39 @@ static void judge_overridden(otr_verdict *v, const struct tally *t)
                  otr_arena_printf(v->arena, "override until %s: %s", otr_time_text(o->until, until), o->reason));
 }
 
+/*
+ * Mail that is authenticated by DANE alone depends on no root, so a change of roots does not hold it back (DANE-FIRST).
+ * That must be so for each host that may be used: where one of them is under the policy, all wait, as an answer that
+ * left it out would depend on who reads it. And DANE must be known: what could not be looked up is skipped, not counted.
+ */
+static bool depends_on_roots(const otr_verdict *v)
+{
+    size_t usable = 0;
+
+    for (size_t i = 0; i < v->mx->host_count; i++) {
+        const otr_host_verdict *h = &v->hosts[i];
+
+        if (!otr_host_is_usable(h))
+            continue;
+        if (v->mx->security == OTR_MX_INSECURE || h->requirement != OTR_REQUIRE_DANE)
+            return true;
+        usable++;
+    }
+    return usable == 0;
+}
+
+static bool is_held(const otr_verdict *v)
+{
+    return !v->is_overridden && v->hold != NULL && depends_on_roots(v);
+}
+
+static void conclude_held(otr_verdict *v)
+{
+    char text[OTR_HOLD_TEXT];
+
+    conclude(v, OTR_LEVEL_DEFER, otr_arena_text(v->arena, otr_hold_text(v->hold, text)));
+}
+
 static void judge(otr_verdict *v, const otr_decide_settings *settings)
 {
     struct tally t = count_hosts(v);
@@ -341,8 +374,11 @@ static void judge(otr_verdict *v, const otr_decide_settings *settings)
     v->undeliverable = "";
     if (is_without_hosts(v))
         return;
+    v->is_held = is_held(v);
     if (v->is_overridden) {
         judge_overridden(v, &t);
+    } else if (v->is_held) {
+        conclude_held(v);
     } else if (v->mx->security == OTR_MX_BOGUS || v->mx->security == OTR_MX_TEMPFAIL) {
         conclude(v, OTR_LEVEL_DEFER, otr_arena_text(v->arena, v->mx->error));
     } else if (v->sts.is_unknown && settings->defer_on_unknown_sts) {
@@ -397,6 +433,8 @@ static void take_operators_word(otr_verdict *v, const otr_decide_settings *setti
         settings->minimum != NULL ? otr_minimum_find(settings->minimum, v->destination.domain) : NULL;
 
     v->minimum = rule != NULL ? rule->minimum : OTR_MINIMUM_NONE;
+    if (settings->hold != NULL)
+        v->hold = otr_arena_bytes(v->arena, settings->hold, sizeof(*settings->hold));
     if (settings->override == NULL || settings->override->until <= now)
         return;
     v->override = otr_arena_bytes(v->arena, settings->override, sizeof(*settings->override));
@@ -413,8 +451,9 @@ otr_verdict *otr_decide(otr_mx_finding *mx, otr_sts_entry *entry, bool is_sts_pe
     /* SCOPE: the policy of the next hop itself; an address literal has none (RFC 8461 §3.4). */
     assert(entry == NULL ||
            (mx->destination.kind != OTR_TO_ADDRESS && strcmp(entry->domain, mx->destination.domain) == 0));
-    /* LOCALITY: an override counts for its own domain. */
+    /* LOCALITY: an override counts for its own domain, and so does a hold. */
     assert(settings->override == NULL || strcmp(settings->override->domain, mx->destination.domain) == 0);
+    assert(settings->hold == NULL || strcmp(settings->hold->domain, mx->destination.domain) == 0);
     if (hosts == NULL) {
         otr_arena_free(arena);
         return NULL;

@@ -12,6 +12,7 @@ typedef struct otr_decide_settings {
     bool defer_on_unknown_sts;   /* sts.on_unknown = defer; default false */
     const otr_minimum_rules *minimum; /* borrowed; NULL: none */
     const otr_override *override;     /* borrowed; of this destination's domain; NULL: none */
+    const otr_hold *hold;             /* borrowed; of this destination's domain; NULL: none */
 } otr_decide_settings;
 #define OTR_DECIDE_SETTINGS_INIT { .is_dane_on_insecure_mx = true }
 

@@ -29,31 +29,47 @@ typedef struct otr_dependant {
     bool is_own;                   /* one of its MX hosts is one of own_hosts */
 } otr_dependant;
 
-/* Worst first: this is the order of a report. The letters are those that people are shown. */
+/*
+ * Worst first: this is the order of a report. The letters are those that people are shown. A to G say that a chain which is
+ * recorded of the destination is lost, or ends in another root; which of them, what that comes to.
+ */
 typedef enum otr_effect_class {
-    OTR_EFFECT_DEFERRED,    /* D  enforce: no MX host is left whose chain would be accepted */
-    OTR_EFFECT_OWN,         /* G  one of our own MX or policy hosts depends on the root: we become D or E for others */
+    OTR_EFFECT_DEFERRED,    /* D  enforce: an MX host could be reached, and none is left whose chain would be accepted */
+    OTR_EFFECT_OWN,         /* G  one of our own destinations loses a chain: who drops that root sees us as D or E */
     OTR_EFFECT_DOWNGRADED,  /* E  the policy host loses its root: works until the policy expires, then silently none */
     OTR_EFFECT_UNKNOWN,     /* ?  enforce, and the chains that would decide were never seen: probe */
     OTR_EFFECT_REPORTED,    /* C  testing: delivered, a failure in reports */
     OTR_EFFECT_OTHER_PATH,  /* B  another root, or another MX host, is left */
     OTR_EFFECT_DANE,        /* A  every MX host has usable DANE */
     OTR_EFFECT_NO_POLICY,   /* F  no policy: opportunistic as before */
-    OTR_EFFECT_NONE,        /* -  does not depend on what changes */
+    OTR_EFFECT_NONE,        /* -  does not depend on what changes; the reason is "", or that it was refused before */
     OTR_EFFECT_COUNT
 } otr_effect_class;
 extern const char *const otr_effect_letters[]; /* "D", "G", "E", "?", "C", "B", "A", "F", "-" */
+extern const char *const otr_effect_words[];   /* what the letter stands for, in a few words */
+
+#define OTR_EFFECT_REASON_SIZE 400
 
 typedef struct otr_effect {
     otr_effect_class class;
     otr_time when;            /* DEFERRED: at once, so `at`; DOWNGRADED: when the policy expires; else 0 */
-    bool loses_policy_host;   /* also where the class is another, worse one */
+    bool loses_policy_host;   /* also where the class is another one */
     otr_time policy_expires_at;
-    size_t hosts_lost, hosts_left; /* MX hosts under the policy: accepted before and not after; accepted or DANE after */
-    char reason[300];         /* one sentence for people, with the hosts and roots it is about */
+    size_t hosts_lost;        /* MX hosts that count: accepted before and not after */
+    size_t hosts_left;        /* with DANE, or accepted after; 0 in class NONE, where it is not asked */
+    size_t hosts_unseen;      /* of which no chain is recorded */
+    char reason[OTR_EFFECT_REASON_SIZE]; /* one sentence for people, with the hosts and roots it is about */
 } otr_effect;
 
+/*
+ * `before` and `after` differ in roots, not in revocation lists. A server's certificate that has lapsed since it was seen is
+ * judged as of then: it was renewed, mostly by the same CA. OUTRIDER_OK, OUTRIDER_E_NOMEM.
+ */
 outrider_err otr_effect_judge(const otr_dependant *dependant, const otr_anchors *before, const otr_anchors *after,
                               otr_time at, otr_effect *effect, outrider_diag *diag);
+
+/* The same answer without the shortcut of effect_host.h: every chain is tried twice. For tests of it. */
+outrider_err otr_effect_judge_in_full(const otr_dependant *dependant, const otr_anchors *before, const otr_anchors *after,
+                                      otr_time at, otr_effect *effect, outrider_diag *diag);
 
 #endif

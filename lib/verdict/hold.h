@@ -16,4 +16,11 @@ typedef struct otr_hold {
     otr_time since;
 } otr_hold;
 
+/*
+ * What it is about, in one sentence for people and logs, printable ASCII: which host, from which root to which, since
+ * when, and what to do.
+ */
+#define OTR_HOLD_TEXT (2 * OTR_DOMAIN_SIZE + 2 * OTR_CERT_NAME_SIZE + 160)
+const char *otr_hold_text(const otr_hold *hold, char text[OTR_HOLD_TEXT]);
+
 #endif

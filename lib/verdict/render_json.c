@@ -144,6 +144,26 @@ static json_t *override_or_null(const otr_verdict *v)
                      "in_force", (int)v->is_overridden);
 }
 
+static json_t *root_object(const char *sha256, const char *name)
+{
+    return json_pack("{s:s, s:o}", "sha256", sha256, "name", clean_text(name));
+}
+
+static json_t *hold_or_null(const otr_verdict *v)
+{
+    const otr_hold *h = v->hold;
+
+    if (h == NULL)
+        return json_null();
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:b}",
+                     "role", otr_role_names[h->role],
+                     "host", h->host,
+                     "from", root_object(h->from, h->from_name),
+                     "to", root_object(h->to, h->to_name),
+                     "since", time_or_null(h->since),
+                     "in_force", (int)v->is_held);
+}
+
 static json_t *evidence_list(const otr_verdict *v)
 {
     otr_buf lines = OTR_BUF_INIT;
@@ -180,7 +200,7 @@ void otr_render_json(const otr_verdict *v, const otr_anchor_views *views, otr_bu
 
     otr_render_postfix(v, views, &postfix);
     otr_render_exim(v, views, &exim);
-    object = json_pack("{s:s, s:i, s:s, s:s, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+    object = json_pack("{s:s, s:i, s:s, s:s, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
                        "domain", v->destination.domain,
                        "port", (int)v->destination.port,
                        "destination", v->destination.key,
@@ -194,6 +214,7 @@ void otr_render_json(const otr_verdict *v, const otr_anchor_views *views, otr_bu
                        "postfix", reply_text(&postfix),
                        "exim", reply_text(&exim),
                        "override", override_or_null(v),
+                       "hold", hold_or_null(v),
                        "minimum", text_or_null(v->minimum != OTR_MINIMUM_NONE ? otr_minimum_names[v->minimum] : ""),
                        "evidence", evidence_list(v),
                        "reason", clean_text(v->reason));

@@ -94,9 +94,23 @@ static void put_operators_evidence(const otr_verdict *v, otr_buf *out)
     otr_buf_clear(&line);
 }
 
+static void put_hold_evidence(const otr_verdict *v, otr_buf *out)
+{
+    const otr_hold *h = v->hold;
+    char since[OTR_TIME_TEXT];
+
+    if (h != NULL)
+        otr_buf_printf(out, "hold of %s %s since %s: from root %s to root %s%s\n", otr_role_names[h->role], h->host,
+                       otr_time_text(h->since, since), h->from, h->to,
+                       v->is_held         ? ""
+                       : v->is_overridden ? ", without effect under the override"
+                                          : ", without effect: no host depends on a root");
+}
+
 void otr_render_evidence(const otr_verdict *v, otr_buf *out)
 {
     put_operators_evidence(v, out);
+    put_hold_evidence(v, out);
 
     for (size_t i = 0; i < v->mx->evidence_count; i++)
         put_line(out, "", v->mx->evidence[i]);
@@ -205,6 +219,14 @@ static void put_operators_word(const otr_verdict *v, otr_buf *out)
                        v->is_overridden ? "" : " (without effect: below the minimum)", v->override->reason);
 }
 
+static void put_hold(const otr_verdict *v, otr_buf *out)
+{
+    char text[OTR_HOLD_TEXT];
+
+    if (v->hold != NULL && !v->is_held)
+        otr_buf_printf(out, "hold (without effect): %s\n", otr_hold_text(v->hold, text));
+}
+
 void otr_render_text(const otr_verdict *v, const otr_anchor_views *views, bool is_explain, otr_buf *out)
 {
     otr_buf_printf(out, "%s: %s - ", v->destination.key, otr_level_names[v->level]);
@@ -212,6 +234,7 @@ void otr_render_text(const otr_verdict *v, const otr_anchor_views *views, bool i
     if (*v->undeliverable != '\0')
         otr_buf_printf(out, "undeliverable: %s\n", v->undeliverable);
     put_operators_word(v, out);
+    put_hold(v, out);
     if (is_explain)
         put_explanation(v, views, out);
 }

@@ -8,6 +8,7 @@
 #include "sts/entry.h"
 #include "trust/anchors.h"
 #include "verdict/findings.h"
+#include "verdict/hold.h"
 #include "verdict/level.h"
 #include "verdict/override.h"
 
@@ -39,6 +40,8 @@ typedef struct otr_verdict {
     const otr_host_verdict *hosts; /* mx->host_count of them, in the same order */
     const otr_override *override; /* in the arena; NULL: none, or it has ended */
     bool is_overridden;           /* it decides; else there is none, or the minimum forbids it */
+    const otr_hold *hold;         /* in the arena; NULL: none */
+    bool is_held;                 /* it decides; else there is none, an override does, or no host depends on a root */
     otr_minimum minimum;          /* NONE: no rule for this destination */
     const otr_anchor_set *anchors; /* owned reference */
     const char *reason;           /* one sentence for people: why this level */

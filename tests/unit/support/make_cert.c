@@ -39,6 +39,19 @@ static void add_extension(X509 *cert, X509V3_CTX *context, int nid, const char *
     X509_EXTENSION_free(extension);
 }
 
+static void add_raw_dns_name(X509 *cert, const otr_cert_plan *plan)
+{
+    GENERAL_NAMES *names = GENERAL_NAMES_new();
+    GENERAL_NAME *name = GENERAL_NAME_new();
+    ASN1_IA5STRING *text = ASN1_IA5STRING_new();
+
+    need(names != NULL && name != NULL && text != NULL &&
+             ASN1_STRING_set(text, plan->raw_dns_name, (int)plan->raw_dns_len) == 1, "name");
+    GENERAL_NAME_set0_value(name, GEN_DNS, text);
+    need(sk_GENERAL_NAME_push(names, name) == 1 && X509_add1_ext_i2d(cert, NID_subject_alt_name, names, 0, 0) == 1, "SAN");
+    GENERAL_NAMES_free(names);
+}
+
 static void set_names(X509 *cert, const otr_cert_plan *plan)
 {
     X509_NAME *subject = X509_get_subject_name(cert);
@@ -81,6 +94,9 @@ otr_cert otr_make_cert(const otr_cert_plan *plan)
     X509V3_set_ctx(&context, plan->issuer != NULL ? plan->issuer->cert : made.cert, made.cert, NULL, NULL, 0);
     add_extension(made.cert, &context, NID_basic_constraints, plan->constraints);
     add_extension(made.cert, &context, NID_subject_alt_name, plan->san);
+    if (plan->raw_dns_name != NULL)
+        add_raw_dns_name(made.cert, plan);
+    add_extension(made.cert, &context, NID_key_usage, plan->key_usage);
     add_extension(made.cert, &context, NID_name_constraints, plan->name_constraints);
     add_extension(made.cert, &context, NID_ext_key_usage, plan->usage);
     need(X509_sign(made.cert, plan->issuer != NULL ? plan->issuer->key : made.key,
@@ -88,6 +104,26 @@ otr_cert otr_make_cert(const otr_cert_plan *plan)
     if (plan->is_badly_signed)
         spoil_signature(made.cert);
     return made;
+}
+
+X509_CRL *otr_make_crl(const otr_cert *issuer, const otr_cert *revoked, otr_time from, otr_time until)
+{
+    X509_CRL *crl = X509_CRL_new();
+    ASN1_TIME *start = ASN1_TIME_set(NULL, from), *end = ASN1_TIME_set(NULL, until);
+
+    need(crl != NULL && start != NULL && end != NULL && X509_CRL_set_version(crl, X509_CRL_VERSION_2) == 1 &&
+             X509_CRL_set_issuer_name(crl, X509_get_subject_name(issuer->cert)) == 1 &&
+             X509_CRL_set1_lastUpdate(crl, start) == 1 && X509_CRL_set1_nextUpdate(crl, end) == 1, "CRL");
+    if (revoked != NULL) {
+        X509_REVOKED *entry = X509_REVOKED_new();
+
+        need(entry != NULL && X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(revoked->cert)) == 1 &&
+                 X509_REVOKED_set_revocationDate(entry, start) == 1 && X509_CRL_add0_revoked(crl, entry) == 1, "CRL entry");
+    }
+    need(X509_CRL_sort(crl) == 1 && X509_CRL_sign(crl, issuer->key, EVP_sha256()) > 0, "signature of a CRL");
+    ASN1_TIME_free(start);
+    ASN1_TIME_free(end);
+    return crl;
 }
 
 void otr_cert_clear(otr_cert *cert)

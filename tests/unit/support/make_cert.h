@@ -22,9 +22,12 @@ typedef struct otr_cert {
 typedef struct otr_cert_plan {
     const char *common_name; /* NULL: an empty subject */
     const char *san;         /* in OpenSSL's notation, "DNS:a.example,IP:192.0.2.1"; NULL: none */
+    const char *raw_dns_name; /* a DNS-ID as it stands, of raw_dns_len octets, in place of san */
+    size_t raw_dns_len;
     const char *constraints; /* basicConstraints, "critical,CA:TRUE,pathlen:0"; NULL: the extension is absent */
     const char *name_constraints;
     const char *usage;       /* extendedKeyUsage; NULL: none */
+    const char *key_usage;   /* NULL: none */
     const otr_cert *issuer;  /* NULL: self-signed */
     EVP_PKEY *key;           /* NULL: a new P-256 key */
     otr_time from, until;    /* both 0: around OTR_TEST_TIME */
@@ -34,6 +37,9 @@ typedef struct otr_cert_plan {
 
 otr_cert otr_make_cert(const otr_cert_plan *plan);
 void otr_cert_clear(otr_cert *cert);
+
+/* A revocation list of `issuer` that names one certificate, or none (NULL). */
+X509_CRL *otr_make_crl(const otr_cert *issuer, const otr_cert *revoked, otr_time from, otr_time until);
 
 /* An RSA key of that many bits. */
 EVP_PKEY *otr_make_rsa_key(unsigned bits);
