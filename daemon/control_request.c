@@ -55,28 +55,22 @@ static outrider_err take_level(const char *text, size_t len, otr_control_request
 /* Once more for each of a list. What is named twice is named once. */
 static outrider_err take_name(const char *text, size_t len, otr_control_request *r, outrider_diag *diag)
 {
-    bool is_below = len > 0 && text[0] == '.';
-    otr_control_name *names, *name;
-    char domain[OTR_DOMAIN_SIZE];
+    otr_control_name *names, name;
     outrider_diag why;
-    outrider_err err = otr_destination_domain(text + is_below, len - is_below, domain, &why);
+    outrider_err err = otr_destination_scope(text, len, name.text, &why);
 
-    if (err == OUTRIDER_OK && !is_below && strchr(domain, '.') == NULL)
-        err = otr_fail(&why, OUTRIDER_E_SYNTAX, "a name of one label is no destination");
     if (err != OUTRIDER_OK)
-        return otr_fail(diag, err, "one of the domains is none: %s", why.message);
+        return otr_fail(diag, err, "one of the domains is no domain, nor \".\" and a domain: %s", why.message);
+    for (size_t i = 0; i < r->name_count; i++)
+        if (strcmp(r->names[i].text, name.text) == 0)
+            return OUTRIDER_OK;
     if (r->name_count == OTR_CONTROL_NAMES_MAX)
         return otr_fail(diag, OUTRIDER_E_SYNTAX, "more than %d domains at once", OTR_CONTROL_NAMES_MAX);
     names = reallocarray(r->names, r->name_count + 1, sizeof(*names));
     if (names == NULL)
         return otr_fail(diag, OUTRIDER_E_NOMEM, "out of memory");
     r->names = names;
-    name = &names[r->name_count];
-    snprintf(name->text, sizeof(name->text), "%s%s", is_below ? "." : "", domain);
-    for (size_t i = 0; i < r->name_count; i++)
-        if (strcmp(names[i].text, name->text) == 0)
-            return OUTRIDER_OK;
-    r->name_count++;
+    names[r->name_count++] = name;
     return OUTRIDER_OK;
 }
 

@@ -6,6 +6,7 @@
 #define OTR_DAEMON_HTTP_PAGES_H
 
 #include "daemon/front.h"
+#include "daemon/keeper/keeper.h"
 #include "daemon/pulse.h"
 #include "daemon/watch.h"
 
@@ -16,7 +17,7 @@ typedef struct otr_status {
     const otr_cache *cache;
     const otr_front_shared *fronts;
     const otr_pulse *const *pulses; /* of the resolver threads; NULL-terminated */
-    size_t anchors;                 /* certificates of the default set */
+    const otr_keeper *keeper;
     int64_t started_at;             /* s since 1970 */
 } otr_status;
 

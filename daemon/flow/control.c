@@ -15,7 +15,7 @@
 
 /* Replies ------------------------------------------------------------------------------------------------------ */
 
-static char *line_of(json_t *object)
+char *otr_control_line(json_t *object)
 {
     char *text = object != NULL ? json_dumps(object, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
     size_t len = text != NULL ? strlen(text) : 0;
@@ -53,7 +53,7 @@ char *otr_control_refusal(outrider_err err, const char *message)
     char *line;
 
     otr_buf_put_printable(&clean, message, sizeof(((outrider_diag *)0)->message));
-    line = line_of(json_pack("{s:b, s:i, s:s}", "ok", 0, "status", status_of(err), "error", otr_buf_text(&clean)));
+    line = otr_control_line(json_pack("{s:b, s:i, s:s}", "ok", 0, "status", status_of(err), "error", otr_buf_text(&clean)));
     otr_buf_clear(&clean);
     return line;
 }
@@ -118,7 +118,7 @@ static outrider_err add_override(otr_worker *worker, const otr_job *job, char **
         return err;
     apply(worker, o.domain);
     log_change("override.added", &o, job->uid);
-    *reply = line_of(json_pack("{s:b, s:o}", "ok", 1, "override", override_object(&o)));
+    *reply = otr_control_line(json_pack("{s:b, s:o}", "ok", 1, "override", override_object(&o)));
     return OUTRIDER_OK;
 }
 
@@ -135,7 +135,7 @@ static outrider_err remove_override(otr_worker *worker, const otr_job *job, char
         return err;
     apply(worker, domain);
     log_change("override.removed", &o, job->uid);
-    *reply = line_of(json_pack("{s:b, s:o}", "ok", 1, "override", override_object(&o)));
+    *reply = otr_control_line(json_pack("{s:b, s:o}", "ok", 1, "override", override_object(&o)));
     return OUTRIDER_OK;
 }
 
@@ -149,7 +149,7 @@ static void list_overrides(const otr_worker *worker, char **reply)
     json_t *list = json_array();
 
     otr_overrides_each(worker->flow->overrides, otr_clock_now(worker->flow->clock), append_override, list);
-    *reply = line_of(json_pack("{s:b, s:o}", "ok", 1, "overrides", list));
+    *reply = otr_control_line(json_pack("{s:b, s:o}", "ok", 1, "overrides", list));
 }
 
 void otr_control_do(otr_worker *worker, otr_job *job)
@@ -167,6 +167,9 @@ void otr_control_do(otr_worker *worker, otr_job *job)
     case OTR_CONTROL_OVERRIDE_REMOVE:
         err = remove_override(worker, job, &job->reply, &diag);
         break;
+    case OTR_CONTROL_TRUST_ADD: /* these are the keeper's */
+    case OTR_CONTROL_TRUST_LIST:
+    case OTR_CONTROL_TRUST_REMOVE:
     case OTR_CONTROL_VERB_COUNT:
         break;
     }

@@ -7,6 +7,7 @@
 #include "trust/pem.h"
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
