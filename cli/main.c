@@ -16,6 +16,8 @@ static const struct command {
     { "override", "add", otr_cmd_override_add, "decide for a destination that is broken, until a date" },
     { "override", "list", otr_cmd_override_list, "the overrides in force" },
     { "override", "remove", otr_cmd_override_remove, "end an override now" },
+    { "trust", "what-if", otr_cmd_trust_what_if, "whose mail would wait without a root, or with another bundle" },
+    { "trust", "verify", otr_cmd_trust_verify, "would this chain be accepted for this destination" },
     { "lint", "policy", otr_cmd_lint_policy, "check an MTA-STS policy" },
     { "lint", "record", otr_cmd_lint_record, "check an _mta-sts TXT record" },
     { "lint", "tlsrpt", otr_cmd_lint_tlsrpt, "check an _smtp._tls TXT record" },

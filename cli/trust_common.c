@@ -38,7 +38,7 @@ int otr_trust_read_date(const char *what, const char *option, const char *text, 
 
 /* The view -------------------------------------------------------------------------------------------------------- */
 
-/* *is_missing: there is no such file, as before the first start of outriderd. */
+/* There may be no such file: before the first start of outriderd nothing is recorded. */
 static int open_store(const char *what, const char *path, otr_store **store)
 {
     outrider_diag diag = { 0 };
@@ -106,6 +106,8 @@ static int read_time(const char *what, otr_trust_view *view)
         return otr_trust_complain(what, err, &diag);
     otr_clock_init(&clock, floor);
     view->now = otr_clock_now(&clock);
+    if (view->at == 0)
+        view->at = view->now;
     return EX_OK;
 }
 
@@ -115,7 +117,7 @@ int otr_trust_view_open(const char *what, const char *config, otr_time at, otr_t
     outrider_err err;
     int status = EX_OK;
 
-    *view = (otr_trust_view){ .now = at };
+    *view = (otr_trust_view){ .at = at };
     view->conf = otr_read_settings(config, &status);
     if (view->conf == NULL)
         return status;
@@ -123,13 +125,13 @@ int otr_trust_view_open(const char *what, const char *config, otr_time at, otr_t
     if (err != OUTRIDER_OK)
         return otr_trust_complain(what, err, &diag);
     status = open_store(what, view->conf->store.path, &view->store);
-    if (status == EX_OK && at == 0)
+    if (status == EX_OK)
         status = read_time(what, view);
     if (status == EX_OK && view->store != NULL)
         status = read_exceptions(what, view);
     if (status != EX_OK)
         return status;
-    err = otr_rule_book_compile(view->book, view->exceptions, view->exception_count, view->now, NULL, &view->anchors, &diag);
+    err = otr_rule_book_compile(view->book, view->exceptions, view->exception_count, view->at, NULL, &view->anchors, &diag);
     return err == OUTRIDER_OK ? EX_OK : otr_trust_complain(what, err, &diag);
 }
 

@@ -17,14 +17,15 @@ typedef struct otr_trust_view {
     otr_store *store; /* open for reading; NULL: there is none yet, nothing is recorded */
     otr_exception *exceptions;
     size_t exception_count;
-    otr_anchors *anchors; /* of the book and the exceptions */
+    otr_anchors *anchors; /* of the book and the exceptions at `at` */
     otr_time now;
+    otr_time at; /* the time to go by: of certificates and exceptions; `now`, unless another was asked for */
 } otr_trust_view;
 
 /*
  * Read the settings (`config` as of otr_read_settings()), the files of the rules, and the exceptions in the store.
  *   what  the command, for complaints
- *   at    the time to go by; 0: now
+ *   at    as above; 0: now
  * EX_OK, or a status after complaining; the view is to be cleared either way.
  */
 int otr_trust_view_open(const char *what, const char *config, otr_time at, otr_trust_view *view);

@@ -69,6 +69,7 @@ otr_answer *otr_answer_new(otr_verdict *verdict, const otr_anchor_views *views, 
     answer->made_at = now;
     answer->valid_until = valid_until;
     atomic_init(&answer->used_at, 0);
+    atomic_init(&answer->uses, 0);
     atomic_init(&answer->refs, 1);
 out:
     otr_buf_clear(&all);

@@ -23,6 +23,7 @@ typedef struct otr_answer {
     struct otr_cache *cache;   /* borrowed: the one it was put into */
     otr_time valid_until;
     _Atomic otr_time used_at;  /* when a client last got it; 0: not since it was made */
+    _Atomic uint32_t uses;     /* seconds in which a client got it, since it was last counted */
     otr_slice reply[OTR_FORM_READY_COUNT]; /* framed; empty: close without an answer (Exim, "defer") */
     otr_verdict *verdict;      /* owned reference */
     otr_time made_at;
@@ -40,12 +41,23 @@ static inline const char *otr_answer_key(const otr_answer *answer)
     return answer->verdict->destination.key;
 }
 
-/* A relaxed note: it decides about refreshing and eviction only. Written only when it changes, so that the line
- * stays shared between the front threads. */
+/*
+ * A relaxed note: it decides about refreshing and eviction, and counts the traffic, in seconds in which there was any.
+ * Written only when it changes, once a second, so that the line stays shared between the front threads.
+ */
 static inline void otr_answer_note_use(otr_answer *answer, otr_time now)
 {
-    if (atomic_load_explicit(&answer->used_at, memory_order_relaxed) != now)
-        atomic_store_explicit(&answer->used_at, now, memory_order_relaxed);
+    otr_time before = atomic_load_explicit(&answer->used_at, memory_order_relaxed);
+
+    if (before != now && atomic_compare_exchange_strong_explicit(&answer->used_at, &before, now, memory_order_relaxed,
+                                                                 memory_order_relaxed))
+        atomic_fetch_add_explicit(&answer->uses, 1, memory_order_relaxed);
+}
+
+/* It takes the place of one that was last used then. */
+static inline void otr_answer_inherit_use(otr_answer *answer, otr_time used_at)
+{
+    atomic_store_explicit(&answer->used_at, used_at, memory_order_relaxed);
 }
 
 #endif

@@ -11,8 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-const char *const otr_control_verbs[] = { "override.add", "override.list", "override.remove",
-                                          "trust.add",    "trust.list",    "trust.remove" };
+const char *const otr_control_verbs[] = { "override.add", "override.list", "override.remove", "trust.record",
+                                          "trust.add",    "trust.list",    "trust.remove",    "trust.accept" };
 
 /* One key of a verb: what it holds goes into the request. */
 typedef outrider_err take_value(const char *text, size_t len, otr_control_request *request, outrider_diag *diag);
@@ -74,10 +74,36 @@ static outrider_err take_name(const char *text, size_t len, otr_control_request 
     return OUTRIDER_OK;
 }
 
+/* The daemon sees the chains of policy hosts itself. */
+static outrider_err take_role(const char *text, size_t len, otr_control_request *r, outrider_diag *diag)
+{
+    (void)len;
+    (void)r;
+    return strcmp(text, otr_role_names[OTR_ROLE_MX]) == 0 ? OUTRIDER_OK
+                                                           : otr_fail(diag, OUTRIDER_E_SYNTAX, "the role is not mx");
+}
+
+static outrider_err take_host(const char *text, size_t len, otr_control_request *r, outrider_diag *diag)
+{
+    outrider_diag why;
+    outrider_err err = otr_destination_domain(text, len, r->host, &why);
+
+    return err == OUTRIDER_OK ? err : otr_fail(diag, err, "the host is none: %s", why.message);
+}
+
+static outrider_err take_source(const char *text, size_t len, otr_control_request *r, outrider_diag *diag)
+{
+    (void)len;
+    r->source = strcmp(text, otr_sighting_source_names[OTR_SEEN_BY_MTA]) == 0 ? OTR_SEEN_BY_MTA : OTR_SEEN_IN_PROBE;
+    return strcmp(text, otr_sighting_source_names[r->source]) == 0
+               ? OUTRIDER_OK
+               : otr_fail(diag, OUTRIDER_E_SYNTAX, "the source is none of probe, mta");
+}
+
+/* What is in it is found out by whoever does what is asked. */
 static outrider_err take_pem(const char *text, size_t len, otr_control_request *r, outrider_diag *diag)
 {
-    if (len > OTR_CONTROL_PEM_MAX)
-        return otr_fail(diag, OUTRIDER_E_SYNTAX, "the certificate has more than %d octets", OTR_CONTROL_PEM_MAX);
+    (void)len;
     r->pem = strdup(text);
     return r->pem != NULL ? OUTRIDER_OK : otr_fail(diag, OUTRIDER_E_NOMEM, "out of memory");
 }
@@ -112,12 +138,18 @@ static const struct key {
     { OTR_CONTROL_OVERRIDE_ADD, "reason", true, take_reason, false },
     { OTR_CONTROL_OVERRIDE_ADD, "level", false, take_level, false },
     { OTR_CONTROL_OVERRIDE_REMOVE, "domain", true, take_domain, false },
+    { OTR_CONTROL_TRUST_RECORD, "domain", true, take_domain, false },
+    { OTR_CONTROL_TRUST_RECORD, "role", true, take_role, false },
+    { OTR_CONTROL_TRUST_RECORD, "host", true, take_host, false },
+    { OTR_CONTROL_TRUST_RECORD, "chain", true, take_pem, false },
+    { OTR_CONTROL_TRUST_RECORD, "source", false, take_source, false },
     { OTR_CONTROL_TRUST_ADD, "domains", true, take_name, true },
     { OTR_CONTROL_TRUST_ADD, "until", true, take_until, false },
     { OTR_CONTROL_TRUST_ADD, "reason", true, take_reason, false },
     { OTR_CONTROL_TRUST_ADD, "pem", true, take_pem, false },
     { OTR_CONTROL_TRUST_REMOVE, "root", true, take_root, false },
     { OTR_CONTROL_TRUST_REMOVE, "domains", false, take_name, true },
+    { OTR_CONTROL_TRUST_ACCEPT, "domain", true, take_domain, false },
 };
 #define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))
 
@@ -140,7 +172,7 @@ static outrider_err take_verb(const json_t *object, otr_control_verb *verb, outr
         }
     }
     return otr_fail(diag, OUTRIDER_E_SYNTAX, "\"do\" is none of override.add, override.list, override.remove, trust.add, "
-                    "trust.list, trust.remove");
+                    "trust.list, trust.remove, trust.accept, trust.record");
 }
 
 /* A string, or each string of a list. */
@@ -186,7 +218,7 @@ static outrider_err take_keys(json_t *object, otr_control_request *r, outrider_d
 
 outrider_err otr_control_parse(otr_slice line, otr_control_request *request, outrider_diag *diag)
 {
-    otr_control_request made = { .level = OTR_LEVEL_MAY };
+    otr_control_request made = { .level = OTR_LEVEL_MAY, .source = OTR_SEEN_IN_PROBE };
     json_t *object;
     outrider_err err;
 

@@ -7,6 +7,8 @@
  *     {"do":"trust.add","domains":[NAME...],"until":DATE,"reason":TEXT,"pem":TEXT}
  *     {"do":"trust.list"}
  *     {"do":"trust.remove","root":HEX[,"domains":[NAME...]]}
+ *     {"do":"trust.accept","domain":D}
+ *     {"do":"trust.record","domain":D,"role":"mx","host":H,"chain":PEM[,"source":"probe"|"mta"]}
  *
  * NAME is a domain, or "." and one: all below it. HEX is a fingerprint, or its beginning.
  * A key that the verb does not know is refused: what was mistyped must not count as left out.
@@ -14,7 +16,7 @@
 #ifndef OTR_DAEMON_CONTROL_REQUEST_H
 #define OTR_DAEMON_CONTROL_REQUEST_H
 
-#include "trust/certificate.h"
+#include "trust/sighting.h"
 #include "verdict/override.h"
 
 #define OTR_CONTROL_MAX 65536 /* octets of a request; certificates in PEM have room */
@@ -24,8 +26,8 @@
 #define OTR_CONTROL_ROOT_MIN 8    /* digits of a fingerprint; fewer might be another's by chance */
 
 typedef enum otr_control_verb {
-    OTR_CONTROL_OVERRIDE_ADD, OTR_CONTROL_OVERRIDE_LIST, OTR_CONTROL_OVERRIDE_REMOVE,
-    OTR_CONTROL_TRUST_ADD, OTR_CONTROL_TRUST_LIST, OTR_CONTROL_TRUST_REMOVE, OTR_CONTROL_VERB_COUNT
+    OTR_CONTROL_OVERRIDE_ADD, OTR_CONTROL_OVERRIDE_LIST, OTR_CONTROL_OVERRIDE_REMOVE, OTR_CONTROL_TRUST_RECORD,
+    OTR_CONTROL_TRUST_ADD, OTR_CONTROL_TRUST_LIST, OTR_CONTROL_TRUST_REMOVE, OTR_CONTROL_TRUST_ACCEPT, OTR_CONTROL_VERB_COUNT
 } otr_control_verb;
 extern const char *const otr_control_verbs[]; /* "override.add", ... */
 
@@ -42,8 +44,10 @@ typedef struct otr_control_request {
     char reason[OTR_OVERRIDE_REASON_MAX + 1];
     otr_control_name *names;      /* owned; each once. trust.add, trust.remove */
     size_t name_count;
-    char *pem;                    /* owned; trust.add: as it came */
     char root[OTR_SHA256_TEXT];   /* trust.remove: lower-case hex, perhaps only the beginning */
+    char host[OTR_DOMAIN_SIZE];   /* trust.record, with the two below; normal form */
+    otr_sighting_source source;
+    char *pem;                    /* owned: certificates, as they came; NULL where the verb has none */
 } otr_control_request;
 
 /*

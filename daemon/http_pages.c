@@ -29,6 +29,7 @@ static void fill_cells(const otr_status *s, uint64_t cells[OTR_CELL_COUNT])
     cells[OTR_CELL_TRUST_FILES_CHANGED] = trust.files_changed_at;
     for (int i = 0; i < OTR_EFFECT_COUNT; i++)
         cells[OTR_CELL_TRUST_AFFECTED + i] = trust.affected[i];
+    cells[OTR_CELL_HOLDS] = otr_holds_count(s->holds);
     cells[OTR_CELL_BUILD] = 1;
     cells[OTR_CELL_START] = (uint64_t)s->started_at;
 }

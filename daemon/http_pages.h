@@ -5,6 +5,7 @@
 #ifndef OTR_DAEMON_HTTP_PAGES_H
 #define OTR_DAEMON_HTTP_PAGES_H
 
+#include "daemon/flow/holds.h"
 #include "daemon/front.h"
 #include "daemon/keeper/keeper.h"
 #include "daemon/pulse.h"
@@ -18,6 +19,7 @@ typedef struct otr_status {
     const otr_front_shared *fronts;
     const otr_pulse *const *pulses; /* of the resolver threads; NULL-terminated */
     const otr_keeper *keeper;
+    const otr_holds *holds;
     int64_t started_at;             /* s since 1970 */
 } otr_status;
 

@@ -51,6 +51,7 @@ struct otr_daemon {
     otr_store *store;      /* owned */
     otr_overrides *overrides; /* owned */
     otr_worker **workers;  /* owned: of the resolver threads, for the keeper */
+    otr_holds *holds;         /* owned */
     otr_clock clock;
     otr_cache *cache;      /* owned */
     otr_flow flow;
@@ -79,6 +80,16 @@ static outrider_err open_overrides(otr_daemon *d, outrider_diag *diag)
 {
     bool has_bad = false;
     outrider_err err = otr_overrides_open(d->store, &d->overrides, &has_bad, diag);
+
+    if (err == OUTRIDER_OK && has_bad)
+        OTR_LOG(OTR_LOG_ERROR, "store.row.unusable", { "error", diag->message });
+    return err;
+}
+
+static outrider_err open_holds(otr_daemon *d, outrider_diag *diag)
+{
+    bool has_bad = false;
+    outrider_err err = otr_holds_open(d->store, &d->holds, &has_bad, diag);
 
     if (err == OUTRIDER_OK && has_bad)
         OTR_LOG(OTR_LOG_ERROR, "store.row.unusable", { "error", diag->message });
@@ -117,6 +128,7 @@ static void fill_flow(otr_daemon *d)
         .store = d->store,
         .trust = otr_keeper_trust(d->keeper),
         .overrides = d->overrides,
+        .holds = d->holds,
         .views = otr_conf_views(c),
         .discover = otr_conf_discover(c),
         .decide = otr_conf_decide(c),
@@ -295,7 +307,7 @@ static outrider_err start_watching(otr_daemon *d, outrider_diag *diag)
     for (uint32_t i = 0; i < c->threads.resolver; i++)
         d->pulses[i] = &d->resolvers[i].pulse;
     d->status = (otr_status){ .store = d->store, .watch = d->watch, .cache = d->cache, .fronts = &d->shared,
-                              .pulses = d->pulses, .keeper = d->keeper,
+                              .pulses = d->pulses, .keeper = d->keeper, .holds = d->holds,
                               .started_at = time(NULL) };
     return otr_http_start(d->sockets.listeners + d->sockets.front_count, d->sockets.count - d->sockets.front_count,
                           &d->status, &d->http, diag);
@@ -332,6 +344,8 @@ static outrider_err build(otr_daemon *d, outrider_diag *diag)
         err = open_store(d, diag);
     if (err == OUTRIDER_OK)
         err = open_overrides(d, diag);
+    if (err == OUTRIDER_OK)
+        err = open_holds(d, diag);
     if (err == OUTRIDER_OK)
         err = otr_keeper_open(d->keeper, d->store, &d->clock, diag);
     if (err != OUTRIDER_OK)
@@ -407,6 +421,7 @@ void otr_daemon_stop(otr_daemon *d)
     free(d->pulses);
     free(d->fronts);
     otr_cache_free(d->cache);
+    otr_holds_free(d->holds);
     otr_overrides_free(d->overrides);
     if (d->store != NULL)
         otr_store_close(d->store);

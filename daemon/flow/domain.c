@@ -359,6 +359,56 @@ void otr_domain_overrule(otr_domain *domain)
         otr_place_overrule(place);
 }
 
+static otr_sts_entry *without_back_off(const otr_sts_entry *entry, otr_time now)
+{
+    otr_sts_entry *copy = entry->failure != OTR_STS_NO_FAILURE ? otr_sts_entry_copy(entry) : NULL;
+
+    if (copy != NULL)
+        copy->retry_at = now;
+    return copy;
+}
+
+/* Nobody has asked about it since the start: what the store says of the back-off is put right. */
+static void resume_stored(otr_worker *worker, const char *name)
+{
+    otr_sts_entry *entry = NULL, *free_again = NULL;
+    outrider_diag diag = { 0 };
+    outrider_err err = otr_store_get(worker->flow->store, name, &entry, &diag);
+
+    if (err == OUTRIDER_OK && entry != NULL)
+        free_again = without_back_off(entry, otr_clock_now(worker->flow->clock));
+    if (free_again != NULL)
+        err = otr_store_put(worker->flow->store, free_again, &diag);
+    if (err != OUTRIDER_OK)
+        OTR_LOG(OTR_LOG_ERROR, "store.failed", { "doing", "ending a back-off" }, { "domain", name },
+                { "error", diag.message }, { "effect", "the policy is fetched again later" });
+    otr_sts_entry_unref(free_again);
+    otr_sts_entry_unref(entry);
+}
+
+void otr_domain_resume(otr_worker *worker, const char *name)
+{
+    otr_domain *domain = otr_domain_find(worker, name);
+    otr_sts_entry *entry;
+    otr_place *place;
+
+    if (domain == NULL || domain->entry == NULL) {
+        resume_stored(worker, name);
+        return;
+    }
+    otr_sts_refresh_cancel(domain->refresh); /* it may have been held back already */
+    domain->refresh = NULL;
+    otr_worker_name_flow(worker, domain->flow);
+    entry = without_back_off(domain->entry, now_of(domain));
+    if (entry != NULL)
+        adopt(domain, entry);
+    if (!otr_domain_has_policy(domain))
+        TAILQ_FOREACH(place, &domain->places, in_domain)
+            otr_place_withdraw(place);
+    if (!start_refresh(domain, otr_domain_has_policy(domain) ? OTR_STS_DUE_POLICY : OTR_STS_DUE_RECORD))
+        tell_all(domain);
+}
+
 /* What is worth keeping lies in the store; an unsaved policy was never answered from. */
 void otr_domain_leave(otr_domain *domain, otr_place *place)
 {

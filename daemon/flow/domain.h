@@ -8,6 +8,7 @@
 #ifndef OTR_DAEMON_DOMAIN_H
 #define OTR_DAEMON_DOMAIN_H
 
+#include "daemon/flow/decided.h"
 #include "daemon/flow/worker.h"
 
 struct otr_errand;
@@ -21,6 +22,8 @@ struct otr_domain {
     otr_sts_refresh *refresh;        /* owned; NULL: none under way */
     const otr_anchor_set *anchors;   /* owned reference: those when it was started; NULL: never */
     char flow[OTR_FLOW_ID_SIZE];     /* of the errand that looked last or started the refresh; for the log */
+    otr_decided decided;             /* what was put down about it */
+    bool has_sighting;               /* a chain of one of its hosts was recorded, in this process */
     struct event *timer;             /* owned: the next look while the domain is in use */
     struct otr_errand_queue waiting; /* errands that wait for the refresh */
     struct otr_place_queue places;   /* borrowed; the domain goes with the last */
@@ -41,6 +44,12 @@ void otr_domain_overrule(otr_domain *domain);
  * due at once. True: nothing is known of the policy until then.
  */
 bool otr_domain_forgive(otr_domain *domain);
+
+/*
+ * An attempt that was held back may be made at once. Until it has been made there is no answer without a policy, where the
+ * one on hand has expired meanwhile.
+ */
+void otr_domain_resume(otr_worker *worker, const char *name);
 
 typedef enum otr_domain_state {
     OTR_DOMAIN_READY,   /* `entry` is what there is to know now */

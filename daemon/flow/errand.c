@@ -90,10 +90,12 @@ static void conclude(otr_errand *errand)
         is_pending = domain->refresh != NULL && !otr_domain_has_policy(domain);
     }
     answer = otr_place_decide(place, is_pending, errand->tickets != NULL);
-    if (answer == NULL)
+    if (answer == NULL) {
         fail(errand, "out of memory");
-    else
-        finish(errand, answer);
+        return;
+    }
+    finish(errand, answer);
+    otr_decided_note(place);
 }
 
 static void advance(otr_errand *errand)

@@ -5,70 +5,45 @@
 
 #include "base/diag.h"
 #include "daemon/rcu.h"
-#include "daemon/snapshot.h"
+#include "daemon/rows.h"
 
+#include <stdio.h>
 #include <stdlib.h>
-
-struct set {
-    otr_snapshot_value value; /* first */
-    otr_time first_end;       /* of all; 0: the set is empty */
-    size_t count;
-    otr_override list[];      /* by domain */
-};
 
 struct otr_overrides {
     otr_store *store; /* borrowed */
     otr_snapshot snapshot;
 };
 
-static void free_set(otr_snapshot_value *value)
+static const otr_rows *read_rows(const otr_overrides *o)
 {
-    free(value);
+    return (const otr_rows *)otr_snapshot_read(&o->snapshot);
 }
 
-static struct set *make_set(size_t room)
+static int compare(const void *a, const void *b)
 {
-    struct set *set = calloc(1, sizeof(*set) + room * sizeof(set->list[0]));
-
-    if (set != NULL)
-        set->value.free = free_set;
-    return set;
-}
-
-static void append(struct set *set, const otr_override *override)
-{
-    set->list[set->count++] = *override;
-    if (set->first_end == 0 || override->until < set->first_end)
-        set->first_end = override->until;
-}
-
-static const struct set *read_set(const otr_overrides *o)
-{
-    return (const struct set *)otr_snapshot_read(&o->snapshot);
-}
-
-static int compare(const void *domain, const void *override)
-{
-    return strcmp(domain, ((const otr_override *)override)->domain);
-}
-
-static const otr_override *find(const struct set *set, const char *domain)
-{
-    return bsearch(domain, set->list, set->count, sizeof(set->list[0]), compare);
+    return strcmp(((const otr_override *)a)->domain, ((const otr_override *)b)->domain);
 }
 
 /* Reading ---------------------------------------------------------------------------------------------------- */
 
+static void set_key(otr_override *key, const char *domain)
+{
+    snprintf(key->domain, sizeof(key->domain), "%s", domain);
+}
+
 bool otr_overrides_find(const otr_overrides *o, const char *domain, otr_time now, otr_override *found)
 {
     const otr_override *it;
+    otr_override key;
     bool is_there;
 
     if (o == NULL)
         return false;
+    set_key(&key, domain);
     otr_rcu_read_lock();
-    it = find(read_set(o), domain);
-    is_there = it != NULL && now < it->until;
+    it = otr_rows_find(read_rows(o), &key, compare);
+    is_there = it != NULL && strcmp(it->domain, domain) == 0 && now < it->until;
     if (is_there)
         *found = *it;
     otr_rcu_read_unlock();
@@ -77,55 +52,47 @@ bool otr_overrides_find(const otr_overrides *o, const char *domain, otr_time now
 
 void otr_overrides_each(const otr_overrides *o, otr_time now, otr_overrides_visit *visit, void *arg)
 {
-    const struct set *set;
+    const otr_rows *rows;
 
     otr_rcu_read_lock();
-    set = read_set(o);
-    for (size_t i = 0; i < set->count; i++)
-        if (now < set->list[i].until)
-            visit(arg, &set->list[i]);
+    rows = read_rows(o);
+    for (size_t i = 0; i < rows->count; i++) {
+        const otr_override *it = otr_rows_at(rows, i);
+
+        if (now < it->until)
+            visit(arg, it);
+    }
     otr_rcu_read_unlock();
 }
 
 /* Changing --------------------------------------------------------------------------------------------------- */
 
-/* A copy of the set without the override of this domain, and with `added` in its place unless that is NULL. */
-static struct set *copy_with(const struct set *old, const char *domain, const otr_override *added)
+static bool is_of(void *domain, const void *row)
 {
-    struct set *set = make_set(old->count + 1);
-    size_t i = 0;
-
-    if (set == NULL)
-        return NULL;
-    for (; i < old->count && strcmp(old->list[i].domain, domain) < 0; i++)
-        append(set, &old->list[i]);
-    if (added != NULL)
-        append(set, added);
-    for (; i < old->count; i++)
-        if (strcmp(old->list[i].domain, domain) != 0)
-            append(set, &old->list[i]);
-    return set;
+    return strcmp(((const otr_override *)row)->domain, domain) == 0;
 }
 
 static outrider_err change(otr_overrides *o, const char *domain, const otr_override *added, outrider_diag *diag)
 {
     outrider_err err = OUTRIDER_OK;
-    struct set *set = NULL;
+    otr_rows *rows = NULL;
+    otr_override key;
 
+    set_key(&key, domain);
     otr_snapshot_lock(&o->snapshot);
-    set = copy_with(read_set(o), domain, added);
-    if (set == NULL)
+    rows = otr_rows_copy(read_rows(o), is_of, key.domain, added, compare);
+    if (rows == NULL)
         err = otr_fail(diag, OUTRIDER_E_NOMEM, "out of memory");
-    else if (set->count > OTR_OVERRIDES_MAX)
+    else if (rows->count > OTR_OVERRIDES_MAX)
         err = otr_fail(diag, OUTRIDER_E_LIMIT, "there are %d overrides, and no more are kept; remove one",
                        OTR_OVERRIDES_MAX);
     else
         err = added != NULL ? otr_store_put_override(o->store, added, diag)
                             : otr_store_drop_override(o->store, domain, diag);
     if (err == OUTRIDER_OK)
-        otr_snapshot_replace(&o->snapshot, &set->value);
+        otr_snapshot_replace(&o->snapshot, &rows->value);
     else
-        free(set);
+        otr_rows_free(rows);
     otr_snapshot_unlock(&o->snapshot);
     return err;
 }
@@ -142,37 +109,47 @@ outrider_err otr_overrides_drop(otr_overrides *o, const char *domain, outrider_d
 
 static bool has_ended_one(const otr_overrides *o, otr_time now)
 {
-    const struct set *set;
-    bool has_one;
+    const otr_rows *rows;
+    bool has_one = false;
 
     otr_rcu_read_lock();
-    set = read_set(o);
-    has_one = set->first_end != 0 && set->first_end <= now;
+    rows = read_rows(o);
+    for (size_t i = 0; i < rows->count && !has_one; i++)
+        has_one = ((const otr_override *)otr_rows_at(rows, i))->until <= now;
     otr_rcu_read_unlock();
     return has_one;
+}
+
+struct ending {
+    otr_time now;
+    otr_overrides_visit *visit;
+    void *arg;
+};
+
+static bool has_ended(void *arg, const void *row)
+{
+    const struct ending *ending = arg;
+
+    if (((const otr_override *)row)->until > ending->now)
+        return false;
+    ending->visit(ending->arg, row);
+    return true;
 }
 
 outrider_err otr_overrides_expire(otr_overrides *o, otr_time now, otr_overrides_visit *visit, void *arg,
                                   outrider_diag *diag)
 {
-    const struct set *old;
-    struct set *set;
+    struct ending ending = { now, visit, arg };
+    otr_rows *rows;
 
     if (!has_ended_one(o, now))
         return OUTRIDER_OK;
     otr_snapshot_lock(&o->snapshot);
-    old = read_set(o);
-    set = make_set(old->count);
-    for (size_t i = 0; set != NULL && i < old->count; i++) {
-        if (old->list[i].until <= now)
-            visit(arg, &old->list[i]);
-        else
-            append(set, &old->list[i]);
-    }
-    if (set != NULL)
-        otr_snapshot_replace(&o->snapshot, &set->value);
+    rows = otr_rows_copy(read_rows(o), has_ended, &ending, NULL, compare);
+    if (rows != NULL)
+        otr_snapshot_replace(&o->snapshot, &rows->value);
     otr_snapshot_unlock(&o->snapshot);
-    if (set == NULL)
+    if (rows == NULL)
         return otr_fail(diag, OUTRIDER_E_NOMEM, "out of memory"); /* none of them counts; the next look forgets them */
     return otr_store_sweep(o->store, now, diag);
 }
@@ -180,7 +157,7 @@ outrider_err otr_overrides_expire(otr_overrides *o, otr_time now, otr_overrides_
 /* Coming and going -------------------------------------------------------------------------------------------- */
 
 struct loading {
-    struct set *set;
+    otr_rows *rows;
     bool is_full;
 };
 
@@ -189,19 +166,19 @@ static void load_one(void *arg, const otr_override *override)
 {
     struct loading *loading = arg;
 
-    if (loading->set->count < OTR_OVERRIDES_MAX)
-        append(loading->set, override);
+    if (loading->rows->count < OTR_OVERRIDES_MAX)
+        otr_rows_append(loading->rows, override);
     else
         loading->is_full = true;
 }
 
 outrider_err otr_overrides_open(otr_store *store, otr_overrides **overrides, bool *has_bad, outrider_diag *diag)
 {
-    struct loading loading = { .set = make_set(OTR_OVERRIDES_MAX) };
+    struct loading loading = { .rows = otr_rows_new(sizeof(otr_override), OTR_OVERRIDES_MAX) };
     otr_overrides *made = calloc(1, sizeof(*made));
     outrider_err err = OUTRIDER_E_NOMEM;
 
-    if (made != NULL && loading.set != NULL)
+    if (made != NULL && loading.rows != NULL)
         err = otr_store_each_override(store, load_one, &loading, diag);
     else
         otr_fail(diag, err, "out of memory");
@@ -209,13 +186,13 @@ outrider_err otr_overrides_open(otr_store *store, otr_overrides **overrides, boo
     if (loading.is_full)
         otr_fail(diag, OUTRIDER_E_LIMIT, "there are more than %d overrides: the last are not used", OTR_OVERRIDES_MAX);
     if (err != OUTRIDER_OK && err != OUTRIDER_E_SYNTAX) {
-        free(loading.set);
+        otr_rows_free(loading.rows);
         free(made);
         return err;
     }
     made->store = store;
     otr_snapshot_init(&made->snapshot);
-    atomic_init(&made->snapshot.current, &loading.set->value); /* nobody else is there yet */
+    atomic_init(&made->snapshot.current, &loading.rows->value); /* nobody else is there yet */
     *overrides = made;
     return OUTRIDER_OK;
 }

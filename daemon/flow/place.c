@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "daemon/flow/errand.h"
+#include "daemon/flow/record.h"
 
 #include <event2/event.h>
 #include <search.h>
@@ -25,6 +26,11 @@ static otr_time now_of(const otr_place *place)
     return otr_clock_now(place->worker->flow->clock);
 }
 
+static otr_decided *decided_of(const otr_place *place)
+{
+    return place->domain != NULL ? &place->domain->decided : NULL;
+}
+
 bool otr_place_has_finding(const otr_place *place)
 {
     return place->mx != NULL && now_of(place) < place->mx->valid_until;
@@ -34,6 +40,7 @@ void otr_place_withdraw(otr_place *place)
 {
     if (place->answer == NULL)
         return;
+    otr_decided_count(decided_of(place), place->answer);
     otr_cache_drop(place->worker->flow->cache, place->answer);
     otr_answer_unref(place->answer);
     place->answer = NULL;
@@ -159,6 +166,7 @@ static void publish(otr_place *place, otr_answer *answer, otr_time now)
 {
     log_verdict(place, answer->verdict);
     otr_cache_put(place->worker->flow->cache, answer); /* replaces the former one */
+    otr_decided_count(decided_of(place), place->answer);
     otr_answer_unref(place->answer);
     place->answer = answer;
     weigh(place);
@@ -176,10 +184,13 @@ otr_answer *otr_place_decide(otr_place *place, bool is_policy_pending, bool is_i
     otr_verdict *verdict;
     otr_answer *answer = NULL;
     otr_override override;
+    otr_hold hold;
 
     /* An override is for a domain, and for the host of that name; an address literal is neither. */
     if (place->domain != NULL && otr_overrides_find(flow->overrides, place->destination.domain, now, &override))
         settings.override = &override;
+    if (place->domain != NULL && otr_record_find_hold(place->worker, place->destination.domain, &hold))
+        settings.hold = &hold;
     verdict = otr_decide(place->mx, entry, is_policy_pending, &settings, place->worker->net.anchors, now);
     if (verdict != NULL)
         answer = otr_answer_new(verdict, &flow->views, now, lifetime(place, verdict, now));
@@ -207,8 +218,10 @@ void otr_place_rebuild(otr_place *place)
     if (place->answer == NULL || !otr_place_has_finding(place))
         return;
     answer = otr_place_decide(place, false, false);
-    if (answer != NULL)
-        otr_answer_note_use(answer, used);
+    if (answer == NULL)
+        return;
+    otr_answer_inherit_use(answer, used);
+    otr_decided_note(place);
 }
 
 void otr_place_overrule(otr_place *place)
@@ -222,10 +235,18 @@ void otr_place_overrule(otr_place *place)
     if (otr_place_has_finding(place) && domain->entry != NULL &&
         (domain->unsaved == NULL || otr_domain_has_policy(domain)))
         answer = otr_place_decide(place, domain->refresh != NULL && !otr_domain_has_policy(domain), false);
-    if (answer != NULL)
-        otr_answer_note_use(answer, used);
-    else
+    if (answer != NULL) {
+        otr_answer_inherit_use(answer, used);
+        otr_decided_note(place);
+    } else {
         otr_place_withdraw(place);
+    }
+}
+
+static void let_go(otr_place *place)
+{
+    otr_decided_leave(place);
+    free_place(place);
 }
 
 /* Lapse ---------------------------------------------------------------------------------------------------------- */
@@ -249,7 +270,7 @@ static void on_lapse(evutil_socket_t fd, short what, void *arg)
              place->domain->refresh != NULL)
         otr_worker_arm(place->timer, 1); /* its policy is being fetched, which would end with the last place */
     else if (used_at(place) == 0 || place->level == OTR_LEVEL_DEFER)
-        free_place(place);
+        let_go(place);
     else if (place->worker->renewals >= OTR_RENEWALS_MAX)
         otr_worker_arm(place->timer, 1);
     else

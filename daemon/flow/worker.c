@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "daemon/flow/control.h"
 #include "daemon/flow/place.h"
+#include "daemon/flow/record.h"
 
 #include <event2/event.h>
 #include <stdio.h>
@@ -152,7 +153,8 @@ static void fill_net(otr_worker *worker)
 
     worker->net = (otr_sts_net){ .base = worker->base, .resolver = worker->resolver, .fetcher = worker->fetcher,
                                  .clock = flow->clock, .anchors = worker->trust->anchors, .pace = flow->pace,
-                                 .fetch_ms = flow->fetch_ms, .allow_private = flow->allow_private };
+                                 .fetch_ms = flow->fetch_ms, .allow_private = flow->allow_private,
+                                 .witness = otr_record_policy_host, .witness_arg = worker };
     if (getrandom(&worker->net.jitter_seed, sizeof(worker->net.jitter_seed), 0) < 0)
         worker->net.jitter_seed = (uint32_t)otr_clock_now(flow->clock);
     worker->next_flow = worker->net.jitter_seed;

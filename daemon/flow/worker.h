@@ -12,6 +12,7 @@
 #define OTR_DAEMON_WORKER_H
 
 #include "daemon/cache.h"
+#include "daemon/flow/holds.h"
 #include "daemon/flow/job.h"
 #include "daemon/flow/overrides.h"
 #include "daemon/flow/ticket.h"
@@ -33,6 +34,7 @@ typedef struct otr_flow {
     otr_store *store;
     otr_trust *trust; /* what each worker begins with; it takes a reference of its own */
     otr_overrides *overrides;
+    otr_holds *holds;         /* NULL: none */
     otr_anchor_views views;
     otr_discover_settings discover;
     otr_decide_settings decide;
@@ -81,6 +83,7 @@ typedef struct otr_worker {
     size_t octets;                /* what the places cost in memory */
     void *domains;                /* tree by name (tsearch) */
     unsigned renewals;            /* errands under way that no client waits for */
+    otr_time record_trouble[OUTRIDER_E_CONFIG + 1]; /* when the log last heard that nothing could be recorded, by cause */
     uint32_t next_flow;           /* number of the next errand or refresh, for the log; begins at random */
     _Atomic bool is_stopping;
 } otr_worker;

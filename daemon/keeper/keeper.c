@@ -9,6 +9,7 @@
 #include "daemon/anchor_files.h"
 #include "daemon/keeper/inside.h"
 #include "daemon/metrics.h"
+#include "daemon/rcu.h"
 #include "store/store_trust.h"
 
 #include <event2/event.h>
@@ -231,8 +232,10 @@ static void *run(void *arg)
 {
     otr_keeper *keeper = arg;
 
+    urcu_memb_register_thread();
     otr_metrics_enter();
     event_base_dispatch(keeper->base);
+    urcu_memb_unregister_thread();
     return NULL;
 }
 

@@ -6,7 +6,6 @@
 #include "daemon/flow/control.h"
 #include "daemon/keeper/admit.h"
 #include "daemon/keeper/inside.h"
-#include "store/store_trust.h"
 #include "trust/root_file.h"
 #include "verdict/hold.h"
 
@@ -222,17 +221,8 @@ static void change_something(otr_keeper *keeper, otr_job *job)
 static void list(const otr_keeper *keeper, otr_job *job)
 {
     json_t *exceptions = exception_list(&keeper->exceptions, otr_clock_now(keeper->clock)), *holds = json_array();
-    outrider_diag diag = { 0 };
-    outrider_err err = otr_store_each_hold(keeper->store, append_hold, holds, &diag);
 
-    if (err == OUTRIDER_E_SYNTAX)
-        OTR_LOG(OTR_LOG_ERROR, "store.row.unusable", { "error", diag.message });
-    if (err != OUTRIDER_OK && err != OUTRIDER_E_SYNTAX) {
-        json_decref(exceptions);
-        json_decref(holds);
-        refuse(job, err, diag.message);
-        return;
-    }
+    otr_holds_each(keeper->workers[0]->flow->holds, append_hold, holds);
     job->reply = otr_control_line(json_pack("{s:b, s:o, s:o}", "ok", 1, "exceptions", exceptions, "holds", holds));
     otr_job_return(job);
 }

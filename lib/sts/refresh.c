@@ -162,17 +162,32 @@ static void take_policy(otr_sts_refresh *r, otr_sts_policy *policy)
     finish(r);
 }
 
+static bool is_taken(const otr_sts_refresh *r, const otr_fetch_result *result, char why[OTR_STS_ERROR_SIZE])
+{
+    const otr_sts_net *net = r->net;
+
+    return net->witness == NULL || result->verification == NULL ||
+           net->witness(net->witness_arg, r->entry->domain, r->host, result, why);
+}
+
 static void on_policy(void *arg, const otr_fetch_result *result)
 {
     otr_sts_refresh *r = arg;
     otr_sts_policy *policy = NULL;
     otr_sts_notes *notes;
+    char why[OTR_STS_ERROR_SIZE] = "";
+    bool may_be_taken;
     outrider_err err;
 
     assert(r->step == FETCH_POLICY);
     r->fetch = NULL;
+    may_be_taken = is_taken(r, result, why);
     if (result->failure != OTR_STS_NO_FAILURE) {
         fail(r, result->failure, result->cause, "%s: %s", r->host, result->reason);
+        return;
+    }
+    if (!may_be_taken) {
+        fail(r, OTR_STS_FETCH_ERROR, OTR_STS_CAUSE_CERTIFICATE, "%s: %s", r->host, why);
         return;
     }
     notes = calloc(1, sizeof(*notes));

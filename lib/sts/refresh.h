@@ -13,6 +13,13 @@ typedef struct otr_sts_refresh otr_sts_refresh;
 
 #define OTR_STS_FETCH_MS 10000
 
+/*
+ * Told of each policy host that showed a certificate, accepted or refused, before anything that it said is taken. False:
+ * it is not to be taken, as `why` says in words for people; the attempt has failed then, and nothing else changes.
+ */
+typedef bool otr_sts_witness(void *arg, const char *domain, const char *host, const otr_fetch_result *result,
+                             char why[OTR_STS_ERROR_SIZE]);
+
 /* All borrowed; they outlive every refresh. */
 typedef struct otr_sts_net {
     struct event_base *base;
@@ -23,6 +30,8 @@ typedef struct otr_sts_net {
     otr_sts_pace pace;
     unsigned fetch_ms;  /* address lookups and HTTPS together (STS-FETCH-12); 0: OTR_STS_FETCH_MS */
     bool allow_private; /* policy hosts may lie on private addresses */
+    otr_sts_witness *witness; /* NULL: nobody wants to know */
+    void *witness_arg;
     uint32_t jitter_seed; /* of the thread; spreads retries and refreshes */
 } otr_sts_net;
 
