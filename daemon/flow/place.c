@@ -191,7 +191,7 @@ otr_answer *otr_place_decide(otr_place *place, bool is_policy_pending, bool is_i
         settings.override = &override;
     if (place->domain != NULL && otr_record_find_hold(place->worker, place->destination.domain, &hold))
         settings.hold = &hold;
-    verdict = otr_decide(place->mx, entry, is_policy_pending, &settings, flow->anchors, now);
+    verdict = otr_decide(place->mx, entry, is_policy_pending, &settings, place->worker->net.anchors, now);
     if (verdict != NULL)
         answer = otr_answer_new(verdict, &flow->views, now, lifetime(place, verdict, now));
     if (answer == NULL) {

@@ -28,9 +28,10 @@
  */
 outrider_err otr_store_open_reading(const char *path, otr_store **store, outrider_diag *diag);
 
-/* Exceptions: by root and domain. All of a list, or none; one that is there already is replaced. */
+/* Exceptions: by root and domain. All of a list, or none; one that is there already is replaced, one that is not is dropped. */
 outrider_err otr_store_put_exceptions(otr_store *store, const otr_exception *list, size_t count, outrider_diag *diag);
 outrider_err otr_store_drop_exception(otr_store *store, const char *root, const char *domain, outrider_diag *diag);
+outrider_err otr_store_drop_exceptions(otr_store *store, const otr_exception *list, size_t count, outrider_diag *diag);
 typedef void otr_store_visit_exception(void *arg, const otr_exception *exception); /* by root, then domain */
 outrider_err otr_store_each_exception(otr_store *store, otr_store_visit_exception *visit, void *arg, outrider_diag *diag);
 

@@ -45,6 +45,11 @@ LABELS = {  # every label value there may ever be: none of them comes from outsi
     "outrider_waiting_questions": {},
     "outrider_anchors": {},
     "outrider_trust_holds": {},
+    "outrider_trust_exceptions": {},
+    "outrider_trust_changed_seconds": {},
+    "outrider_trust_files_changed_seconds": {},
+    "outrider_trust_affected": {"effect": ("deferred", "own", "downgraded", "unknown", "reported", "other-path", "dane", "no-policy",
+                                           "none")},
     "outrider_build_info": {"version": None},
     "process_start_time_seconds": {},
 }

@@ -17,6 +17,7 @@ typedef struct fixture {
     char folder[64];
     char store_path[100];
     otr_anchors *anchors;
+    otr_trust *trust;
     otr_clock clock;
     otr_store *store;
     otr_overrides *overrides;

@@ -30,7 +30,6 @@ static otr_mailbox replies;
 static otr_answer *answer; /* of the last question; a reference */
 static otr_cert roots[3];
 static STACK_OF(X509) *policy_chains[3], *mx_chains[3], *neighbour_chains[3]; /* a leaf of each root */
-static otr_anchors *default_anchors;
 
 /* Certificates, once for all tests ----------------------------------------------------------------------------- */
 
@@ -189,12 +188,20 @@ static void publish(const char *id, const char *body, int root)
     otr_scripted_fetcher_shows(worker->fetcher, "example.org", policy_chains[root], NOW);
 }
 
+static void use_anchors(otr_anchors *anchors)
+{
+    otr_trust_unref(f.trust);
+    otr_anchors_free(f.anchors);
+    f.anchors = anchors;
+    f.trust = otr_trust_new(otr_anchors_ref(anchors), 0, NULL, 0);
+    assert_non_null(f.trust);
+    f.flow.trust = f.trust;
+}
+
 static void start(otr_on_change on_change)
 {
     fixture_init(&f);
-    default_anchors = f.anchors;
-    f.anchors = make_anchors(on_change);
-    f.flow.anchors = f.anchors;
+    use_anchors(make_anchors(on_change));
     base = event_base_new();
     worker = fixture_worker(&f, base);
     assert_int_equal(otr_mailbox_init(&replies, NULL), OUTRIDER_OK);
@@ -223,7 +230,6 @@ static int stop(void **state)
     otr_worker_free(worker);
     event_base_free(base);
     otr_mailbox_clear(&replies);
-    otr_anchors_free(default_anchors);
     fixture_clear(&f);
     return 0;
 }
@@ -645,9 +651,7 @@ static void without_the_rule_it_does_not_count(void **state)
     otr_answer_unref(answer);
     answer = NULL;
     otr_worker_free(worker);
-    otr_anchors_free(f.anchors);
-    f.anchors = make_anchors(OTR_ON_CHANGE_LOG);
-    f.flow.anchors = f.anchors;
+    use_anchors(make_anchors(OTR_ON_CHANGE_LOG));
     fixture_reopen_store(&f);
     worker = fixture_worker(&f, base);
     script_hosts();
