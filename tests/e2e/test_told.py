@@ -50,7 +50,7 @@ def until_told(daemon, domain):
 
 
 def test_a_chain_arrives_as_it_was_shown(lab, told, outrider):
-    """With a CA in between, over the name in the MX record; what is refused is told as well, and mail waits as before."""
+    """L15: with a CA in between, over the name in the MX record; what is refused is told as well, and mail waits as before."""
     good, long, bad = domains.add(lab, *(domains.row(name, zone=UNSIGNED, hosts=(host,), sts=Sts()) for name, host in {
         "told-good": Host(), "told-long": Host(cert="lab rooted"), "told-bad": Host(cert="other")}.items()))
     daemon = outrider(for_mtas=True)
@@ -117,7 +117,7 @@ def somebody_else(manner):
 
 @pytest.mark.parametrize("manner", ["absent", "silent", "talkative"])
 def test_who_does_not_listen_stops_no_mail(lab, told, outrider, manner):
-    """NO-DOWNGRADE, the other way round: neither is mail let through that must wait, nor held that may go; a daemon that hangs
+    """L15, and NO-DOWNGRADE the other way round: neither is mail let through that must wait, nor held that may go; a daemon that hangs
     costs a second for each certificate."""
     outrider(for_mtas=True)
     with somebody_else(manner) as path:
@@ -141,7 +141,7 @@ def event(daemon, destination, host, chain, conn=1, depths=None):
 
 
 def test_what_is_told_is_not_believed(lab, outrider):
-    """Only hosts that DNS names, of destinations that were asked about; the daemon judges by itself; halves, garbage and lines
+    """L15: only hosts that DNS names, of destinations that were asked about; the daemon judges by itself; halves, garbage and lines
     that are too long come to nothing."""
     domain = domains.add_sts(lab, "told-lies")
     host = f"mx.{domain.name}"
