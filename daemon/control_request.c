@@ -108,6 +108,13 @@ static outrider_err take_pem(const char *text, size_t len, otr_control_request *
     return r->pem != NULL ? OUTRIDER_OK : otr_fail(diag, OUTRIDER_E_NOMEM, "out of memory");
 }
 
+static outrider_err take_one_pem(const char *text, size_t len, otr_control_request *r, outrider_diag *diag)
+{
+    if (len > OTR_CONTROL_PEM_MAX)
+        return otr_fail(diag, OUTRIDER_E_SYNTAX, "the certificate has more than %d octets", OTR_CONTROL_PEM_MAX);
+    return take_pem(text, len, r, diag);
+}
+
 /* Fingerprints are written with and without colons, in either case. */
 static outrider_err take_root(const char *text, size_t len, otr_control_request *r, outrider_diag *diag)
 {
@@ -146,7 +153,7 @@ static const struct key {
     { OTR_CONTROL_TRUST_ADD, "domains", true, take_name, true },
     { OTR_CONTROL_TRUST_ADD, "until", true, take_until, false },
     { OTR_CONTROL_TRUST_ADD, "reason", true, take_reason, false },
-    { OTR_CONTROL_TRUST_ADD, "pem", true, take_pem, false },
+    { OTR_CONTROL_TRUST_ADD, "pem", true, take_one_pem, false },
     { OTR_CONTROL_TRUST_REMOVE, "root", true, take_root, false },
     { OTR_CONTROL_TRUST_REMOVE, "domains", false, take_name, true },
     { OTR_CONTROL_TRUST_ACCEPT, "domain", true, take_domain, false },

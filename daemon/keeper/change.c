@@ -104,6 +104,7 @@ static void commit(otr_keeper *keeper, otr_change *change)
     keeper->exceptions = change->exceptions;
     change->exceptions = former;
     if (change->book != NULL) {
+        change->is_renewal = true;
         otr_rule_book_free(keeper->book);
         keeper->book = change->book;
         change->book = NULL;
@@ -136,7 +137,7 @@ static void finish(otr_keeper *keeper)
 
     keeper->change = NULL;
     snprintf(count, sizeof(count), "%zu", change->remade);
-    OTR_LOG(OTR_LOG_INFO, "trust.applied", { "answers", count });
+    OTR_LOG(change->is_renewal ? OTR_LOG_NOTICE : OTR_LOG_INFO, "trust.applied", { "answers", count });
     if (change->job != NULL) {
         change->job->reply = change->reply;
         change->reply = NULL;

@@ -20,6 +20,7 @@ typedef struct otr_change {
     otr_rule_book *book;       /* owned; NULL: as it is */
     otr_trust *trust;          /* owned reference; once compiled */
     bool is_due;               /* it happens even if a file cannot be written: what has ended has ended */
+    bool is_renewal;           /* files have changed: nobody asked, so the log tells when it is done */
     otr_swap **swaps;          /* owned, until they are posted; one a worker */
     size_t waiting;            /* acknowledgements to come */
     size_t remade;             /* answers */

@@ -108,7 +108,7 @@ static outrider_err admit_all(const otr_keeper *keeper, const otr_change *change
     outrider_err err = OUTRIDER_OK;
 
     for (size_t i = 0; err == OUTRIDER_OK && i < change->added.count; i++)
-        err = otr_exception_admit(&change->added.list[i], keeper->trust->anchors, change->trust->anchors, notes, diag);
+        err = otr_exception_admit(&change->added.list[i], keeper->trust->anchors, notes, diag);
     return err;
 }
 
@@ -127,9 +127,9 @@ static outrider_err prepare_add(const otr_keeper *keeper, const otr_job *job, ot
     for (size_t i = 0; err == OUTRIDER_OK && i < r->name_count; i++)
         err = add_name(keeper, change, &e, r->names[i].text, diag);
     if (err == OUTRIDER_OK)
-        err = otr_change_compile(keeper, change, e.made_at, diag);
-    if (err == OUTRIDER_OK)
         err = admit_all(keeper, change, &notes, diag);
+    if (err == OUTRIDER_OK)
+        err = otr_change_compile(keeper, change, e.made_at, diag);
     if (err == OUTRIDER_OK)
         change->reply = otr_control_line(json_pack("{s:b, s:o, s:o}", "ok", 1, "exceptions",
                                                    exception_list(&change->added, e.made_at), "notes", note_list(&notes)));
