@@ -9,10 +9,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <dirent.h>
 #include <limits.h>
 #include <openssl/ec.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,6 +104,51 @@ static outrider_err make_folders(const char *folder, outrider_diag *diag)
     return err;
 }
 
+/* Whether nothing lies there but what this program has written: NAME.pem, NAME.fp, and beginnings of them. */
+static bool has_only_ours(int folder)
+{
+    int copy = fcntl(folder, F_DUPFD_CLOEXEC, 0);
+    DIR *dir = copy >= 0 ? fdopendir(copy) : NULL;
+    const struct dirent *entry;
+    bool is_ours = dir != NULL;
+
+    if (dir == NULL && copy >= 0)
+        close(copy);
+    while (is_ours && (entry = readdir(dir)) != NULL) {
+        const char *name = entry->d_name + (entry->d_name[0] == '.');
+        size_t digits = strspn(name, "0123456789abcdef");
+        const char *end = strncmp(name, "none.", 5) == 0 ? name + 4 : name + digits;
+
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            is_ours = (end == name + 4 || digits == OTR_SHA256_TEXT - 1) &&
+                      (strncmp(end, ".pem", 4) == 0 || strncmp(end, ".fp", 3) == 0);
+    }
+    if (dir != NULL)
+        closedir(dir);
+    return is_ours;
+}
+
+/* By its descriptor, and never through a link: root must not be led to give away another folder. */
+static outrider_err give_folder(const char *folder, const char *user, outrider_diag *diag)
+{
+    const struct passwd *pw = *user != '\0' && geteuid() == 0 ? getpwnam(user) : NULL;
+    outrider_err err = OUTRIDER_OK;
+    struct stat found;
+    int fd;
+
+    if (pw == NULL)
+        return OUTRIDER_OK; /* who the user is, and whether there is one, is judged when it is become */
+    fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return fail_with_errno(diag, folder, "open the folder");
+    if (fstat(fd, &found) != 0)
+        err = fail_with_errno(diag, folder, "look at the folder");
+    else if (found.st_uid != pw->pw_uid && has_only_ours(fd) && fchown(fd, pw->pw_uid, (gid_t)-1) != 0)
+        err = fail_with_errno(diag, folder, "give the folder to the user that outriderd runs as");
+    close(fd);
+    return err;
+}
+
 static bool write_all(int fd, const char *bytes, size_t len)
 {
     while (len > 0) {
@@ -142,6 +189,33 @@ static outrider_err write_file(const char *folder, const char *name, const char 
     return err;
 }
 
+/* Whether the file is there as it must be, and ours; then it is in use from now on. */
+static bool is_whole(const char *folder, const char *name, const char *bytes, size_t len)
+{
+    char path[PATH_MAX];
+    struct stat found;
+    char *content = NULL;
+    bool is_good = false;
+    int fd = -1;
+
+    if (snprintf(path, sizeof(path), "%s/%s", folder, name) < (int)sizeof(path))
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd >= 0 && fstat(fd, &found) == 0 && S_ISREG(found.st_mode) && found.st_uid == geteuid() &&
+        (found.st_mode & 07777) == 0644 && (size_t)found.st_size == len)
+        content = malloc(len + 1);
+    if (content != NULL)
+        is_good = read(fd, content, len) == (ssize_t)len && memcmp(content, bytes, len) == 0 && futimens(fd, NULL) == 0;
+    if (fd >= 0)
+        close(fd);
+    free(content);
+    return is_good;
+}
+
+static outrider_err ensure_file(const char *folder, const char *name, const char *bytes, size_t len, outrider_diag *diag)
+{
+    return is_whole(folder, name, bytes, len) ? OUTRIDER_OK : write_file(folder, name, bytes, len, diag);
+}
+
 /* The SHA-256 of each certificate as Exim's ${sha256:...} writes it, one to a line: a file for its lsearch. */
 static outrider_err put_fingerprints(otr_buf *out, const STACK_OF(X509) *roots, outrider_diag *diag)
 {
@@ -170,24 +244,28 @@ static outrider_err write_set(const char *folder, const char *name, const STACK_
 
     snprintf(file, sizeof(file), "%s.fp", name);
     if (err == OUTRIDER_OK)
-        err = write_file(folder, file, fingerprints.data, fingerprints.len, diag);
+        err = ensure_file(folder, file, otr_buf_text(&fingerprints), fingerprints.len, diag);
     snprintf(file, sizeof(file), "%s.pem", name);
     if (err == OUTRIDER_OK)
-        err = write_file(folder, file, pem, len, diag);
+        err = ensure_file(folder, file, pem, len, diag);
     otr_buf_clear(&fingerprints);
     return err;
 }
 
-outrider_err otr_anchor_files_prepare(const char *folder, outrider_diag *diag)
+outrider_err otr_anchor_files_prepare(const char *folder, const char *user, outrider_diag *diag)
 {
-    STACK_OF(X509) *certs = NULL;
-    char *none = NULL;
-    size_t len = 0;
     outrider_err err = make_folders(folder, diag);
 
-    if (err != OUTRIDER_OK)
-        return err;
-    none = otr_anchor_none(&len);
+    return err == OUTRIDER_OK ? give_folder(folder, user, diag) : err;
+}
+
+outrider_err otr_anchor_files_write_none(const char *folder, outrider_diag *diag)
+{
+    STACK_OF(X509) *certs = NULL;
+    outrider_err err = OUTRIDER_OK;
+    size_t len = 0;
+    char *none = otr_anchor_none(&len);
+
     if (none == NULL || otr_pem_read_certs(none, len, 1, &certs, NULL) != OUTRIDER_OK)
         err = otr_fail(diag, OUTRIDER_E_NOMEM, "none.pem: cannot make a certificate");
     if (err == OUTRIDER_OK)
@@ -209,4 +287,14 @@ outrider_err otr_anchor_files_write(const char *folder, const otr_anchor_set *se
                                  : otr_fail(diag, pem.err, "out of memory");
     otr_buf_clear(&pem);
     return err;
+}
+
+void otr_anchor_files_touch(const char *folder, const char *name)
+{
+    static const char *const suffixes[] = { "fp", "pem" };
+    char path[PATH_MAX];
+
+    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++)
+        if (snprintf(path, sizeof(path), "%s/%s.%s", folder, name, suffixes[i]) < (int)sizeof(path))
+            (void)utimensat(AT_FDCWD, path, NULL, AT_SYMLINK_NOFOLLOW);
 }

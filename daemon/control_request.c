@@ -6,11 +6,13 @@
 #include "base/diag.h"
 #include "verdict/destination.h"
 
+#include <ctype.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-const char *const otr_control_verbs[] = { "override.add", "override.list", "override.remove", "trust.record" };
+const char *const otr_control_verbs[] = { "override.add", "override.list", "override.remove", "trust.record",
+                                          "trust.add",    "trust.list",    "trust.remove",    "trust.accept" };
 
 /* One key of a verb: what it holds goes into the request. */
 typedef outrider_err take_value(const char *text, size_t len, otr_control_request *request, outrider_diag *diag);
@@ -50,6 +52,28 @@ static outrider_err take_level(const char *text, size_t len, otr_control_request
                : otr_fail(diag, OUTRIDER_E_SYNTAX, "the level is none of may, encrypt, defer");
 }
 
+/* Once more for each of a list. What is named twice is named once. */
+static outrider_err take_name(const char *text, size_t len, otr_control_request *r, outrider_diag *diag)
+{
+    otr_control_name *names, name;
+    outrider_diag why;
+    outrider_err err = otr_destination_scope(text, len, name.text, &why);
+
+    if (err != OUTRIDER_OK)
+        return otr_fail(diag, err, "one of the domains is no domain, nor \".\" and a domain: %s", why.message);
+    for (size_t i = 0; i < r->name_count; i++)
+        if (strcmp(r->names[i].text, name.text) == 0)
+            return OUTRIDER_OK;
+    if (r->name_count == OTR_CONTROL_NAMES_MAX)
+        return otr_fail(diag, OUTRIDER_E_SYNTAX, "more than %d domains at once", OTR_CONTROL_NAMES_MAX);
+    names = reallocarray(r->names, r->name_count + 1, sizeof(*names));
+    if (names == NULL)
+        return otr_fail(diag, OUTRIDER_E_NOMEM, "out of memory");
+    r->names = names;
+    names[r->name_count++] = name;
+    return OUTRIDER_OK;
+}
+
 /* The daemon sees the chains of policy hosts itself. */
 static outrider_err take_role(const char *text, size_t len, otr_control_request *r, outrider_diag *diag)
 {
@@ -76,12 +100,37 @@ static outrider_err take_source(const char *text, size_t len, otr_control_reques
                : otr_fail(diag, OUTRIDER_E_SYNTAX, "the source is none of probe, mta");
 }
 
-/* What is in it a resolver thread finds out. */
-static outrider_err take_chain(const char *text, size_t len, otr_control_request *r, outrider_diag *diag)
+/* What is in it is found out by whoever does what is asked. */
+static outrider_err take_pem(const char *text, size_t len, otr_control_request *r, outrider_diag *diag)
 {
     (void)len;
     r->pem = strdup(text);
     return r->pem != NULL ? OUTRIDER_OK : otr_fail(diag, OUTRIDER_E_NOMEM, "out of memory");
+}
+
+static outrider_err take_one_pem(const char *text, size_t len, otr_control_request *r, outrider_diag *diag)
+{
+    if (len > OTR_CONTROL_PEM_MAX)
+        return otr_fail(diag, OUTRIDER_E_SYNTAX, "the certificate has more than %d octets", OTR_CONTROL_PEM_MAX);
+    return take_pem(text, len, r, diag);
+}
+
+/* Fingerprints are written with and without colons, in either case. */
+static outrider_err take_root(const char *text, size_t len, otr_control_request *r, outrider_diag *diag)
+{
+    size_t digits = 0;
+
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] == ':')
+            continue;
+        if (!isxdigit((unsigned char)text[i]) || digits + 1 == sizeof(r->root))
+            return otr_fail(diag, OUTRIDER_E_SYNTAX, "the root is no SHA-256 fingerprint");
+        r->root[digits++] = (char)tolower((unsigned char)text[i]);
+    }
+    return digits >= OTR_CONTROL_ROOT_MIN
+               ? OUTRIDER_OK
+               : otr_fail(diag, OUTRIDER_E_SYNTAX, "a root is named by its SHA-256 fingerprint, or by the first %d digits of it "
+                          "or more", OTR_CONTROL_ROOT_MIN);
 }
 
 static const struct key {
@@ -89,17 +138,25 @@ static const struct key {
     const char *name;
     bool is_needed;
     take_value *take;
+    bool is_list; /* of strings, one at least */
 } keys[] = {
-    { OTR_CONTROL_OVERRIDE_ADD, "domain", true, take_domain },
-    { OTR_CONTROL_OVERRIDE_ADD, "until", true, take_until },
-    { OTR_CONTROL_OVERRIDE_ADD, "reason", true, take_reason },
-    { OTR_CONTROL_OVERRIDE_ADD, "level", false, take_level },
-    { OTR_CONTROL_OVERRIDE_REMOVE, "domain", true, take_domain },
-    { OTR_CONTROL_TRUST_RECORD, "domain", true, take_domain },
-    { OTR_CONTROL_TRUST_RECORD, "role", true, take_role },
-    { OTR_CONTROL_TRUST_RECORD, "host", true, take_host },
-    { OTR_CONTROL_TRUST_RECORD, "chain", true, take_chain },
-    { OTR_CONTROL_TRUST_RECORD, "source", false, take_source },
+    { OTR_CONTROL_OVERRIDE_ADD, "domain", true, take_domain, false },
+    { OTR_CONTROL_OVERRIDE_ADD, "until", true, take_until, false },
+    { OTR_CONTROL_OVERRIDE_ADD, "reason", true, take_reason, false },
+    { OTR_CONTROL_OVERRIDE_ADD, "level", false, take_level, false },
+    { OTR_CONTROL_OVERRIDE_REMOVE, "domain", true, take_domain, false },
+    { OTR_CONTROL_TRUST_RECORD, "domain", true, take_domain, false },
+    { OTR_CONTROL_TRUST_RECORD, "role", true, take_role, false },
+    { OTR_CONTROL_TRUST_RECORD, "host", true, take_host, false },
+    { OTR_CONTROL_TRUST_RECORD, "chain", true, take_pem, false },
+    { OTR_CONTROL_TRUST_RECORD, "source", false, take_source, false },
+    { OTR_CONTROL_TRUST_ADD, "domains", true, take_name, true },
+    { OTR_CONTROL_TRUST_ADD, "until", true, take_until, false },
+    { OTR_CONTROL_TRUST_ADD, "reason", true, take_reason, false },
+    { OTR_CONTROL_TRUST_ADD, "pem", true, take_one_pem, false },
+    { OTR_CONTROL_TRUST_REMOVE, "root", true, take_root, false },
+    { OTR_CONTROL_TRUST_REMOVE, "domains", false, take_name, true },
+    { OTR_CONTROL_TRUST_ACCEPT, "domain", true, take_domain, false },
 };
 #define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))
 
@@ -121,8 +178,26 @@ static outrider_err take_verb(const json_t *object, otr_control_verb *verb, outr
             return OUTRIDER_OK;
         }
     }
-    return otr_fail(diag, OUTRIDER_E_SYNTAX,
-                    "\"do\" is none of override.add, override.list, override.remove, trust.record");
+    return otr_fail(diag, OUTRIDER_E_SYNTAX, "\"do\" is none of override.add, override.list, override.remove, trust.add, "
+                    "trust.list, trust.remove, trust.accept, trust.record");
+}
+
+/* A string, or each string of a list. */
+static outrider_err take_key(const struct key *key, const json_t *value, otr_control_request *r, outrider_diag *diag)
+{
+    size_t count = key->is_list ? json_array_size(value) : 1;
+    outrider_err err = OUTRIDER_OK;
+
+    if (key->is_list && count == 0)
+        return otr_fail(diag, OUTRIDER_E_SYNTAX, "%s is no list of strings", key->name);
+    for (size_t i = 0; err == OUTRIDER_OK && i < count; i++) {
+        const json_t *text = key->is_list ? json_array_get(value, i) : value;
+
+        err = json_is_string(text)
+                  ? key->take(json_string_value(text), json_string_length(text), r, diag)
+                  : otr_fail(diag, OUTRIDER_E_SYNTAX, "%s is no %s", key->name, key->is_list ? "list of strings" : "string");
+    }
+    return err;
 }
 
 static outrider_err take_keys(json_t *object, otr_control_request *r, outrider_diag *diag)
@@ -138,9 +213,7 @@ static outrider_err take_keys(json_t *object, otr_control_request *r, outrider_d
             continue;
         if (key == NULL)
             return otr_fail(diag, OUTRIDER_E_SYNTAX, "%s has a key that it does not know", otr_control_verbs[r->verb]);
-        if (!json_is_string(value))
-            return otr_fail(diag, OUTRIDER_E_SYNTAX, "%s is no string", key->name);
-        err = key->take(json_string_value(value), json_string_length(value), r, diag);
+        err = take_key(key, value, r, diag);
         if (err != OUTRIDER_OK)
             return err;
     }
@@ -177,6 +250,14 @@ outrider_err otr_control_parse(otr_slice line, otr_control_request *request, out
 
 void otr_control_request_clear(otr_control_request *request)
 {
+    free(request->names);
     free(request->pem);
+    request->names = NULL;
     request->pem = NULL;
+    request->name_count = 0;
+}
+
+bool otr_control_is_trust(otr_control_verb verb)
+{
+    return verb == OTR_CONTROL_TRUST_ADD || verb == OTR_CONTROL_TRUST_LIST || verb == OTR_CONTROL_TRUST_REMOVE;
 }

@@ -9,6 +9,7 @@
 #include "daemon/cache.h"
 #include "daemon/flow/job.h"
 #include "daemon/flow/ticket.h"
+#include "daemon/flow/told.h"
 
 #include <sys/queue.h>
 
@@ -36,9 +37,11 @@ typedef struct otr_front_shared {
     unsigned waiting_max;     /* tickets of all front threads together */
     void (*ask)(void *arg, otr_ticket *ticket); /* hand a miss to its resolver thread */
     void (*submit)(void *arg, otr_job *job); /* the same for what an operator wants */
-    void *ask_arg;            /* of both */
+    void (*tell)(void *arg, otr_told *told); /* the same for what mail servers tell */
+    void *ask_arg;            /* of all three */
     _Atomic unsigned connections;
     _Atomic unsigned waiting;
+    _Atomic unsigned told;    /* certificates on their way to resolver threads */
     _Atomic int64_t last_limit_log; /* seconds; one line about a limit in ten */
 } otr_front_shared;
 

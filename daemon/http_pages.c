@@ -10,6 +10,7 @@
 static void fill_cells(const otr_status *s, uint64_t cells[OTR_CELL_COUNT])
 {
     otr_store_summary kept = otr_watch_get(s->watch);
+    otr_keeper_stats trust = otr_keeper_look(s->keeper);
 
     otr_metrics_sum(cells);
     for (int i = 0; i < OTR_STORE_OPERATIONS; i++)
@@ -22,7 +23,12 @@ static void fill_cells(const otr_status *s, uint64_t cells[OTR_CELL_COUNT])
     cells[OTR_CELL_OVERDUE] = (uint64_t)kept.overdue;
     cells[OTR_CELL_CONNECTIONS] = atomic_load_explicit(&s->fronts->connections, memory_order_relaxed);
     cells[OTR_CELL_WAITING] = atomic_load_explicit(&s->fronts->waiting, memory_order_relaxed);
-    cells[OTR_CELL_ANCHORS] = s->anchors;
+    cells[OTR_CELL_ANCHORS] = trust.roots;
+    cells[OTR_CELL_TRUST_EXCEPTIONS] = trust.exceptions;
+    cells[OTR_CELL_TRUST_CHANGED] = trust.changed_at;
+    cells[OTR_CELL_TRUST_FILES_CHANGED] = trust.files_changed_at;
+    for (int i = 0; i < OTR_EFFECT_COUNT; i++)
+        cells[OTR_CELL_TRUST_AFFECTED + i] = trust.affected[i];
     cells[OTR_CELL_HOLDS] = otr_holds_count(s->holds);
     cells[OTR_CELL_BUILD] = 1;
     cells[OTR_CELL_START] = (uint64_t)s->started_at;
@@ -63,7 +69,7 @@ size_t otr_status_problems(const otr_status *s, int64_t now_ms, const char *prob
         if (problem != NULL)
             count = add(problems, count, problem);
     }
-    if (s->anchors == 0)
+    if (otr_keeper_look(s->keeper).roots == 0)
         count = add(problems, count, "anchors: no root certificate");
     return count;
 }

@@ -7,6 +7,7 @@
 
 #include "daemon/flow/holds.h"
 #include "daemon/front.h"
+#include "daemon/keeper/keeper.h"
 #include "daemon/pulse.h"
 #include "daemon/watch.h"
 
@@ -17,8 +18,8 @@ typedef struct otr_status {
     const otr_cache *cache;
     const otr_front_shared *fronts;
     const otr_pulse *const *pulses; /* of the resolver threads; NULL-terminated */
+    const otr_keeper *keeper;
     const otr_holds *holds;
-    size_t anchors;                 /* certificates of the default set */
     int64_t started_at;             /* s since 1970 */
 } otr_status;
 

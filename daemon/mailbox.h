@@ -13,7 +13,9 @@
 #include <urcu/wfcqueue.h>
 
 /* What it is, for owners that get more than one kind. */
-typedef enum otr_mail_kind { OTR_MAIL_TICKET, OTR_MAIL_JOB } otr_mail_kind;
+typedef enum otr_mail_kind {
+    OTR_MAIL_TICKET, OTR_MAIL_JOB, OTR_MAIL_TOLD, OTR_MAIL_SWAP, OTR_MAIL_PREVIEW
+} otr_mail_kind;
 
 typedef struct otr_mail {
     struct cds_wfcq_node node;

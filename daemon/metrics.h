@@ -19,6 +19,7 @@
 #include "dns/answer.h"
 #include "dns/unbound.h"
 #include "store/store.h"
+#include "verdict/effect.h"
 #include "verdict/verdict.h"
 
 #include <stdatomic.h>
@@ -75,7 +76,11 @@ enum otr_cell {
     OTR_CELL_CONNECTIONS,
     OTR_CELL_WAITING,
     OTR_CELL_ANCHORS,
-    OTR_CELL_HOLDS,
+    OTR_CELL_TRUST_EXCEPTIONS,
+    OTR_CELL_TRUST_CHANGED,
+    OTR_CELL_TRUST_FILES_CHANGED,
+    OTR_CELL_TRUST_AFFECTED,
+    OTR_CELL_HOLDS = OTR_CELL_TRUST_AFFECTED + OTR_EFFECT_COUNT,
     OTR_CELL_BUILD,
     OTR_CELL_START,
     OTR_CELL_COUNT

@@ -17,6 +17,9 @@ static const char *const types[] = { "A", "AAAA", "MX", "TXT", "TLSA", "other" }
 static const char *const limits[] = { "connections", "waiting", "files", "http" };
 static const char *const operations[] = { "read", "write" };
 static const char *const modes[] = { "enforce", "testing", "none" };
+static const char *const roles[] = { "policy", "mx" };
+static const char *const effects[] = { "deferred",   "own",  "downgraded", "unknown", "reported",
+                                       "other-path", "dane", "no-policy",  "none" };
 static const char *const sightings[] = { "accepted", "refused", "lost" };
 static const char *const versions[] = { OUTRIDER_VERSION };
 
@@ -25,8 +28,9 @@ static const char *const versions[] = { OUTRIDER_VERSION };
 static_assert(COUNT(outcomes) == OTR_OUTCOME_COUNT, "a word for each outcome");
 static_assert(COUNT(refresh_results) == OTR_REFRESH_COUNT, "a word for each result");
 static_assert(COUNT(types) == OTR_TYPE_COUNT && COUNT(limits) == OTR_LIMIT_COUNT, "a word for each type and limit");
-static_assert(COUNT(sightings) == OTR_SIGHTING_RESULTS, "a word for each result");
+static_assert(COUNT(roles) == OTR_ROLE_COUNT && COUNT(sightings) == OTR_SIGHTING_RESULTS, "a word for each result");
 static_assert(COUNT(operations) == OTR_STORE_OPERATIONS && COUNT(modes) == OTR_POLICY_COUNT, "a word for each");
+static_assert(COUNT(effects) == OTR_EFFECT_COUNT, "a word for each class");
 
 const otr_metric otr_metrics[] = {
     { "outrider_answers_total", OTR_COUNTER, OTR_CELL_ANSWERS,
@@ -51,9 +55,9 @@ const otr_metric otr_metrics[] = {
       "Times that a limit turned somebody away or made them wait.", { LABEL("limit", limits) } },
     { "outrider_trust_sightings_total", OTR_COUNTER, OTR_CELL_SIGHTINGS,
       "Chains that were seen, by whose they are and what they were worth; lost: the store did not take it.",
-      { { "role", otr_role_names, OTR_ROLE_COUNT }, LABEL("outcome", sightings) } },
+      { LABEL("role", roles), LABEL("outcome", sightings) } },
     { "outrider_trust_root_changes_total", OTR_COUNTER, OTR_CELL_ROOT_CHANGES,
-      "Hosts whose certificate came from another root than before.", { { "role", otr_role_names, OTR_ROLE_COUNT } } },
+      "Hosts whose certificate came from another root than before.", { LABEL("role", roles) } },
     { "outrider_store_errors_total", OTR_COUNTER, OTR_CELL_STORE_ERRORS,
       "Failures to read or write the database of policies.", { LABEL("operation", operations) } },
     { "outrider_log_lines_lost_total", OTR_COUNTER, OTR_CELL_LOG_LOST,
@@ -71,6 +75,15 @@ const otr_metric otr_metrics[] = {
       { { NULL, NULL, 0 } } },
     { "outrider_anchors", OTR_GAUGE, OTR_CELL_ANCHORS, "Root certificates that may vouch for every destination.",
       { { NULL, NULL, 0 } } },
+    { "outrider_trust_exceptions", OTR_GAUGE, OTR_CELL_TRUST_EXCEPTIONS,
+      "Exceptions of \"outrider trust add\" in force.", { { NULL, NULL, 0 } } },
+    { "outrider_trust_changed_seconds", OTR_GAUGE, OTR_CELL_TRUST_CHANGED,
+      "When anchors last changed, in seconds since 1970; 0: not since the start.", { { NULL, NULL, 0 } } },
+    { "outrider_trust_files_changed_seconds", OTR_GAUGE, OTR_CELL_TRUST_FILES_CHANGED,
+      "When a file of the anchor rules last changed, in seconds since 1970; 0: not since the start.",
+      { { NULL, NULL, 0 } } },
+    { "outrider_trust_affected", OTR_GAUGE, OTR_CELL_TRUST_AFFECTED,
+      "Destinations by what the last change of such a file did to them.", { LABEL("effect", effects) } },
     { "outrider_trust_holds", OTR_GAUGE, OTR_CELL_HOLDS,
       "Hosts whose change of root waits to be accepted, and the mail of their destination with it.",
       { { NULL, NULL, 0 } } },

@@ -1,18 +1,19 @@
 /*
  * startup.c - building the daemon, step by step, and taking it down in the reverse order.
  *
- * Anchor files come before the sockets (an answer must not name a file that is not there), sockets before privileges
- * are dropped (ports, folders of others), the store after that (its files must belong to the user that goes on).
+ * Sockets and folders come before privileges are dropped (ports, folders of others), the store after that (its files must
+ * belong to the user that goes on), as anchor files do. Both are there before a thread answers: no answer names a file
+ * that is not there.
  */
 #include "daemon/startup.h"
 
 #include "base/diag.h"
 #include "base/log.h"
-#include "daemon/anchor_files.h"
 #include "daemon/conf/options.h"
 #include "daemon/conf/rule_book.h"
 #include "daemon/flow/worker.h"
 #include "daemon/http.h"
+#include "daemon/keeper/keeper.h"
 #include "daemon/metrics.h"
 #include "daemon/sockets.h"
 #include "daemon/system.h"
@@ -45,10 +46,11 @@ struct front_thread {
 
 struct otr_daemon {
     const otr_conf *conf;  /* borrowed */
-    otr_anchors *anchors;  /* owned */
+    otr_keeper *keeper;    /* owned */
     otr_sockets sockets;
     otr_store *store;      /* owned */
     otr_overrides *overrides; /* owned */
+    otr_worker **workers;  /* owned: of the resolver threads, for the keeper */
     otr_holds *holds;         /* owned */
     otr_clock clock;
     otr_cache *cache;      /* owned */
@@ -61,48 +63,6 @@ struct otr_daemon {
     const otr_pulse **pulses;          /* owned; of the resolver threads, ends with NULL */
     otr_http *http;                    /* owned; NULL without a listener */
 };
-
-static outrider_err load_anchors(const otr_conf *conf, otr_anchors **anchors, outrider_diag *diag)
-{
-    return otr_conf_anchors(conf, NULL, 0, (otr_time)time(NULL), anchors, diag);
-}
-
-struct writing {
-    const char *folder;
-    outrider_diag *diag;
-};
-
-static outrider_err write_set(void *arg, const otr_anchor_set *set)
-{
-    const struct writing *w = arg;
-
-    return otr_anchor_files_write(w->folder, set, w->diag);
-}
-
-static outrider_err write_folder(const otr_anchors *anchors, const char *folder, outrider_diag *diag)
-{
-    struct writing w = { folder, diag };
-    outrider_err err = otr_anchor_files_prepare(folder, diag);
-
-    return err == OUTRIDER_OK ? otr_anchors_each(anchors, write_set, &w) : err;
-}
-
-static outrider_err write_anchor_files(const otr_daemon *d, outrider_diag *diag)
-{
-    const char *exim_dir = d->conf->line.listen.count > 0 ? d->conf->anchors.exim_dir : "";
-    const char *folders[] = { exim_dir, d->conf->anchors.postfix_dir };
-
-    for (size_t i = 0; i < 2; i++) {
-        outrider_err err = OUTRIDER_OK;
-
-        if (*folders[i] != '\0')
-            err = write_folder(d->anchors, folders[i], diag);
-
-        if (err != OUTRIDER_OK)
-            return err;
-    }
-    return OUTRIDER_OK;
-}
 
 static outrider_err open_store(otr_daemon *d, outrider_diag *diag)
 {
@@ -149,7 +109,17 @@ static void ask(void *arg, otr_ticket *ticket)
 
 static void submit(void *arg, otr_job *job)
 {
-    otr_worker_submit(worker_of(arg, job->request.domain), job);
+    otr_daemon *d = arg;
+
+    if (otr_control_is_trust(job->request.verb))
+        otr_keeper_submit(d->keeper, job);
+    else
+        otr_worker_submit(worker_of(d, job->request.domain), job);
+}
+
+static void tell(void *arg, otr_told *told)
+{
+    otr_worker_tell(worker_of(arg, told->destination.domain), told);
 }
 
 static void fill_flow(otr_daemon *d)
@@ -161,7 +131,7 @@ static void fill_flow(otr_daemon *d)
         .cache = d->cache,
         .clock = &d->clock,
         .store = d->store,
-        .anchors = d->anchors,
+        .trust = otr_keeper_trust(d->keeper),
         .overrides = d->overrides,
         .holds = d->holds,
         .views = otr_conf_views(c),
@@ -277,6 +247,7 @@ static outrider_err make_fronts(otr_daemon *d, outrider_diag *diag)
     d->shared.waiting_max = c->limits.waiting;
     d->shared.ask = ask;
     d->shared.submit = submit;
+    d->shared.tell = tell;
     d->shared.ask_arg = d;
     d->fronts = calloc(c->threads.front, sizeof(*d->fronts));
     if (d->fronts == NULL)
@@ -296,6 +267,17 @@ static void *run_front(void *arg)
 
     otr_front_run(t->front);
     return NULL;
+}
+
+/* The workers' mailboxes are open. It is there before anybody can ask for it. */
+static outrider_err start_keeper(otr_daemon *d, outrider_diag *diag)
+{
+    d->workers = calloc(d->conf->threads.resolver, sizeof(otr_worker *));
+    if (d->workers == NULL)
+        return otr_fail(diag, OUTRIDER_E_NOMEM, "out of memory");
+    for (uint32_t i = 0; i < d->conf->threads.resolver; i++)
+        d->workers[i] = d->resolvers[i].worker;
+    return otr_keeper_start(d->keeper, d->workers, d->conf->threads.resolver, diag);
 }
 
 static outrider_err start_threads(otr_daemon *d, outrider_diag *diag)
@@ -331,7 +313,7 @@ static outrider_err start_watching(otr_daemon *d, outrider_diag *diag)
     for (uint32_t i = 0; i < c->threads.resolver; i++)
         d->pulses[i] = &d->resolvers[i].pulse;
     d->status = (otr_status){ .store = d->store, .watch = d->watch, .cache = d->cache, .fronts = &d->shared,
-                              .pulses = d->pulses, .holds = d->holds, .anchors = otr_anchors_for(d->anchors, "")->count,
+                              .pulses = d->pulses, .keeper = d->keeper, .holds = d->holds,
                               .started_at = time(NULL) };
     return otr_http_start(d->sockets.listeners + d->sockets.front_count, d->sockets.count - d->sockets.front_count,
                           &d->status, &d->http, diag);
@@ -355,11 +337,9 @@ static void raise_limits(const otr_conf *c)
 static outrider_err build(otr_daemon *d, outrider_diag *diag)
 {
     const otr_conf *c = d->conf;
-    outrider_err err = load_anchors(c, &d->anchors, diag);
+    outrider_err err = otr_keeper_new(c, &d->keeper, diag);
 
     raise_limits(c);
-    if (err == OUTRIDER_OK)
-        err = write_anchor_files(d, diag);
     if (err == OUTRIDER_OK)
         err = otr_prepare_folder(c->store.path, c->user, diag);
     if (err == OUTRIDER_OK)
@@ -372,6 +352,8 @@ static outrider_err build(otr_daemon *d, outrider_diag *diag)
         err = open_overrides(d, diag);
     if (err == OUTRIDER_OK)
         err = open_holds(d, diag);
+    if (err == OUTRIDER_OK)
+        err = otr_keeper_open(d->keeper, d->store, &d->clock, diag);
     if (err != OUTRIDER_OK)
         return err;
     d->cache = otr_cache_new(c->limits.cache);
@@ -381,6 +363,8 @@ static outrider_err build(otr_daemon *d, outrider_diag *diag)
     err = make_workers(d, diag);
     if (err == OUTRIDER_OK)
         err = make_fronts(d, diag);
+    if (err == OUTRIDER_OK)
+        err = start_keeper(d, diag);
     if (err == OUTRIDER_OK)
         err = start_threads(d, diag);
     return err == OUTRIDER_OK ? start_watching(d, diag) : err;
@@ -404,7 +388,7 @@ outrider_err otr_daemon_start(const otr_conf *conf, otr_daemon **daemon, outride
     return OUTRIDER_OK;
 }
 
-/* Fronts first: their clients are told to try again. Then nobody asks the resolver threads any more. */
+/* Fronts first: their clients are told to try again. Then nobody asks the keeper and the resolver threads any more. */
 static void stop_threads(otr_daemon *d)
 {
     for (uint32_t i = 0; d->fronts != NULL && i < d->conf->threads.front; i++)
@@ -413,6 +397,7 @@ static void stop_threads(otr_daemon *d)
     for (uint32_t i = 0; d->fronts != NULL && i < d->conf->threads.front; i++)
         if (d->fronts[i].is_running)
             pthread_join(d->fronts[i].thread, NULL);
+    otr_keeper_stop(d->keeper);
     for (uint32_t i = 0; d->resolvers != NULL && i < d->conf->threads.resolver; i++)
         if (d->resolvers[i].is_running)
             otr_worker_stop(d->resolvers[i].worker);
@@ -436,6 +421,8 @@ void otr_daemon_stop(otr_daemon *d)
     }
     for (uint32_t i = 0; d->fronts != NULL && i < d->conf->threads.front; i++)
         otr_front_free(d->fronts[i].front);
+    otr_keeper_free(d->keeper); /* its mail has been released, or has come back */
+    free(d->workers);
     free(d->resolvers);
     free(d->pulses);
     free(d->fronts);
@@ -445,8 +432,6 @@ void otr_daemon_stop(otr_daemon *d)
     if (d->store != NULL)
         otr_store_close(d->store);
     otr_sockets_close(&d->sockets);
-    if (d->anchors != NULL)
-        otr_anchors_free(d->anchors);
     urcu_memb_unregister_thread();
     free(d);
 }
@@ -456,7 +441,7 @@ outrider_err otr_daemon_check(const otr_conf *conf, outrider_diag *diag)
     struct event_base *base = event_base_new();
     otr_anchors *anchors = NULL;
     otr_resolver *resolver = NULL;
-    outrider_err err = load_anchors(conf, &anchors, diag);
+    outrider_err err = otr_conf_anchors(conf, NULL, 0, (otr_time)time(NULL), &anchors, diag);
 
     if (err == OUTRIDER_OK)
         err = base != NULL ? make_resolver(conf, base, NULL, &resolver, diag)

@@ -110,6 +110,13 @@ class Outrider:
             raise LookupError(f"outrider override {arguments}: exit status {done.returncode}: {done.stderr.strip()}")
         return done
 
+    def trust(self, *arguments, check=True, **options):
+        """`outrider trust ARGUMENTS...`, finished."""
+        done = self.run_cli("trust", arguments[0], "--config", self.config, *arguments[1:], **options)
+        if check and done.returncode != 0:
+            raise LookupError(f"outrider trust {arguments}: exit status {done.returncode}: {done.stderr.strip()}")
+        return done
+
     def query(self, destination, *options):
         """`outrider query --json`. Where it prints nothing, its complaint is raised as LookupError."""
         done = self.run_cli("query", "--json", "--config", self.config, *options, destination)

@@ -8,6 +8,7 @@
 #include "daemon/flow/control_record.h"
 #include "daemon/flow/overrides.h"
 #include "daemon/flow/place.h"
+#include "daemon/flow/record.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -16,7 +17,7 @@
 
 /* Replies ------------------------------------------------------------------------------------------------------ */
 
-static char *line_of(json_t *object)
+char *otr_control_line(json_t *object)
 {
     char *text = object != NULL ? json_dumps(object, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
     size_t len = text != NULL ? strlen(text) : 0;
@@ -54,7 +55,7 @@ char *otr_control_refusal(outrider_err err, const char *message)
     char *line;
 
     otr_buf_put_printable(&clean, message, sizeof(((outrider_diag *)0)->message));
-    line = line_of(json_pack("{s:b, s:i, s:s}", "ok", 0, "status", status_of(err), "error", otr_buf_text(&clean)));
+    line = otr_control_line(json_pack("{s:b, s:i, s:s}", "ok", 0, "status", status_of(err), "error", otr_buf_text(&clean)));
     otr_buf_clear(&clean);
     return line;
 }
@@ -119,7 +120,7 @@ static outrider_err add_override(otr_worker *worker, const otr_job *job, char **
         return err;
     apply(worker, o.domain);
     log_change("override.added", &o, job->uid);
-    *reply = line_of(json_pack("{s:b, s:o}", "ok", 1, "override", override_object(&o)));
+    *reply = otr_control_line(json_pack("{s:b, s:o}", "ok", 1, "override", override_object(&o)));
     return OUTRIDER_OK;
 }
 
@@ -136,7 +137,7 @@ static outrider_err remove_override(otr_worker *worker, const otr_job *job, char
         return err;
     apply(worker, domain);
     log_change("override.removed", &o, job->uid);
-    *reply = line_of(json_pack("{s:b, s:o}", "ok", 1, "override", override_object(&o)));
+    *reply = otr_control_line(json_pack("{s:b, s:o}", "ok", 1, "override", override_object(&o)));
     return OUTRIDER_OK;
 }
 
@@ -150,7 +151,7 @@ static void list_overrides(const otr_worker *worker, char **reply)
     json_t *list = json_array();
 
     otr_overrides_each(worker->flow->overrides, otr_clock_now(worker->flow->clock), append_override, list);
-    *reply = line_of(json_pack("{s:b, s:o}", "ok", 1, "overrides", list));
+    *reply = otr_control_line(json_pack("{s:b, s:o}", "ok", 1, "overrides", list));
 }
 
 static outrider_err record_chain(otr_worker *worker, const otr_job *job, char **reply, outrider_diag *diag)
@@ -159,7 +160,7 @@ static outrider_err record_chain(otr_worker *worker, const otr_job *job, char **
     outrider_err err = otr_control_record(worker, &job->request, &sighting, diag);
 
     if (err == OUTRIDER_OK)
-        *reply = line_of(json_pack("{s:b, s:o}", "ok", 1, "sighting", sighting));
+        *reply = otr_control_line(json_pack("{s:b, s:o}", "ok", 1, "sighting", sighting));
     return err;
 }
 
@@ -181,6 +182,14 @@ void otr_control_do(otr_worker *worker, otr_job *job)
     case OTR_CONTROL_TRUST_RECORD:
         err = record_chain(worker, job, &job->reply, &diag);
         break;
+    case OTR_CONTROL_TRUST_ACCEPT:
+        err = otr_record_accept(worker, job->request.domain, job->uid, &diag);
+        if (err == OUTRIDER_OK)
+            job->reply = otr_control_line(json_pack("{s:b, s:s}", "ok", 1, "domain", job->request.domain));
+        break;
+    case OTR_CONTROL_TRUST_ADD: /* these are the keeper's */
+    case OTR_CONTROL_TRUST_LIST:
+    case OTR_CONTROL_TRUST_REMOVE:
     case OTR_CONTROL_VERB_COUNT:
         break;
     }

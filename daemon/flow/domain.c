@@ -49,6 +49,28 @@ static bool must_be_durable(const otr_sts_entry *old, const otr_sts_entry *new)
            (new->fetched_at != old->fetched_at || strcmp(new->id, old->id) != 0);
 }
 
+static void replace_entry(otr_domain *domain, otr_sts_entry *entry)
+{
+    otr_sts_entry_unref(domain->entry);
+    domain->entry = entry;
+}
+
+bool otr_domain_forgive(otr_domain *domain)
+{
+    otr_sts_entry *entry;
+
+    if (domain->entry == NULL || domain->entry->failure != OTR_STS_WEBPKI_INVALID)
+        return false;
+    entry = otr_sts_entry_copy(domain->entry);
+    if (entry == NULL)
+        return false; /* then the back-off holds */
+    entry->retry_at = 0;
+    replace_entry(domain, entry);
+    if (domain->refresh == NULL)
+        otr_domain_schedule(domain);
+    return !otr_domain_has_policy(domain);
+}
+
 bool otr_domain_load(otr_domain *domain)
 {
     outrider_diag diag;
@@ -67,13 +89,9 @@ bool otr_domain_load(otr_domain *domain)
     }
     if (domain->entry == NULL)
         domain->entry = otr_sts_entry_new(domain->name);
+    else if (domain->entry->tried_at <= otr_trust_widened_at(domain->worker->trust, domain->name))
+        otr_domain_forgive(domain);
     return domain->entry != NULL;
-}
-
-static void replace_entry(otr_domain *domain, otr_sts_entry *entry)
-{
-    otr_sts_entry_unref(domain->entry);
-    domain->entry = entry;
 }
 
 /*
@@ -184,6 +202,19 @@ static void tell_all(otr_domain *domain)
     otr_domain_schedule(domain);
 }
 
+static bool start_refresh(otr_domain *domain, otr_sts_due due);
+
+static const otr_anchor_set *roots_of(const otr_domain *domain)
+{
+    return otr_anchors_for(domain->worker->net.anchors, domain->name);
+}
+
+/* Than when the refresh that has just ended began: what it found of a certificate says nothing of today. */
+static bool has_other_roots(const otr_domain *domain)
+{
+    return domain->anchors != NULL && !otr_trust_is_same_set(domain->anchors, roots_of(domain));
+}
+
 static void on_refreshed(void *arg, otr_sts_entry *entry)
 {
     otr_domain *domain = arg;
@@ -192,6 +223,8 @@ static void on_refreshed(void *arg, otr_sts_entry *entry)
     log_refresh(domain, domain->entry, entry);
     otr_count_refresh(domain->entry, entry);
     adopt(domain, entry);
+    if (has_other_roots(domain) && otr_domain_forgive(domain) && start_refresh(domain, OTR_STS_DUE_RECORD))
+        return;
     tell_all(domain);
 }
 
@@ -200,6 +233,8 @@ static bool start_refresh(otr_domain *domain, otr_sts_due due)
     /* What could not be stored yet is the newest that is known. */
     const otr_sts_entry *known = domain->unsaved != NULL ? domain->unsaved : domain->entry;
 
+    otr_anchor_set_unref(domain->anchors);
+    domain->anchors = otr_anchor_set_ref(roots_of(domain));
     domain->refresh = otr_sts_refresh_start(&domain->worker->net, known, due, on_refreshed, domain);
     return domain->refresh != NULL;
 }
@@ -383,6 +418,7 @@ void otr_domain_leave(otr_domain *domain, otr_place *place)
     tdelete(domain, &domain->worker->domains, by_name);
     otr_sts_refresh_cancel(domain->refresh);
     event_free(domain->timer);
+    otr_anchor_set_unref(domain->anchors);
     otr_sts_entry_unref(domain->unsaved);
     otr_sts_entry_unref(domain->entry);
     free(domain);

@@ -20,6 +20,7 @@ struct otr_domain {
     otr_sts_entry *entry;            /* owned reference; NULL until it was looked for in the store */
     otr_sts_entry *unsaved;          /* owned reference; NULL: none */
     otr_sts_refresh *refresh;        /* owned; NULL: none under way */
+    const otr_anchor_set *anchors;   /* owned reference: those when it was started; NULL: never */
     char flow[OTR_FLOW_ID_SIZE];     /* of the errand that looked last or started the refresh; for the log */
     otr_decided decided;             /* what was put down about it */
     bool has_sighting;               /* a chain of one of its hosts was recorded, in this process */
@@ -37,6 +38,12 @@ otr_domain *otr_domain_find(otr_worker *worker, const char *name);
 
 /* What the operator says of it has changed: no answer of before is given any more. */
 void otr_domain_overrule(otr_domain *domain);
+
+/*
+ * The roots that count for it are others now: a policy that could not be fetched because of its host's certificate is
+ * due at once. True: nothing is known of the policy until then.
+ */
+bool otr_domain_forgive(otr_domain *domain);
 
 /*
  * An attempt that was held back may be made at once. Until it has been made there is no answer without a policy, where the

@@ -8,6 +8,8 @@
 #include "daemon/control_request.h"
 #include "daemon/mailbox.h"
 
+#include <sys/queue.h>
+
 typedef struct otr_job {
     otr_mail mail;         /* first */
     otr_mailbox *reply_to; /* borrowed: of the front thread */
@@ -15,10 +17,11 @@ typedef struct otr_job {
     otr_control_request request;
     int64_t uid;           /* of who asks */
     char *reply;           /* owned; a line of JSON with its LF, set on the way back. NULL: out of memory */
+    STAILQ_ENTRY(otr_job) in_queue; /* of the keeper, while it waits there */
 } otr_job;
 
 /* What the request owns belongs to the job then. NULL: out of memory. */
-otr_job *otr_job_new( otr_control_request *request, int64_t uid, otr_mailbox *reply_to, void *connection);
+otr_job *otr_job_new(otr_control_request *request, int64_t uid, otr_mailbox *reply_to, void *connection);
 void otr_job_free(otr_job *job); /* NULL is fine */
 
 /* Send it back with its reply. */

@@ -189,9 +189,9 @@ otr_answer *otr_place_decide(otr_place *place, bool is_policy_pending, bool is_i
     /* An override is for a domain, and for the host of that name; an address literal is neither. */
     if (place->domain != NULL && otr_overrides_find(flow->overrides, place->destination.domain, now, &override))
         settings.override = &override;
-    if (place->domain != NULL && otr_record_find_hold(flow, place->destination.domain, &hold))
+    if (place->domain != NULL && otr_record_find_hold(place->worker, place->destination.domain, &hold))
         settings.hold = &hold;
-    verdict = otr_decide(place->mx, entry, is_policy_pending, &settings, flow->anchors, now);
+    verdict = otr_decide(place->mx, entry, is_policy_pending, &settings, place->worker->net.anchors, now);
     if (verdict != NULL)
         answer = otr_answer_new(verdict, &flow->views, now, lifetime(place, verdict, now));
     if (answer == NULL) {
@@ -279,7 +279,7 @@ static void on_lapse(evutil_socket_t fd, short what, void *arg)
 
 /* Coming ----------------------------------------------------------------------------------------------------------- */
 
-static otr_place *find_place(otr_worker *worker, const otr_destination *destination)
+otr_place *otr_place_find(otr_worker *worker, const otr_destination *destination)
 {
     otr_place wanted = { .destination = *destination };
     otr_place **slot = tfind(&wanted, &worker->places, by_key);
@@ -289,7 +289,7 @@ static otr_place *find_place(otr_worker *worker, const otr_destination *destinat
 
 otr_place *otr_place_get(otr_worker *worker, const otr_destination *destination)
 {
-    otr_place *place = find_place(worker, destination);
+    otr_place *place = otr_place_find(worker, destination);
 
     if (place != NULL)
         return place;

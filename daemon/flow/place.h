@@ -24,6 +24,7 @@ struct otr_place {
 
 /* Find or make one; another may be evicted for it. NULL: out of memory. */
 otr_place *otr_place_get(otr_worker *worker, const otr_destination *destination);
+otr_place *otr_place_find(otr_worker *worker, const otr_destination *destination); /* NULL: nobody has asked */
 void otr_place_free_all(otr_worker *worker);
 
 /* Answer the ticket now or when it is known. */

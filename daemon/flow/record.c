@@ -97,24 +97,26 @@ static bool is_other_root(const struct former *former, const X509 *root)
 
 /* Holds -------------------------------------------------------------------------------------------------------- */
 
-static const otr_anchor_set *anchors_of(const otr_flow *flow, const char *domain)
+static const otr_anchor_set *anchors_of(const otr_worker *worker, const char *domain)
 {
-    return otr_anchors_for(flow->anchors, domain);
+    return otr_anchors_for(worker->net.anchors, domain);
 }
 
-static bool is_deferring(const otr_flow *flow, const char *domain)
+static bool is_deferring(const otr_worker *worker, const char *domain)
 {
-    return anchors_of(flow, domain)->on_change == OTR_ON_CHANGE_DEFER;
+    return anchors_of(worker, domain)->on_change == OTR_ON_CHANGE_DEFER;
 }
 
-bool otr_record_find_hold(const otr_flow *flow, const char *domain, otr_hold *hold)
+bool otr_record_find_hold(const otr_worker *worker, const char *domain, otr_hold *hold)
 {
-    return otr_holds_count(flow->holds) > 0 && is_deferring(flow, domain) && otr_holds_find(flow->holds, domain, hold);
+    const otr_holds *holds = worker->flow->holds;
+
+    return otr_holds_count(holds) > 0 && is_deferring(worker, domain) && otr_holds_find(holds, domain, hold);
 }
 
 static void log_hold(const otr_hold *hold, const char *effect, const char *error)
 {
-    OTR_LOG(error == NULL ? OTR_LOG_WARNING : OTR_LOG_ERROR, "trust.held", { "domain", hold->domain },
+    OTR_LOG(error == NULL ? OTR_LOG_WARNING : OTR_LOG_ERROR, "trust.held", { "destination", hold->domain },
             { "role", otr_role_names[hold->role] }, { "host", hold->host }, { "from", hold->from_name },
             { "to", hold->to_name }, { "effect", effect }, { "error", error },
             { "do", "find out whether the host meant to change its CA; then \"outrider trust accept\" with the domain" });
@@ -171,14 +173,14 @@ static void tell_change(const otr_sighting *s, const struct former *former, cons
 
     describe_root(s->root, root, name);
     otr_count(OTR_CELL_ROOT_CHANGES + s->role);
-    OTR_LOG(OTR_LOG_NOTICE, "trust.root.changed", { "domain", s->domain }, { "role", otr_role_names[s->role] },
+    OTR_LOG(OTR_LOG_NOTICE, "trust.root.changed", { "destination", s->domain }, { "role", otr_role_names[s->role] },
             { "host", s->host }, { "from", former->name }, { "to", name }, { "from_sha256", before }, { "to_sha256", root },
             { "source", otr_sighting_source_names[s->source] });
 }
 
 static outrider_err record(otr_worker *worker, const otr_sighting *s, outrider_diag *diag)
 {
-    const otr_anchor_set *set = anchors_of(worker->flow, s->domain);
+    const otr_anchor_set *set = anchors_of(worker, s->domain);
     char before[OTR_SHA256_TEXT] = "";
     struct former former;
     outrider_err err = find_former(worker, set, s, &former, diag);
@@ -259,7 +261,7 @@ bool otr_record_policy_host(void *arg, const char *domain, const char *host, con
     const X509 *root = otr_verification_root(result->verification);
     otr_hold hold;
 
-    if (root == NULL || !is_deferring(worker->flow, domain))
+    if (root == NULL || !is_deferring(worker, domain))
         return true;
     if (otr_holds_find_host(worker->flow->holds, domain, OTR_ROLE_POLICY, host, &hold)) {
         snprintf(why, OTR_STS_ERROR_SIZE, "has come to the root %.80s, which is held; \"outrider trust accept\" lets it in",
@@ -304,7 +306,7 @@ outrider_err otr_record_accept(otr_worker *worker, const char *domain, int64_t u
     err = otr_holds_drop(worker->flow->holds, domain, diag);
     if (err == OUTRIDER_OK) {
         snprintf(who, sizeof(who), "%lld", (long long)uid);
-        OTR_LOG(OTR_LOG_NOTICE, "trust.accepted", { "domain", domain }, { "hosts", otr_buf_text(&list.hosts) },
+        OTR_LOG(OTR_LOG_NOTICE, "trust.accepted", { "destination", domain }, { "hosts", otr_buf_text(&list.hosts) },
                 { "uid", uid >= 0 ? who : NULL });
         if (list.has_policy_host)
             otr_domain_resume(worker, domain);

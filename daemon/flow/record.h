@@ -33,7 +33,7 @@ bool otr_record_policy_host(void *worker, const char *domain, const char *host, 
                             char why[OTR_STS_ERROR_SIZE]);
 
 /* A hold of this domain that counts: one under whose rules a change of root defers. */
-bool otr_record_find_hold(const otr_flow *flow, const char *domain, otr_hold *hold);
+bool otr_record_find_hold(const otr_worker *worker, const char *domain, otr_hold *hold);
 
 /* The log tells of each cause once in a while: what cannot be recorded costs knowledge, and no mail. */
 void otr_record_trouble(otr_worker *worker, const char *doing, const char *domain, outrider_err err,

@@ -43,21 +43,36 @@ void otr_worker_arm(struct event *timer, otr_time seconds)
     evtimer_add(timer, &tv);
 }
 
-static void take_mail(void *arg, otr_mail *mail)
+static void take_ticket(otr_worker *worker, otr_ticket *ticket)
 {
-    otr_worker *worker = arg;
-    otr_ticket *ticket = caa_container_of(mail, otr_ticket, mail);
-    otr_place *place;
+    otr_place *place = otr_place_get(worker, &ticket->destination);
 
-    if (otr_mail_is_job(mail)) {
-        otr_control_do(worker, caa_container_of(mail, otr_job, mail));
-        return;
-    }
-    place = otr_place_get(worker, &ticket->destination);
     if (place == NULL)
         otr_ticket_return(ticket, NULL);
     else
         otr_place_ask(place, ticket);
+}
+
+static void take_mail(void *arg, otr_mail *mail)
+{
+    otr_worker *worker = arg;
+
+    switch (mail->kind) {
+    case OTR_MAIL_TICKET:
+        take_ticket(worker, caa_container_of(mail, otr_ticket, mail));
+        break;
+    case OTR_MAIL_JOB:
+        otr_control_do(worker, caa_container_of(mail, otr_job, mail));
+        break;
+    case OTR_MAIL_TOLD:
+        otr_told_take(worker, caa_container_of(mail, otr_told, mail));
+        break;
+    case OTR_MAIL_SWAP:
+        otr_swap_do(worker, caa_container_of(mail, otr_swap, mail));
+        break;
+    case OTR_MAIL_PREVIEW: /* never sent here */
+        break;
+    }
 }
 
 static void on_mail(evutil_socket_t fd, short what, void *arg)
@@ -140,7 +155,7 @@ static void fill_net(otr_worker *worker)
     const otr_flow *flow = worker->flow;
 
     worker->net = (otr_sts_net){ .base = worker->base, .resolver = worker->resolver, .fetcher = worker->fetcher,
-                                 .clock = flow->clock, .anchors = flow->anchors, .pace = flow->pace,
+                                 .clock = flow->clock, .anchors = worker->trust->anchors, .pace = flow->pace,
                                  .fetch_ms = flow->fetch_ms, .allow_private = flow->allow_private,
                                  .witness = otr_record_policy_host, .witness_arg = worker };
     if (getrandom(&worker->net.jitter_seed, sizeof(worker->net.jitter_seed), 0) < 0)
@@ -158,10 +173,12 @@ outrider_err otr_worker_new(const otr_flow *flow, struct event_base *base, otr_r
         return OUTRIDER_E_NOMEM;
     worker->flow = flow;
     worker->base = base;
+    worker->trust = otr_trust_ref(flow->trust);
     TAILQ_INIT(&worker->queue);
     atomic_init(&worker->is_stopping, false);
     err = otr_mailbox_init(&worker->box, diag);
     if (err != OUTRIDER_OK) {
+        otr_trust_unref(worker->trust);
         free(worker);
         return err;
     }
@@ -180,10 +197,22 @@ outrider_err otr_worker_new(const otr_flow *flow, struct event_base *base, otr_r
 static void drop_mail(void *arg, otr_mail *mail)
 {
     (void)arg;
-    if (otr_mail_is_job(mail))
-        otr_job_free(caa_container_of(mail, otr_job, mail));
-    else
+    switch (mail->kind) {
+    case OTR_MAIL_TICKET:
         otr_ticket_free(caa_container_of(mail, otr_ticket, mail));
+        break;
+    case OTR_MAIL_JOB:
+        otr_job_free(caa_container_of(mail, otr_job, mail));
+        break;
+    case OTR_MAIL_TOLD:
+        otr_told_free(caa_container_of(mail, otr_told, mail));
+        break;
+    case OTR_MAIL_SWAP:
+        otr_swap_free(caa_container_of(mail, otr_swap, mail));
+        break;
+    case OTR_MAIL_PREVIEW:
+        break;
+    }
 }
 
 void otr_worker_free(otr_worker *worker)
@@ -192,6 +221,7 @@ void otr_worker_free(otr_worker *worker)
         return;
     otr_place_free_all(worker);
     otr_mailbox_take(&worker->box, drop_mail, NULL);
+    otr_told_table_clear(&worker->told);
     if (worker->housekeeping != NULL)
         event_free(worker->housekeeping);
     if (worker->sweeping != NULL)
@@ -203,6 +233,7 @@ void otr_worker_free(otr_worker *worker)
         otr_fetcher_free(worker->fetcher);
     if (worker->resolver != NULL)
         otr_resolver_free(worker->resolver);
+    otr_trust_unref(worker->trust);
     free(worker);
 }
 
@@ -214,6 +245,16 @@ void otr_worker_post(otr_worker *worker, otr_ticket *ticket)
 void otr_worker_submit(otr_worker *worker, otr_job *job)
 {
     otr_mailbox_post(&worker->box, &job->mail);
+}
+
+void otr_worker_tell(otr_worker *worker, otr_told *told)
+{
+    otr_mailbox_post(&worker->box, &told->mail);
+}
+
+void otr_worker_swap(otr_worker *worker, otr_swap *swap)
+{
+    otr_mailbox_post(&worker->box, &swap->mail);
 }
 
 void otr_worker_stop(otr_worker *worker)

@@ -16,6 +16,8 @@
 #include "daemon/flow/job.h"
 #include "daemon/flow/overrides.h"
 #include "daemon/flow/ticket.h"
+#include "daemon/flow/told.h"
+#include "daemon/flow/trust.h"
 #include "store/store.h"
 #include "sts/refresh.h"
 #include "verdict/decide.h"
@@ -31,7 +33,7 @@ typedef struct otr_flow {
     otr_cache *cache;
     otr_clock *clock;
     otr_store *store;
-    const otr_anchors *anchors;
+    otr_trust *trust; /* what each worker begins with; it takes a reference of its own */
     otr_overrides *overrides;
     otr_holds *holds;         /* NULL: none */
     otr_anchor_views views;
@@ -68,7 +70,8 @@ typedef struct otr_worker {
     struct event_base *base;      /* borrowed */
     otr_resolver *resolver;       /* owned */
     otr_fetcher *fetcher;         /* owned */
-    otr_sts_net net;
+    otr_trust *trust;             /* owned reference; replaced by the keeper's mail only */
+    otr_sts_net net;              /* its anchors are those of `trust` */
     otr_mailbox box;
     struct event *on_mail;        /* owned */
     struct event *housekeeping;   /* owned; NULL unless this thread keeps house */
@@ -81,6 +84,7 @@ typedef struct otr_worker {
     size_t octets;                /* what the places cost in memory */
     void *domains;                /* tree by name (tsearch) */
     unsigned renewals;            /* errands under way that no client waits for */
+    otr_told_table told;          /* what mail servers tell of chains */
     otr_time record_trouble[OUTRIDER_E_CONFIG + 1]; /* when the log last heard that nothing could be recorded, by cause */
     uint32_t next_flow;           /* number of the next errand or refresh, for the log; begins at random */
     _Atomic bool is_stopping;
@@ -99,6 +103,8 @@ outrider_err otr_worker_keep_house(otr_worker *worker);
 
 void otr_worker_post(otr_worker *worker, otr_ticket *ticket); /* any thread */
 void otr_worker_submit(otr_worker *worker, otr_job *job);     /* any thread */
+void otr_worker_tell(otr_worker *worker, otr_told *told);     /* any thread */
+void otr_worker_swap(otr_worker *worker, otr_swap *swap);     /* any thread */
 void otr_worker_stop(otr_worker *worker);                     /* any thread: its event loop ends */
 
 #define OTR_FLOW_ID_SIZE 9

@@ -278,23 +278,48 @@ static next take_socketmap(otr_connection *c)
     return then;
 }
 
+/* A certificate is longer than any question, so there is room for one once it has begun to arrive. */
+static bool grow(otr_connection *c)
+{
+    if (c->grown != NULL || !otr_event_begins((otr_slice){ c->in, c->in_len }))
+        return false;
+    c->grown = malloc(OTR_EVENT_MAX + 1);
+    if (c->grown == NULL)
+        return false;
+    memcpy(c->grown, c->in, c->in_len);
+    c->in = c->grown;
+    c->in_max = OTR_EVENT_MAX + 1;
+    return true;
+}
+
+/* Whether it gets anywhere does not concern the mail server. */
+static void tell(const otr_connection *c, const otr_event *event)
+{
+    otr_front_shared *shared = c->front->shared;
+    otr_told *told = otr_told_new(event, &shared->told);
+
+    if (told != NULL)
+        shared->tell(shared->ask_arg, told);
+}
+
 /* One line, ended by LF or by the end of the stream; whatever follows it is not looked at. */
 static next take_line(otr_connection *c)
 {
+    size_t most = c->grown != NULL ? OTR_EVENT_MAX : c->front->shared->request_max;
     const char *end = memchr(c->in, '\n', c->in_len);
     size_t len = end != NULL ? (size_t)(end - c->in) : c->in_len;
     otr_line_choice choice;
 
     if (end == NULL && !c->has_ended) {
-        if (c->in_len < c->front->shared->request_max)
+        if (c->in_len < most || grow(c))
             return STOP;
         log_malformed(c, "the request is too long");
         return CLOSE;
     }
-    if (len == 0 || len > c->front->shared->request_max)
+    if (len == 0 || len > most)
         return CLOSE;
     otr_line_choose((otr_slice){ c->in, len }, &choice);
-    c->in_len = 0;
+    c->in_len = 0; /* what the choice points to stays where it is */
     c->is_last = true;
     switch (choice.act) {
     case OTR_LINE_ASK:
@@ -302,6 +327,9 @@ static next take_line(otr_connection *c)
     case OTR_LINE_REPLY:
         count(c, OTR_OUTCOME_NOTFOUND);
         return send_static(c, choice.reply);
+    case OTR_LINE_TELL:
+        tell(c, &choice.event);
+        break;
     case OTR_LINE_CLOSE:
         if (choice.problem != NULL)
             log_malformed(c, choice.problem);
@@ -508,6 +536,7 @@ otr_connection *otr_connection_new(otr_front *front, int fd, otr_protocol protoc
     c->fd = fd;
     c->protocol = protocol;
     c->in_max = in_max;
+    c->in = c->first;
     c->step = OTR_READING;
     event_assign(&c->on_readable, front->base, fd, EV_READ | EV_PERSIST, on_readable, c);
     event_assign(&c->on_writable, front->base, fd, EV_WRITE | EV_PERSIST, on_writable, c);
@@ -532,5 +561,6 @@ void otr_connection_close(otr_connection *c)
     close(c->fd);
     TAILQ_REMOVE(&c->front->connections, c, link);
     atomic_fetch_sub_explicit(&c->front->shared->connections, 1, memory_order_relaxed);
+    free(c->grown);
     free(c);
 }

@@ -42,7 +42,9 @@ typedef struct otr_connection {
 
     size_t in_len;
     size_t in_max;
-    char in[];              /* in_max octets */
+    char *in;               /* in_max octets: `first`, or `grown` */
+    char *grown;            /* owned; NULL: not needed */
+    char first[];
 } otr_connection;
 
 /* Takes fd. NULL: out of memory (fd is closed). */

@@ -75,6 +75,18 @@ static void choose_query(otr_cursor *c, otr_line_choice *choice)
         choice->act = OTR_LINE_ASK;
 }
 
+static void choose_event(otr_cursor *c, otr_line_choice *choice)
+{
+    const char *problem;
+
+    otr_take_literal(c, "v1 event ");
+    problem = otr_event_parse(c, &choice->event);
+    if (problem != NULL)
+        refuse(choice, problem);
+    else
+        choice->act = OTR_LINE_TELL;
+}
+
 void otr_line_choose(otr_slice line, otr_line_choice *choice)
 {
     otr_cursor c;
@@ -88,6 +100,8 @@ void otr_line_choose(otr_slice line, otr_line_choice *choice)
         choose_policy(&c, choice);
     else if (otr_take_literal(&c, "v1 query "))
         choose_query(&c, choice);
+    else if (otr_event_begins(line))
+        choose_event(&c, choice);
     else if (otr_take_literal(&c, "v1 event ") || (otr_take_literal(&c, "v1 event") && otr_cursor_at_end(&c)))
         choice->act = OTR_LINE_CLOSE;
     else

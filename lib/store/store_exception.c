@@ -89,6 +89,19 @@ outrider_err otr_store_drop_exception(otr_store *store, const char *root, const 
     return otr_store_finish_write(store, s, bind_text(s, 1, root) && bind_text(s, 2, domain), diag);
 }
 
+outrider_err otr_store_drop_exceptions(otr_store *store, const otr_exception *list, size_t count, outrider_diag *diag)
+{
+    otr_work w;
+
+    otr_work_begin(&w, store, OTR_WORK_WRITE, diag);
+    for (size_t i = 0; i < count && w.err == OUTRIDER_OK; i++) {
+        sqlite3_stmt *s = otr_work_take(&w, OTR_STORE_DROP_EXCEPTION);
+
+        otr_work_run(&w, s, bind_text(s, 1, list[i].root) && bind_text(s, 2, list[i].domain));
+    }
+    return otr_work_end(&w);
+}
+
 /* Reading --------------------------------------------------------------------------------------------- */
 
 /* The reason why the row cannot be believed, or NULL. */

@@ -34,12 +34,14 @@
 outrider_err otr_store_open_reading(const char *path, otr_store **store, outrider_diag *diag);
 
 /*
- * Exceptions: by root and domain. All of a list, or none; one that is there already is replaced. More than
- * OTR_EXCEPTIONS_MAX are refused with OUTRIDER_E_LIMIT. Ended ones are visited until a sweep. visit() must not call the
- * store, nor may that of holds; after OUTRIDER_E_SYNTAX all good rows were visited, and diag tells of the first that was not.
+ * Exceptions: by root and domain. All of a list, or none; one that is there already is replaced, one that is not is
+ * dropped without complaint. More than OTR_EXCEPTIONS_MAX are refused with OUTRIDER_E_LIMIT. Ended ones are visited until
+ * a sweep. visit() must not call the store, nor may that of holds; after OUTRIDER_E_SYNTAX all good rows were visited, and
+ * diag tells of the first that was not.
  */
 outrider_err otr_store_put_exceptions(otr_store *store, const otr_exception *list, size_t count, outrider_diag *diag);
 outrider_err otr_store_drop_exception(otr_store *store, const char *root, const char *domain, outrider_diag *diag);
+outrider_err otr_store_drop_exceptions(otr_store *store, const otr_exception *list, size_t count, outrider_diag *diag);
 typedef void otr_store_visit_exception(void *arg, const otr_exception *exception); /* by root, then domain */
 outrider_err otr_store_each_exception(otr_store *store, otr_store_visit_exception *visit, void *arg, outrider_diag *diag);
 

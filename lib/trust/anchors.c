@@ -618,7 +618,7 @@ static const struct rule *bringing(const otr_anchors *a, size_t root, bool is_on
     return found;
 }
 
-static const otr_anchor_rule *first_only(const otr_anchors *a, const char *domain)
+const otr_anchor_rule *otr_anchors_only(const otr_anchors *a, const char *domain)
 {
     for (size_t i = 0; i < a->rule_count; i++)
         if (a->rules[i].shown.is_only && rule_matches(&a->rules[i], domain))
@@ -661,7 +661,7 @@ outrider_err otr_anchors_explain(const otr_anchors *a, const char *domain, otr_r
         *reason = (otr_root_reason){ .cert = a->roots[i].cert, .state = OTR_ROOT_COUNTS, .brought_by = &rule->shown };
         if (!rule_counts(rule, is_only, domain)) {
             reason->state = OTR_ROOT_NOT_ONLY;
-            reason->barred_by = first_only(a, domain);
+            reason->barred_by = otr_anchors_only(a, domain);
         } else if (confined_by != NULL) {
             reason->state = OTR_ROOT_CONFINED;
             reason->barred_by = confined_by;

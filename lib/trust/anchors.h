@@ -124,6 +124,9 @@ outrider_err otr_anchors_explain(const otr_anchors *anchors, const char *domain,
 /* The rule that confines this root to names among which `domain` is not; NULL: none does. */
 const otr_anchor_rule *otr_anchors_confining(const otr_anchors *anchors, const X509 *root, const char *domain);
 
+/* The first rule with `only` that matches this destination; NULL: none does. */
+const otr_anchor_rule *otr_anchors_only(const otr_anchors *anchors, const char *domain);
+
 /* Whether one of `names` is the domain, or ".parent" of it. */
 bool otr_names_match(const char *const *names, const char *domain);
 

@@ -146,7 +146,7 @@ static json_t *override_or_null(const otr_verdict *v)
 
 static json_t *root_object(const char *sha256, const char *name)
 {
-    return json_pack("{s:s, s:o}", "sha256", sha256, "name", clean_text(name));
+    return json_pack("{s:o, s:s}", "subject", clean_text(name), "sha256", sha256);
 }
 
 static json_t *hold_or_null(const otr_verdict *v)

@@ -34,6 +34,8 @@ LABELS = {  # every label value there may ever be: none of them comes from outsi
     "outrider_dns_bogus_total": {"type": ("A", "AAAA", "MX", "TXT", "TLSA", "other")},
     "outrider_dns_failures_total": {"kind": ("timeout", "servfail", "refused", "malformed", "other")},
     "outrider_limit_hits_total": {"limit": ("connections", "waiting", "files", "http")},
+    "outrider_trust_sightings_total": {"role": ("policy", "mx"), "outcome": ("accepted", "refused", "lost")},
+    "outrider_trust_root_changes_total": {"role": ("policy", "mx")},
     "outrider_store_errors_total": {"operation": ("read", "write")},
     "outrider_log_lines_lost_total": {},
     "outrider_cache_entries": {},
@@ -42,6 +44,12 @@ LABELS = {  # every label value there may ever be: none of them comes from outsi
     "outrider_connections": {},
     "outrider_waiting_questions": {},
     "outrider_anchors": {},
+    "outrider_trust_holds": {},
+    "outrider_trust_exceptions": {},
+    "outrider_trust_changed_seconds": {},
+    "outrider_trust_files_changed_seconds": {},
+    "outrider_trust_affected": {"effect": ("deferred", "own", "downgraded", "unknown", "reported", "other-path", "dane", "no-policy",
+                                           "none")},
     "outrider_build_info": {"version": None},
     "process_start_time_seconds": {},
 }
@@ -199,7 +207,8 @@ def test_a_first_question_is_a_miss_with_its_lookups_and_its_policy(lab, daemon)
     assert sum(lookups) >= 5  # MX, A, AAAA, TXT, A and AAAA of the policy host
     assert changed.pop("outrider_policies mode=enforce", 1) == 1  # within OTR_WATCH_EVERY_S
     assert changed == {"outrider_cache_lookups_total result=miss": 1, "outrider_cache_entries": 1,
-                       "outrider_answers_total listener=line level=secure": 1, "outrider_policy_refreshes_total result=fetched": 1}
+                       "outrider_answers_total listener=line level=secure": 1, "outrider_policy_refreshes_total result=fetched": 1,
+                       "outrider_trust_sightings_total role=policy outcome=accepted": 1}
     held = before.of("outrider_policies", mode="enforce")
     wait_until(lambda: scrape(daemon).of("outrider_policies", mode="enforce") >= held + 1, 8, daemon.log)
     assert domain.fetches == 1

@@ -19,7 +19,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             abort();
         return 0;
     }
-    if (r.verb >= OTR_CONTROL_VERB_COUNT || (r.verb == OTR_CONTROL_OVERRIDE_LIST) != (r.domain[0] == '\0'))
+    if (r.verb >= OTR_CONTROL_VERB_COUNT ||
+        (r.verb == OTR_CONTROL_OVERRIDE_LIST || otr_control_is_trust(r.verb)) != (r.domain[0] == '\0'))
         abort();
     if (r.domain[0] != '\0' && !otr_is_ldh_domain(r.domain, strlen(r.domain)))
         abort();
@@ -31,8 +32,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (otr_override_check(&o, NULL) != OUTRIDER_OK)
             abort();
     }
-    if ((r.verb == OTR_CONTROL_TRUST_RECORD) != (r.pem != NULL))
+    if ((r.verb == OTR_CONTROL_TRUST_RECORD || r.verb == OTR_CONTROL_TRUST_ADD) != (r.pem != NULL))
         abort();
+    if (r.verb == OTR_CONTROL_TRUST_ADD && r.name_count == 0)
+        abort();
+    if (r.name_count > OTR_CONTROL_NAMES_MAX || (r.verb == OTR_CONTROL_TRUST_REMOVE) != (r.root[0] != '\0'))
+        abort();
+    for (size_t i = 0; i < r.name_count; i++) {
+        const char *name = r.names[i].text + (r.names[i].text[0] == '.');
+
+        if (!otr_is_ldh_domain(name, strlen(name)))
+            abort();
+    }
     if (r.verb == OTR_CONTROL_TRUST_RECORD && !otr_is_ldh_domain(r.host, strlen(r.host)))
         abort();
     otr_control_request_clear(&r);

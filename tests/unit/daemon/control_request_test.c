@@ -53,6 +53,19 @@ static const struct {
     { "{\"do\":\"override.remove\",\"domain\":\"localhost\"}", "one label" },
     { "{\"do\":\"override.remove\",\"domain\":\"a\\u0000.b\"}", "not one JSON object" },
     { "{\"do\":\"override.add\",\"domain\":\"a.b\",\"until\":\"x\"}", "needs reason" },
+    { "{\"do\":\"trust.add\",\"domains\":[],\"until\":\"x\",\"reason\":\"y\",\"pem\":\"z\"}", "domains is no list of strings" },
+    { "{\"do\":\"trust.add\",\"domains\":\"a.b\",\"until\":\"x\",\"reason\":\"y\",\"pem\":\"z\"}", "domains is no list of strings" },
+    { "{\"do\":\"trust.add\",\"domains\":[\"a.b\",7],\"until\":\"x\",\"reason\":\"y\",\"pem\":\"z\"}", "domains is no list of strings" },
+    { "{\"do\":\"trust.add\",\"domains\":[\"a.b\",\"c\"],\"until\":\"x\",\"reason\":\"y\",\"pem\":\"z\"}", "one of the domains is no domain" },
+    { "{\"do\":\"trust.add\",\"domains\":[\"..a\"],\"until\":\"x\",\"reason\":\"y\",\"pem\":\"z\"}", "one of the domains is no domain" },
+    { "{\"do\":\"trust.add\",\"domains\":[\"a.b\"],\"until\":\"x\",\"reason\":\"y\"}", "needs pem" },
+    { "{\"do\":\"trust.add\",\"until\":\"x\",\"reason\":\"y\",\"pem\":\"z\"}", "needs domains" },
+    { "{\"do\":\"trust.remove\"}", "needs root" },
+    { "{\"do\":\"trust.remove\",\"root\":\"abcdef0\"}", "first 8 digits" },
+    { "{\"do\":\"trust.remove\",\"root\":\"abcdefgh\"}", "no SHA-256 fingerprint" },
+    { "{\"do\":\"trust.remove\",\"root\":\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0\"}", "no SHA-256" },
+    { "{\"do\":\"trust.list\",\"domain\":\"a.b\"}", "does not know" },
+    { "{\"do\":\"trust.accept\"}", "needs domain" },
     { "{\"do\":\"override.add\",\"domain\":\"a.b\",\"reason\":\"x\"}", "needs until" },
     { "{\"do\":\"override.add\",\"domain\":\"a.b\",\"until\":1767225600,\"reason\":\"x\"}", "until is no string" },
     { "{\"do\":\"override.add\",\"domain\":\"a.b\",\"until\":\"x\",\"reason\":\"a\\nb\"}", "one line of printable" },
@@ -107,6 +120,31 @@ static void a_chain_is_taken_as_it_comes(void **state)
     otr_control_request_clear(&r);
 }
 
+static void roots_for_some_names(void **state)
+{
+    static const char add[] = "{\"do\":\"trust.add\",\"domains\":[\"B\\u00fccher.Example.\",\".Example\",\"xn--bcher-kva.example\"],"
+                              "\"until\":\"2026-12-01\",\"reason\":\"x\",\"pem\":\"a\\nb\"}";
+    otr_control_request r;
+
+    (void)state;
+    assert_int_equal(otr_control_parse(otr_slice_of(add), &r, NULL), OUTRIDER_OK);
+    assert_int_equal(r.verb, OTR_CONTROL_TRUST_ADD);
+    assert_int_equal(r.name_count, 2); /* each once */
+    assert_string_equal(r.names[0].text, "xn--bcher-kva.example");
+    assert_string_equal(r.names[1].text, ".example");
+    assert_string_equal(r.pem, "a\nb");
+    assert_true(otr_control_is_trust(r.verb));
+    otr_control_request_clear(&r);
+    assert_int_equal(otr_control_parse(otr_slice_of("{\"do\":\"trust.remove\",\"root\":\"AB:cd:01:23\"}"), &r, NULL), OUTRIDER_OK);
+    assert_string_equal(r.root, "abcd0123");
+    assert_int_equal(r.name_count, 0);
+    otr_control_request_clear(&r);
+    assert_int_equal(otr_control_parse(otr_slice_of("{\"do\":\"trust.list\"}"), &r, NULL), OUTRIDER_OK);
+    assert_int_equal(otr_control_parse(otr_slice_of("{\"do\":\"trust.accept\",\"domain\":\"A.b\"}"), &r, NULL), OUTRIDER_OK);
+    assert_string_equal(r.domain, "a.b");
+    assert_false(otr_control_is_trust(r.verb)); /* its domain's thread does it */
+}
+
 static void there_is_a_limit(void **state)
 {
     char *line = malloc(OTR_CONTROL_MAX + 1);
@@ -127,6 +165,7 @@ int main(void)
         cmocka_unit_test(whole_requests_are_taken),
         cmocka_unit_test(everything_else_is_refused),
         cmocka_unit_test(a_chain_is_taken_as_it_comes),
+        cmocka_unit_test(roots_for_some_names),
         cmocka_unit_test(there_is_a_limit),
     };
     return cmocka_run_group_tests_name("daemon/control_request", tests, NULL, NULL);

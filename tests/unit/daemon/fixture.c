@@ -23,6 +23,9 @@ static void open_overrides(fixture *f)
     bool has_bad;
 
     must(otr_overrides_open(f->store, &f->overrides, &has_bad, NULL) == OUTRIDER_OK && !has_bad, "opening the overrides");
+    must(otr_holds_open(f->store, &f->holds, &has_bad, NULL) == OUTRIDER_OK && !has_bad, "opening the holds");
+    f->flow.overrides = f->overrides;
+    f->flow.holds = f->holds;
 }
 
 void fixture_init(fixture *f)
@@ -32,28 +35,30 @@ void fixture_init(fixture *f)
     must(mkdtemp(f->folder) != NULL, "mkdtemp");
     snprintf(f->store_path, sizeof(f->store_path), "%s/outrider.db", f->folder);
     f->anchors = otr_test_anchors();
+    f->trust = otr_trust_new(otr_anchors_ref(f->anchors), 0, NULL, 0);
+    must(f->trust != NULL, "trusting");
     otr_clock_init(&f->clock, 0);
     otr_clock_set(&f->clock, NOW);
     must(otr_store_open(f->store_path, &f->store, NULL) == OUTRIDER_OK, "opening a store");
     urcu_memb_register_thread();
     f->cache = otr_cache_new(1000);
     must(f->cache != NULL, "making a cache");
-    open_overrides(f);
-    f->flow = (otr_flow){ .cache = f->cache, .clock = &f->clock, .store = f->store, .anchors = f->anchors, .overrides = f->overrides,
+    f->flow = (otr_flow){ .cache = f->cache, .clock = &f->clock, .store = f->store, .trust = f->trust,
                           .views = { .exim_dir = "/ta", .postfix_dir = "ta" }, .discover = OTR_DISCOVER_SETTINGS_INIT,
                           .decide = OTR_DECIDE_SETTINGS_INIT, .pace = OTR_STS_PACE_INIT, .fetch_ms = 10000,
                           .first_look_ms = 50, .recheck_ms = 50, .bound_ms = 200, .places_max = 1000 };
+    open_overrides(f);
 }
 
 void fixture_reopen_store(fixture *f)
 {
+    otr_holds_free(f->holds);
     otr_overrides_free(f->overrides);
     otr_store_close(f->store);
     f->store = NULL;
     must(otr_store_open(f->store_path, &f->store, NULL) == OUTRIDER_OK, "opening the store again");
     f->flow.store = f->store;
     open_overrides(f);
-    f->flow.overrides = f->overrides;
 }
 
 void fixture_clear(fixture *f)
@@ -61,9 +66,11 @@ void fixture_clear(fixture *f)
     char command[100];
 
     otr_cache_free(f->cache);
+    otr_holds_free(f->holds);
     otr_overrides_free(f->overrides);
     urcu_memb_unregister_thread();
     otr_store_close(f->store);
+    otr_trust_unref(f->trust);
     otr_anchors_free(f->anchors);
     snprintf(command, sizeof(command), "rm -rf %s", f->folder);
     must(system(command) == 0, "rm");

@@ -17,9 +17,11 @@ typedef struct fixture {
     char folder[64];
     char store_path[100];
     otr_anchors *anchors;
+    otr_trust *trust;
     otr_clock clock;
     otr_store *store;
     otr_overrides *overrides;
+    otr_holds *holds;
     otr_cache *cache;
     otr_flow flow;
 } fixture;

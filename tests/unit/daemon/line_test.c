@@ -77,9 +77,54 @@ static void a_nul_ends_the_conversation(void **state)
     assert_int_equal(choice.act, OTR_LINE_CLOSE);
 }
 
+#define EVENT "v1 event kind=tls.cert destination=example.org host=mx.example.org conn=4711 depth=1 cert=AAAA"
+
+/* L15: what is too little, too much or odd is not taken for a certificate. */
+static void a_certificate_is_told(void **state)
+{
+    static const struct {
+        const char *name, *line;
+        const char *host; /* NULL: refused */
+        uint32_t conn;
+        unsigned depth;
+    } rows[] = {
+        { "as Exim says it", EVENT, "mx.example.org", 4711, 1 },
+        { "with CR", EVENT "\r", "mx.example.org", 4711, 1 },
+        { "padding", "v1 event kind=tls.cert destination=a.example host=MX.Example.ORG. conn=0 depth=31 cert=QUI=", "mx.example.org", 0, 31 },
+        { "a next hop", "v1 event kind=tls.cert destination=[a.example]:587 host=a.example conn=4294967295 depth=0 cert=AAAA", "a.example", 4294967295u, 0 },
+        { "deeper than chains are", "v1 event kind=tls.cert destination=a.example host=a.example conn=1 depth=32 cert=AAAA", NULL, 0, 0 },
+        { "a negative depth", "v1 event kind=tls.cert destination=a.example host=a.example conn=1 depth=-1 cert=AAAA", NULL, 0, 0 },
+        { "no depth", "v1 event kind=tls.cert destination=a.example host=a.example conn=1 depth= cert=AAAA", NULL, 0, 0 },
+        { "a number that is none", "v1 event kind=tls.cert destination=a.example host=a.example conn=4294967296 depth=0 cert=AAAA", NULL, 0, 0 },
+        { "no certificate", "v1 event kind=tls.cert destination=a.example host=a.example conn=1 depth=0 cert=", NULL, 0, 0 },
+        { "half of a quantum", "v1 event kind=tls.cert destination=a.example host=a.example conn=1 depth=0 cert=AAAAA", NULL, 0, 0 },
+        { "something behind it", EVENT " x=y", NULL, 0, 0 },
+        { "the keys in another order", "v1 event kind=tls.cert host=a.example destination=a.example conn=1 depth=0 cert=AAAA", NULL, 0, 0 },
+        { "an address for a destination", "v1 event kind=tls.cert destination=[192.0.2.1] host=a.example conn=1 depth=0 cert=AAAA", NULL, 0, 0 },
+        { "an address for a host", "v1 event kind=tls.cert destination=a.example host=192.0.2.1 conn=1 depth=0 cert=AAAA", NULL, 0, 0 },
+        { "no host", "v1 event kind=tls.cert destination=a.example host= conn=1 depth=0 cert=AAAA", NULL, 0, 0 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        otr_line_choice choice;
+
+        otr_line_choose(otr_slice_of(rows[i].line), &choice);
+        if ((choice.act == OTR_LINE_TELL) != (rows[i].host != NULL) ||
+            (choice.act != OTR_LINE_TELL && (choice.act != OTR_LINE_CLOSE || choice.problem == NULL)))
+            fail_msg("%s: got %d (%s)", rows[i].name, (int)choice.act, choice.problem != NULL ? choice.problem : "-");
+        if (rows[i].host == NULL)
+            continue;
+        assert_string_equal(choice.event.host, rows[i].host);
+        assert_int_equal(choice.event.conn, rows[i].conn);
+        assert_int_equal(choice.event.depth, rows[i].depth);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_certificate_is_told),
         cmocka_unit_test(a_line_is_a_question_an_answer_or_the_end),
         cmocka_unit_test(a_nul_ends_the_conversation),
     };

@@ -16,6 +16,8 @@ typedef struct fetch_rule {
     char *reason;
     otr_sts_failure failure;
     long http_status;
+    const STACK_OF(X509) *chain; /* borrowed; NULL: nothing is told of a certificate */
+    otr_time at;
     bool is_never;
 } fetch_rule;
 
@@ -24,6 +26,7 @@ typedef struct scripted_fetch {
     struct scripted_fetch *next;
     struct event *event; /* owned */
     char *domain;
+    const otr_anchor_set *anchors; /* owned reference */
     otr_fetch_done *done;
     void *arg;
 } scripted_fetch;
@@ -106,6 +109,14 @@ void otr_scripted_fetcher_fail(otr_fetcher *fetcher, const char *domain, otr_sts
     rule->reason = need(strdup(reason));
 }
 
+void otr_scripted_fetcher_shows(otr_fetcher *fetcher, const char *domain, const STACK_OF(X509) *chain, otr_time at)
+{
+    fetch_rule *rule = need(find_rule((scripted_fetcher *)fetcher, domain));
+
+    rule->chain = chain;
+    rule->at = at;
+}
+
 void otr_scripted_fetcher_never(otr_fetcher *fetcher, const char *domain)
 {
     renew_rule(fetcher, domain)->is_never = true;
@@ -126,8 +137,27 @@ static void scripted_cancel(otr_fetch *fetch)
 
     unlink_fetch(f);
     event_free(f->event);
+    otr_anchor_set_unref(f->anchors);
     free(f->domain);
     free(f);
+}
+
+static void judge_chain(const scripted_fetch *f, const fetch_rule *rule, otr_fetch_result *result, otr_verification *v,
+                        otr_buf *reason)
+{
+    char host[OTR_DOMAIN_SIZE + 8];
+
+    snprintf(host, sizeof(host), "mta-sts.%s", f->domain);
+    if (otr_verify_chain(f->anchors, rule->chain, host, rule->at, v) != OUTRIDER_OK)
+        abort();
+    result->chain = rule->chain;
+    result->verification = v;
+    if (v->is_accepted)
+        return;
+    result->failure = OTR_STS_WEBPKI_INVALID;
+    result->cause = OTR_STS_CAUSE_CERTIFICATE;
+    otr_buf_reset(reason);
+    otr_buf_puts(reason, v->reason);
 }
 
 static void on_turn(evutil_socket_t fd, short what, void *arg)
@@ -135,6 +165,7 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
     scripted_fetch *f = arg;
     const fetch_rule *rule = find_rule((scripted_fetcher *)f->fetch.fetcher, f->domain);
     otr_fetch_result result = { 0 };
+    otr_verification verification = { 0 };
     otr_fetch_done *done = f->done;
     void *done_arg = f->arg;
     otr_buf body = OTR_BUF_INIT;
@@ -151,12 +182,15 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
         result.http_status = rule->http_status;
         otr_buf_puts(&reason, rule->reason);
         otr_buf_puts(&body, rule->body != NULL ? rule->body : "");
+        if (rule->chain != NULL)
+            judge_chain(f, rule, &result, &verification, &reason);
     }
     result.body = otr_buf_text(&body);
     result.body_len = body.len;
     result.reason = otr_buf_text(&reason);
     scripted_cancel(&f->fetch);
     done(done_arg, &result);
+    otr_verification_clear(&verification);
     otr_buf_clear(&body);
     otr_buf_clear(&reason);
 }
@@ -183,10 +217,10 @@ static otr_fetch *scripted_start(otr_fetcher *fetcher, const char *domain, const
     scripted_fetch *f = need(calloc(1, sizeof(*f)));
     const fetch_rule *rule = find_rule(s, domain);
 
-    (void)anchors;
     note_fetch(s, domain, addresses, count);
     f->fetch.fetcher = fetcher;
     f->domain = need(strdup(domain));
+    f->anchors = otr_anchor_set_ref(anchors);
     f->done = done;
     f->arg = arg;
     f->event = need(event_new(s->base, -1, 0, on_turn, f));

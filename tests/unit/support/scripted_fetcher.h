@@ -14,6 +14,9 @@ otr_fetcher *otr_scripted_fetcher_new(struct event_base *base);
 void otr_scripted_fetcher_body(otr_fetcher *fetcher, const char *domain, const char *body);
 void otr_scripted_fetcher_fail(otr_fetcher *fetcher, const char *domain, otr_sts_failure failure, long http_status,
                                const char *reason);
+/* The certificate of the host of a domain that has a rule: judged under the anchors of each fetch, as of that time. The
+ * chain is borrowed, and replaced by a later call. A refusal ends the fetch, whatever the rule says. */
+void otr_scripted_fetcher_shows(otr_fetcher *fetcher, const char *domain, const STACK_OF(X509) *chain, otr_time at);
 void otr_scripted_fetcher_never(otr_fetcher *fetcher, const char *domain);
 
 /* The fetches that were started, in order: domain, and the addresses as "192.0.2.1 2001:db8::1". */
