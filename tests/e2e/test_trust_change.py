@@ -304,6 +304,52 @@ def test_removing(lab, outrider, root_file):
     assert sha256 in line and "uid=0" in line and "4711" in line and f"until={tomorrow()}" in line
 
 
+def test_accepting_another_root(lab, outrider, pair):
+    """A hold is listed until the operator accepts it; then the mail goes, and there is nothing to accept any more."""
+    daemon = outrider(anchors={"on_change": "defer"})
+    daemon.stop()
+    with sqlite3.connect(daemon.store) as store:
+        store.execute("INSERT INTO holds VALUES (?, 'mx', ?, ?, 'Old CA', ?, 'New CA', ?)",
+                      (pair[0], f"mx.{pair[0]}", "a" * 64, "b" * 64, int(time.time())))
+    daemon.start()
+    assert daemon.postfix(pair[0]).startswith("TEMP") and daemon.postfix(pair[1]).startswith("OK secure")
+    text = daemon.trust("list").stdout
+    assert f"held: {pair[0]} " in text and f"mx host mx.{pair[0]} came from Old CA to New CA" in text, text
+    (hold,) = json.loads(daemon.trust("list", "--json").stdout)["holds"]
+    assert (hold["domain"], hold["from"]["subject"], hold["to"]["sha256"]) == (pair[0], "Old CA", "b" * 64)
+    assert daemon.trust("accept", pair[0]).stdout == f"accepted: {pair[0]}\n"
+    assert daemon.postfix(pair[0]).startswith("OK secure")
+    again = daemon.trust("accept", pair[0], check=False)
+    assert again.returncode == 65 and again.stderr, again.stderr
+    assert json.loads(daemon.trust("list", "--json").stdout) == {"exceptions": [], "holds": []}
+
+
+MISUSE = {
+    ("add", "--until", "2030-01-01", "--reason", "x", "file"): "--for is missing",
+    ("add", "--for", "a.example", "--reason", "x", "file"): "--until is missing",
+    ("add", "--for", "a.example", "--until", "2030-01-01", "file"): "--reason is missing",
+    ("add", "--for", "a.example", "--until", "2030-01-01", "--reason", "x"): "takes one file",
+    ("remove",): "takes one root",
+    ("remove", "--reason", "x", "01234567"): "--until and --reason are for trust add",
+    ("accept", "--for", "a.example", "b.example"): "--for is for trust add and trust remove",
+    ("list", "a.example"): "takes no arguments",
+    ("list", "--for", "a.example"): "unknown option",
+}
+
+
+@pytest.mark.parametrize("arguments", MISUSE, ids=" ".join)
+def test_misuse(run, arguments):
+    done = run("trust", *arguments)
+    assert (done.returncode, MISUSE[arguments] in done.stderr) == (64, True), done.stderr
+
+
+def test_only_root_and_the_daemons_user_get_in(lab, outrider):
+    daemon = outrider()
+    done = subprocess.run(["runuser", "-u", "nobody", "--", daemon.cli, "trust", "list", "--socket", daemon.control_socket],
+                          capture_output=True, text=True)
+    assert done.returncode == 77, done.stderr
+
+
 # Time and failures ------------------------------------------------------------------------------------------------------
 
 
