@@ -162,7 +162,7 @@ def test_all_below_a_name(lab, outrider, root_file):
 
 
 def test_a_policy_that_could_not_be_fetched_is_fetched_with_it(lab, outrider, unknown_pair, root_file):
-    """The policy host's CA is unknown: no policy. With an exception for A the next question finds A's policy, though the
+    """C11: the policy host's CA is unknown: no policy. With an exception for A the next question finds A's policy, though the
     back-off would hold for minutes; B's, at a host of the same CA, is refused as before."""
     a, b = unknown_pair
     daemon = outrider()
@@ -201,7 +201,7 @@ def test_ten_thousand_destinations_share_a_file(lab, outrider, pair, root_file):
 
 
 def test_what_is_no_root_is_refused(lab, outrider, root_file, tmp_path):
-    """One certificate, a root, valid now. Each refusal says what the file has instead; nothing is ever kept."""
+    """C9: one certificate, a root, valid now. Each refusal says what the file has instead; nothing is ever kept."""
     daemon = outrider()
     key, root = make_root()
     chain = lab.certs.issue("lab", "mx.example")
@@ -247,7 +247,7 @@ def ruled(outrider, lab, tmp_path):
 
 
 def test_what_would_not_count_is_refused(ruled, lab, root_file):
-    """C4, LOCALITY: an exception under `only`, or of a root that is confined to others, would change nothing, and whoever
+    """C4, C8, C9, LOCALITY: an exception under `only`, or of a root that is confined to others, would change nothing, and whoever
     made it would not know. All names of a request, or none."""
     daemon, confined = ruled
     free = root_file(make_root()[1])
@@ -304,11 +304,57 @@ def test_removing(lab, outrider, root_file):
     assert sha256 in line and "uid=0" in line and "4711" in line and f"until={tomorrow()}" in line
 
 
+def test_accepting_another_root(lab, outrider, pair):
+    """A hold is listed until the operator accepts it; then the mail goes, and there is nothing to accept any more."""
+    daemon = outrider(anchors={"on_change": "defer"})
+    daemon.stop()
+    with sqlite3.connect(daemon.store) as store:
+        store.execute("INSERT INTO holds VALUES (?, 'mx', ?, ?, 'Old CA', ?, 'New CA', ?)",
+                      (pair[0], f"mx.{pair[0]}", "a" * 64, "b" * 64, int(time.time())))
+    daemon.start()
+    assert daemon.postfix(pair[0]).startswith("TEMP") and daemon.postfix(pair[1]).startswith("OK secure")
+    text = daemon.trust("list").stdout
+    assert f"held: {pair[0]} " in text and f"mx host mx.{pair[0]} came from Old CA to New CA" in text, text
+    (hold,) = json.loads(daemon.trust("list", "--json").stdout)["holds"]
+    assert (hold["domain"], hold["from"]["subject"], hold["to"]["sha256"]) == (pair[0], "Old CA", "b" * 64)
+    assert daemon.trust("accept", pair[0]).stdout == f"accepted: {pair[0]}\n"
+    assert daemon.postfix(pair[0]).startswith("OK secure")
+    again = daemon.trust("accept", pair[0], check=False)
+    assert again.returncode == 65 and again.stderr, again.stderr
+    assert json.loads(daemon.trust("list", "--json").stdout) == {"exceptions": [], "holds": []}
+
+
+MISUSE = {
+    ("add", "--until", "2030-01-01", "--reason", "x", "file"): "--for is missing",
+    ("add", "--for", "a.example", "--reason", "x", "file"): "--until is missing",
+    ("add", "--for", "a.example", "--until", "2030-01-01", "file"): "--reason is missing",
+    ("add", "--for", "a.example", "--until", "2030-01-01", "--reason", "x"): "takes one file",
+    ("remove",): "takes one root",
+    ("remove", "--reason", "x", "01234567"): "--until and --reason are for trust add",
+    ("accept", "--for", "a.example", "b.example"): "--for is for trust add and trust remove",
+    ("list", "a.example"): "takes no arguments",
+    ("list", "--for", "a.example"): "unknown option",
+}
+
+
+@pytest.mark.parametrize("arguments", MISUSE, ids=" ".join)
+def test_misuse(run, arguments):
+    done = run("trust", *arguments)
+    assert (done.returncode, MISUSE[arguments] in done.stderr) == (64, True), done.stderr
+
+
+def test_only_root_and_the_daemons_user_get_in(lab, outrider):
+    daemon = outrider()
+    done = subprocess.run(["runuser", "-u", "nobody", "--", daemon.cli, "trust", "list", "--socket", daemon.control_socket],
+                          capture_output=True, text=True)
+    assert done.returncode == 77, done.stderr
+
+
 # Time and failures ------------------------------------------------------------------------------------------------------
 
 
 def test_it_ends_by_itself(lab, outrider, pair, root_file):
-    """Within about two seconds of its end, also when that comes while the daemon is down."""
+    """C10: within about two seconds of its end, also when that comes while the daemon is down."""
     daemon, (a, b) = outrider(), pair
     before = told(daemon, a, b)
     add(daemon, root_file(make_root()[1]), a, until=in_seconds(4))
@@ -340,7 +386,7 @@ def test_it_outlives_the_daemon(lab, outrider, pair, root_file, end):
 
 
 def test_a_folder_that_cannot_be_written(lab, outrider, pair, root_file):
-    """Nothing has changed, and the answer says what is wrong; what needs no new file can still be done."""
+    """A6: nothing has changed, and the answer says what is wrong; what needs no new file can still be done."""
     daemon, (a, b) = outrider(), pair
     path = root_file(make_root()[1])
     before = told(daemon, a, b)
@@ -390,7 +436,7 @@ def test_what_the_store_cannot_keep_is_not_applied(lab, outrider, pair, root_fil
 
 
 def test_killed_at_any_time_it_is_all_or_nothing(lab, outrider, pair, root_file):
-    """Whatever was answered with ok is there after kill -9; of a request that was not, all names or none."""
+    """A6, C8: whatever was answered with ok is there after kill -9; of a request that was not, all names or none."""
     daemon = outrider()
     groups = {}
     chance = random.Random(4711)
@@ -456,7 +502,7 @@ def test_two_hundred_while_questions_run(lab, outrider, pair, root_file):
 
 
 def test_files_in_use_stay_and_forgotten_ones_go(lab, outrider, pair, root_file):
-    """A4, A5: a set that is gone has its file for a week; what is in use is touched; what is not ours is left alone."""
+    """A4: a set that is gone has its file for a week; what is in use is touched; what is not ours is left alone."""
     daemon, (a, _) = outrider(), pair
     path = root_file(make_root()[1])
     add(daemon, path, a)
@@ -482,7 +528,7 @@ def test_files_in_use_stay_and_forgotten_ones_go(lab, outrider, pair, root_file)
 
 
 def test_a_folder_from_the_time_when_root_wrote_the_files(lab, outrider, pair, root_file):
-    """After an upgrade the folder belongs to the user that outriderd runs as; one with files of others is left alone."""
+    """A5: after an upgrade the folder belongs to the user that outriderd runs as; one with files of others is left alone."""
     daemon = outrider()
     daemon.stop()
     for folder in (daemon.exim_dir, daemon.postfix_dir):
