@@ -8,8 +8,9 @@
 
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 
-const char *const otr_control_verbs[] = { "override.add", "override.list", "override.remove" };
+const char *const otr_control_verbs[] = { "override.add", "override.list", "override.remove", "trust.record" };
 
 /* One key of a verb: what it holds goes into the request. */
 typedef outrider_err take_value(const char *text, size_t len, otr_control_request *request, outrider_diag *diag);
@@ -49,6 +50,40 @@ static outrider_err take_level(const char *text, size_t len, otr_control_request
                : otr_fail(diag, OUTRIDER_E_SYNTAX, "the level is none of may, encrypt, defer");
 }
 
+/* The daemon sees the chains of policy hosts itself. */
+static outrider_err take_role(const char *text, size_t len, otr_control_request *r, outrider_diag *diag)
+{
+    (void)len;
+    (void)r;
+    return strcmp(text, otr_role_names[OTR_ROLE_MX]) == 0 ? OUTRIDER_OK
+                                                           : otr_fail(diag, OUTRIDER_E_SYNTAX, "the role is not mx");
+}
+
+static outrider_err take_host(const char *text, size_t len, otr_control_request *r, outrider_diag *diag)
+{
+    outrider_diag why;
+    outrider_err err = otr_destination_domain(text, len, r->host, &why);
+
+    return err == OUTRIDER_OK ? err : otr_fail(diag, err, "the host is none: %s", why.message);
+}
+
+static outrider_err take_source(const char *text, size_t len, otr_control_request *r, outrider_diag *diag)
+{
+    (void)len;
+    r->source = strcmp(text, otr_sighting_source_names[OTR_SEEN_BY_MTA]) == 0 ? OTR_SEEN_BY_MTA : OTR_SEEN_IN_PROBE;
+    return strcmp(text, otr_sighting_source_names[r->source]) == 0
+               ? OUTRIDER_OK
+               : otr_fail(diag, OUTRIDER_E_SYNTAX, "the source is none of probe, mta");
+}
+
+/* What is in it a resolver thread finds out. */
+static outrider_err take_chain(const char *text, size_t len, otr_control_request *r, outrider_diag *diag)
+{
+    (void)len;
+    r->pem = strdup(text);
+    return r->pem != NULL ? OUTRIDER_OK : otr_fail(diag, OUTRIDER_E_NOMEM, "out of memory");
+}
+
 static const struct key {
     otr_control_verb verb;
     const char *name;
@@ -60,6 +95,11 @@ static const struct key {
     { OTR_CONTROL_OVERRIDE_ADD, "reason", true, take_reason },
     { OTR_CONTROL_OVERRIDE_ADD, "level", false, take_level },
     { OTR_CONTROL_OVERRIDE_REMOVE, "domain", true, take_domain },
+    { OTR_CONTROL_TRUST_RECORD, "domain", true, take_domain },
+    { OTR_CONTROL_TRUST_RECORD, "role", true, take_role },
+    { OTR_CONTROL_TRUST_RECORD, "host", true, take_host },
+    { OTR_CONTROL_TRUST_RECORD, "chain", true, take_chain },
+    { OTR_CONTROL_TRUST_RECORD, "source", false, take_source },
 };
 #define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))
 
@@ -81,7 +121,8 @@ static outrider_err take_verb(const json_t *object, otr_control_verb *verb, outr
             return OUTRIDER_OK;
         }
     }
-    return otr_fail(diag, OUTRIDER_E_SYNTAX, "\"do\" is none of override.add, override.list, override.remove");
+    return otr_fail(diag, OUTRIDER_E_SYNTAX,
+                    "\"do\" is none of override.add, override.list, override.remove, trust.record");
 }
 
 static outrider_err take_keys(json_t *object, otr_control_request *r, outrider_diag *diag)
@@ -111,7 +152,7 @@ static outrider_err take_keys(json_t *object, otr_control_request *r, outrider_d
 
 outrider_err otr_control_parse(otr_slice line, otr_control_request *request, outrider_diag *diag)
 {
-    otr_control_request made = { .level = OTR_LEVEL_MAY };
+    otr_control_request made = { .level = OTR_LEVEL_MAY, .source = OTR_SEEN_IN_PROBE };
     json_t *object;
     outrider_err err;
 
@@ -129,5 +170,13 @@ outrider_err otr_control_parse(otr_slice line, otr_control_request *request, out
     json_decref(object);
     if (err == OUTRIDER_OK)
         *request = made;
+    else
+        otr_control_request_clear(&made);
     return err;
+}
+
+void otr_control_request_clear(otr_control_request *request)
+{
+    free(request->pem);
+    request->pem = NULL;
 }

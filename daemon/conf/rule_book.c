@@ -163,16 +163,25 @@ static outrider_err add_rule(struct compiling *c, const otr_anchor_rule *rule)
     return OUTRIDER_OK;
 }
 
+/* Whether this is the file that the change is about. */
+static bool is_changed(const struct compiling *c, const char *source)
+{
+    const char *bundle = c->book->conf->rules[0].roots;
+
+    return c->change->bundle != NULL &&
+           (strcmp(source, bundle) == 0 || (otr_roots_is_system(source) && otr_roots_is_system(bundle)));
+}
+
 static outrider_err add_conf_rule(struct compiling *c, size_t i)
 {
     const otr_anchor_conf *conf = &c->book->conf->rules[i];
     bool is_system = otr_roots_is_system(conf->roots);
-    const STACK_OF(X509) *system = c->change->bundle != NULL ? c->change->bundle : c->book->system;
+    const STACK_OF(X509) *roots = is_system ? c->book->system : c->book->roots[i];
 
     return add_rule(c, &(otr_anchor_rule){
         .name = conf->name,
         .file = is_system ? OTR_SYSTEM_ROOTS : conf->roots,
-        .roots = is_system ? system : c->book->roots[i],
+        .roots = is_changed(c, conf->roots) ? c->change->bundle : roots,
         .names = conf->names.count > 0 ? conf->names.values : NULL,
         .confine = conf->confine.count > 0 ? conf->confine.values : NULL,
         .is_only = conf->is_only,
@@ -193,12 +202,11 @@ static outrider_err add_exception(struct compiling *c, const otr_exception *exce
     return err;
 }
 
-/* The own roots of a mail server: the system's too stay as they are on its disk, unless the change is about that file. */
 static const STACK_OF(X509) *own_roots(const struct compiling *c, otr_own which, const char *source)
 {
-    if (otr_roots_is_system(source))
-        return c->change->bundle != NULL ? c->change->bundle : c->book->system;
-    return c->book->own[which];
+    if (is_changed(c, source))
+        return c->change->bundle;
+    return otr_roots_is_system(source) ? c->book->system : c->book->own[which];
 }
 
 static outrider_err fill(struct compiling *c, const otr_exception *exceptions, size_t count, otr_time now)

@@ -19,7 +19,7 @@ void otr_rule_book_free(otr_rule_book *book); /* NULL is fine */
 
 /* What may be different in a world that is tried. */
 typedef struct otr_rule_change {
-    const STACK_OF(X509) *bundle; /* stands for the system's roots; NULL: as they are */
+    const STACK_OF(X509) *bundle; /* stands for the file that anchors "default" has, wherever it is used; NULL: as it is */
     const char *without;          /* anchor id of a root that no rule and no exception brings any more; NULL: none */
 } otr_rule_change;
 

@@ -5,6 +5,7 @@
 
 #include "base/diag.h"
 #include "base/log.h"
+#include "daemon/flow/control_record.h"
 #include "daemon/flow/overrides.h"
 #include "daemon/flow/place.h"
 
@@ -152,6 +153,16 @@ static void list_overrides(const otr_worker *worker, char **reply)
     *reply = line_of(json_pack("{s:b, s:o}", "ok", 1, "overrides", list));
 }
 
+static outrider_err record_chain(otr_worker *worker, const otr_job *job, char **reply, outrider_diag *diag)
+{
+    json_t *sighting = NULL;
+    outrider_err err = otr_control_record(worker, &job->request, &sighting, diag);
+
+    if (err == OUTRIDER_OK)
+        *reply = line_of(json_pack("{s:b, s:o}", "ok", 1, "sighting", sighting));
+    return err;
+}
+
 void otr_control_do(otr_worker *worker, otr_job *job)
 {
     outrider_diag diag = { 0 };
@@ -166,6 +177,9 @@ void otr_control_do(otr_worker *worker, otr_job *job)
         break;
     case OTR_CONTROL_OVERRIDE_REMOVE:
         err = remove_override(worker, job, &job->reply, &diag);
+        break;
+    case OTR_CONTROL_TRUST_RECORD:
+        err = record_chain(worker, job, &job->reply, &diag);
         break;
     case OTR_CONTROL_VERB_COUNT:
         break;

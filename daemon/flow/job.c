@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-otr_job *otr_job_new(const otr_control_request *request, int64_t uid, otr_mailbox *reply_to, void *connection)
+otr_job *otr_job_new(otr_control_request *request, int64_t uid, otr_mailbox *reply_to, void *connection)
 {
     otr_job *job = calloc(1, sizeof(*job));
 
@@ -13,6 +13,7 @@ otr_job *otr_job_new(const otr_control_request *request, int64_t uid, otr_mailbo
         return NULL;
     job->mail.kind = OTR_MAIL_JOB;
     job->request = *request;
+    *request = (otr_control_request){ 0 };
     job->uid = uid;
     job->reply_to = reply_to;
     job->connection = connection;
@@ -23,6 +24,7 @@ void otr_job_free(otr_job *job)
 {
     if (job == NULL)
         return;
+    otr_control_request_clear(&job->request);
     free(job->reply);
     free(job);
 }

@@ -17,8 +17,8 @@ typedef struct otr_job {
     char *reply;           /* owned; a line of JSON with its LF, set on the way back. NULL: out of memory */
 } otr_job;
 
-/* NULL: out of memory. */
-otr_job *otr_job_new(const otr_control_request *request, int64_t uid, otr_mailbox *reply_to, void *connection);
+/* What the request owns belongs to the job then. NULL: out of memory. */
+otr_job *otr_job_new( otr_control_request *request, int64_t uid, otr_mailbox *reply_to, void *connection);
 void otr_job_free(otr_job *job); /* NULL is fine */
 
 /* Send it back with its reply. */

@@ -344,8 +344,10 @@ static next take_control(otr_connection *c)
     if (err != OUTRIDER_OK)
         return refuse(c, err, diag.message);
     c->job = otr_job_new(&request, uid_of_peer(c), &c->front->box, c);
-    if (c->job == NULL)
+    if (c->job == NULL) {
+        otr_control_request_clear(&request);
         return refuse(c, OUTRIDER_E_NOMEM, "out of memory");
+    }
     c->step = OTR_WAITING;
     set_deadline(c, shared->answer_ms);
     watch_readable(c, false);

@@ -31,5 +31,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (otr_override_check(&o, NULL) != OUTRIDER_OK)
             abort();
     }
+    if ((r.verb == OTR_CONTROL_TRUST_RECORD) != (r.pem != NULL))
+        abort();
+    if (r.verb == OTR_CONTROL_TRUST_RECORD && !otr_is_ldh_domain(r.host, strlen(r.host)))
+        abort();
+    otr_control_request_clear(&r);
     return 0;
 }

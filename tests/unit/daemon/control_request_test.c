@@ -58,6 +58,16 @@ static const struct {
     { "{\"do\":\"override.add\",\"domain\":\"a.b\",\"until\":\"x\",\"reason\":\"a\\nb\"}", "one line of printable" },
     { "{\"do\":\"override.add\",\"domain\":\"a.b\",\"until\":\"x\",\"reason\":\"y\",\"level\":\"secure\"}", "may, encrypt, defer" },
     { "{\"do\":\"override.add\",\"domain\":\"a.b\",\"until\":\"x\",\"reason\":\"y\",\"levle\":\"defer\"}", "does not know" },
+    { "{\"do\":\"trust.record\",\"domain\":\"a.b\",\"role\":\"mx\",\"host\":\"m.a.b\"}", "needs chain" },
+    { "{\"do\":\"trust.record\",\"domain\":\"a.b\",\"role\":\"mx\",\"chain\":\"x\"}", "needs host" },
+    { "{\"do\":\"trust.record\",\"domain\":\"a.b\",\"host\":\"m.a.b\",\"chain\":\"x\"}", "needs role" },
+    { "{\"do\":\"trust.record\",\"role\":\"mx\",\"host\":\"m.a.b\",\"chain\":\"x\"}", "needs domain" },
+    { "{\"do\":\"trust.record\",\"domain\":\"a.b\",\"role\":\"policy\",\"host\":\"m.a.b\",\"chain\":\"x\"}", "role is not mx" },
+    { "{\"do\":\"trust.record\",\"domain\":\"a.b\",\"role\":\"mx\",\"host\":\"m a.b\",\"chain\":\"x\"}", "the host is none" },
+    { "{\"chain\":\"x\",\"do\":\"trust.record\",\"domain\":\"a.b\",\"role\":\"mx\",\"host\":\"m.a.b\",\"source\":\"fetch\"}",
+      "none of probe, mta" },
+    { "{\"do\":\"trust.record\",\"domain\":\"a.b\",\"role\":\"mx\",\"host\":\"m.a.b\",\"chain\":\"x\",\"accepted\":\"yes\"}",
+      "does not know" },
     { "{\"do\":\"override.add\",\"domain\":\"a.b\",\"reason\":\"y\",\"until\":\"0123456789012345678901234567890123456789012345678901234567890123\"}",
       "until is no date" },
 };
@@ -73,6 +83,28 @@ static void everything_else_is_refused(void **state)
             strstr(diag.message, refused[i].part) == NULL || r.verb != OTR_CONTROL_VERB_COUNT)
             fail_msg("%s\n  got  %s\n  want %s", refused[i].text, diag.message, refused[i].part);
     }
+}
+
+static void a_chain_is_taken_as_it_comes(void **state)
+{
+    otr_control_request r;
+
+    (void)state;
+    assert_int_equal(otr_control_parse(otr_slice_of("{\"do\":\"trust.record\",\"domain\":\"A.Example\",\"role\":\"mx\","
+                                                    "\"host\":\"MX.b.example.\",\"chain\":\"line\\nline\"}"), &r, NULL),
+                     OUTRIDER_OK);
+    assert_int_equal(r.verb, OTR_CONTROL_TRUST_RECORD);
+    assert_string_equal(r.domain, "a.example");
+    assert_string_equal(r.host, "mx.b.example");
+    assert_string_equal(r.pem, "line\nline");
+    assert_int_equal(r.source, OTR_SEEN_IN_PROBE);
+    otr_control_request_clear(&r);
+    assert_int_equal(otr_control_parse(otr_slice_of("{\"do\":\"trust.record\",\"domain\":\"a.b\",\"role\":\"mx\",\"host\":\"c.d\","
+                                                    "\"chain\":\"\",\"source\":\"mta\"}"), &r, NULL),
+                     OUTRIDER_OK);
+    assert_int_equal(r.source, OTR_SEEN_BY_MTA);
+    otr_control_request_clear(&r);
+    otr_control_request_clear(&r);
 }
 
 static void there_is_a_limit(void **state)
@@ -94,6 +126,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whole_requests_are_taken),
         cmocka_unit_test(everything_else_is_refused),
+        cmocka_unit_test(a_chain_is_taken_as_it_comes),
         cmocka_unit_test(there_is_a_limit),
     };
     return cmocka_run_group_tests_name("daemon/control_request", tests, NULL, NULL);
