@@ -46,7 +46,7 @@ static totals add_up(const otr_fates *fates)
 /* Whether what was never seen decides: nothing else is left, and what leaves may be what those hosts have. */
 static bool hangs_on_unseen(const otr_fates *fates, const totals *t)
 {
-    return fates->is_shrinking && t->left == 0 && (t->unseen > 0 || fates->count == 0);
+    return fates->is_shrinking && t->left == 0 && (t->unseen > 0 || !fates->is_known);
 }
 
 static otr_effect_class classify_enforced(const otr_fates *fates, const totals *t)

@@ -134,6 +134,7 @@ outrider_err otr_fates_begin(otr_fates *fates, const otr_dependant *dependant, c
     if (policy != NULL)
         fates->policy = (otr_host_fate){ .name = policy->host, .sighting = policy };
     find_hosts(fates, dependant);
+    fates->is_known = dependant->host_count > 0 || fates->count > 0;
     is_linked = names_changed(&d, d.links);
     for (size_t i = 0; i <= fates->count; i++) {
         otr_host_fate *host = i < fates->count ? &fates->mx[i] : &fates->policy;

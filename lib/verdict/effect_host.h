@@ -33,6 +33,7 @@ typedef struct otr_fates {
     size_t count;
     bool is_shrinking; /* a root leaves the set of the destination */
     bool is_touched;   /* one of the hosts */
+    bool is_known;     /* which hosts there are: decided, or seen */
 } otr_fates;
 
 /* Everything but what has to be tried: before and after are UNSEEN, or DANE, or not yet meaningful. */

@@ -1,0 +1,404 @@
+/*
+ * effect_test.c - what becomes of mail when the roots change. Each row is a destination, a change, and its class.
+ *
+ * Chains are written as letters: "A", "B": a server's certificate from root A, B. "X": from CA X, which sends a certificate
+ * of its own that root B has signed, so that roots X and B both end it. "L": from A, lapsed since it was seen. "W": from A, for
+ * another name. "D": from root D, which lapses itself before the time in question. "O": from A, was expired when it was seen.
+ */
+#include "support/cmocka_all.h"
+#include "support/make_cert.h"
+#include "verdict/effect.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DOMAIN "example.org"
+#define NOW OTR_TEST_TIME
+#define DAY OTR_TEST_DAY
+#define POLICY_END (NOW + 10 * DAY)
+#define HOSTS 4
+
+static otr_cert roots[26], cross; /* by letter; X as root B has signed it */
+
+static otr_cert *root_of(char letter)
+{
+    return &roots[letter - 'A'];
+}
+
+static int make_roots(void **state)
+{
+    static const char *const names[] = { ['A' - 'A'] = "Root A", ['B' - 'A'] = "Root B", ['C' - 'A'] = "Root C",
+                                         ['D' - 'A'] = "Root D", ['X' - 'A'] = "Root X" };
+
+    (void)state;
+    for (char letter = 'A'; letter <= 'X'; letter++) {
+        if (names[letter - 'A'] == NULL)
+            continue;
+        *root_of(letter) = otr_make_cert(&(otr_cert_plan){ .common_name = names[letter - 'A'], .constraints = "critical,CA:TRUE",
+                                                           .from = NOW - 100 * DAY,
+                                                           .until = letter == 'D' ? NOW - DAY : NOW + 100 * DAY });
+    }
+    cross = otr_make_cert(&(otr_cert_plan){ .common_name = "Root X", .constraints = "critical,CA:TRUE", .issuer = root_of('B'),
+                                            .key = root_of('X')->key, .from = NOW - 100 * DAY, .until = NOW + 100 * DAY });
+    return 0;
+}
+
+static int clear_roots(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 26; i++)
+        otr_cert_clear(&roots[i]);
+    otr_cert_clear(&cross);
+    return 0;
+}
+
+/* The anchors ------------------------------------------------------------------------------------------------------ */
+
+/* Rules of letters: "default" for all, and one for DOMAIN that may be `only`. */
+typedef struct world {
+    const char *all;      /* "" is a rule without roots */
+    const char *here;     /* for DOMAIN; NULL: no such rule */
+    const char *confined; /* roots that count for .elsewhere.example and nowhere else; NULL */
+    bool is_only;
+} world;
+
+static STACK_OF(X509) *stack_of(const char *letters)
+{
+    STACK_OF(X509) *stack = sk_X509_new_null();
+
+    for (; letters != NULL && *letters != '\0'; letters++)
+        assert_true(sk_X509_push(stack, root_of(*letters)->cert) > 0);
+    return stack;
+}
+
+static otr_anchors *make_anchors(const world *w)
+{
+    static const char *const here[] = { DOMAIN, NULL }, *const elsewhere[] = { ".elsewhere.example", NULL };
+    STACK_OF(X509) *all = stack_of(w->all), *some = stack_of(w->here), *confined = stack_of(w->confined);
+    otr_anchor_rule rules[3] = { { .name = "default", .file = "all.pem", .roots = all } };
+    size_t count = 1;
+    otr_anchors *anchors = NULL;
+
+    if (w->here != NULL)
+        rules[count++] = (otr_anchor_rule){ .name = "here", .roots = some, .names = here, .is_only = w->is_only };
+    if (w->confined != NULL)
+        rules[count++] = (otr_anchor_rule){ .name = "there", .roots = confined, .names = elsewhere, .confine = elsewhere };
+    assert_int_equal(otr_anchors_make(&(otr_anchor_source){ .rules = rules, .rule_count = count }, &anchors, NULL), OUTRIDER_OK);
+    sk_X509_free(all);
+    sk_X509_free(some);
+    sk_X509_free(confined);
+    return anchors;
+}
+
+/* The destination -------------------------------------------------------------------------------------------------- */
+
+static STACK_OF(X509) *make_chain(const char *host, char kind)
+{
+    char issuer = kind == 'L' || kind == 'W' || kind == 'O' ? 'A' : kind, san[300];
+    STACK_OF(X509) *chain = sk_X509_new_null();
+    otr_cert leaf;
+
+    snprintf(san, sizeof(san), "DNS:%s", kind == 'W' ? "other.example" : host);
+    leaf = otr_make_cert(&(otr_cert_plan){ .san = san, .issuer = root_of(issuer), .from = NOW - 60 * DAY,
+                                           .until = kind == 'L'   ? NOW - 2 * DAY
+                                                    : kind == 'O' ? NOW - 40 * DAY
+                                                                  : NOW + 60 * DAY });
+    assert_true(sk_X509_push(chain, leaf.cert) > 0);
+    X509_up_ref(leaf.cert);
+    if (kind == 'X') {
+        assert_true(sk_X509_push(chain, cross.cert) > 0);
+        X509_up_ref(cross.cert);
+    }
+    otr_cert_clear(&leaf);
+    return chain;
+}
+
+typedef struct scene {
+    otr_dependant d;
+    otr_dependant_host hosts[HOSTS];
+    otr_sighting sightings[HOSTS + 1];
+    char names[HOSTS][40];
+} scene;
+
+static void see(scene *s, otr_role role, const char *host, char kind)
+{
+    otr_sighting *sighting = &s->sightings[s->d.sighting_count++];
+
+    *sighting = (otr_sighting){ .role = role, .source = OTR_SEEN_IN_PROBE, .seen_at = NOW - 30 * DAY,
+                                .chain = make_chain(host, kind) };
+    snprintf(sighting->domain, sizeof(sighting->domain), DOMAIN);
+    snprintf(sighting->host, sizeof(sighting->host), "%s", host);
+}
+
+/*
+ * "A !B dane -": the MX hosts mx1, mx2, ... with the chain that was seen, or "-" if none was; "!" one that the policy does not
+ * name. "seen:A" hosts that are known from sightings only.
+ */
+static void read_hosts(scene *s, const char *text)
+{
+    bool is_decided = strncmp(text, "seen:", 5) != 0;
+    char copy[80], *at = copy, *word;
+
+    snprintf(copy, sizeof(copy), "%s", is_decided ? text : text + 5);
+    for (size_t i = 0; (word = strsep(&at, " ")) != NULL && *word != '\0'; i++) {
+        bool is_admitted = *word != '!';
+
+        assert_true(i < HOSTS);
+        word += !is_admitted;
+        snprintf(s->names[i], sizeof(s->names[i]), "mx%zu." DOMAIN, i + 1);
+        s->hosts[i] = (otr_dependant_host){ .name = s->names[i], .has_dane = strcmp(word, "dane") == 0,
+                                            .is_admitted = is_admitted };
+        if (is_decided)
+            s->d.host_count = i + 1;
+        if (strcmp(word, "dane") != 0 && strcmp(word, "-") != 0)
+            see(s, OTR_ROLE_MX, s->names[i], *word);
+    }
+}
+
+static scene *make_scene(otr_sts_mode mode, const char *policy, const char *hosts, bool is_own)
+{
+    scene *s = calloc(1, sizeof(*s));
+
+    assert_non_null(s);
+    s->d = (otr_dependant){ .domain = DOMAIN, .mode = mode, .policy_expires_at = mode != OTR_STS_NONE ? POLICY_END : 0,
+                            .hosts = s->hosts, .sightings = s->sightings, .is_own = is_own };
+    if (*policy != '-')
+        see(s, OTR_ROLE_POLICY, "mta-sts." DOMAIN, *policy);
+    read_hosts(s, hosts);
+    return s;
+}
+
+static void free_scene(scene *s)
+{
+    for (size_t i = 0; i < s->d.sighting_count; i++)
+        otr_sighting_clear(&s->sightings[i]);
+    free(s);
+}
+
+/* The rows --------------------------------------------------------------------------------------------------------- */
+
+#define NO_POLICY OTR_STS_NONE
+#define TESTING OTR_STS_TESTING
+#define ENFORCE OTR_STS_ENFORCE
+
+typedef struct row {
+    const char *name;
+    world before, after;
+    otr_sts_mode mode;
+    const char *policy, *hosts; /* as make_scene() reads them */
+    char want;                  /* the letter */
+    const char *reason;         /* a part of it; NULL: it is empty */
+    bool is_own, loses_policy_host;
+    size_t lost, left;
+} row;
+
+/* Worlds by name. */
+#define ALL { .all = "ABCX" }
+#define WITHOUT_A { .all = "BCX" }
+#define WITHOUT_B { .all = "ACX" }
+#define WITHOUT_X { .all = "ABC" }
+#define BX_GONE { .all = "AC" }
+#define KEPT_HERE { .all = "BCX", .here = "A" }
+#define WITH_ONLY { .all = "ABCX", .here = "C", .is_only = true }
+#define WITH_ONLY_AFTER { .all = "BCX", .here = "C", .is_only = true }
+#define ONLY_A { .all = "ABCX", .here = "A", .is_only = true }
+#define ONLY_NONE { .all = "BCX", .here = "", .is_only = true }
+#define CONFINED_A { .all = "ABCX", .confined = "A" }
+#define WITH_D { .all = "ABCDX" }
+
+static const row rows[] = {
+    { .name = "D: the only host loses its only root", ALL, WITHOUT_A, ENFORCE, "B", "A", 'D',
+      "mx1.example.org loses Root A, and no other root vouches for it", .lost = 1 },
+    { .name = "D: all hosts do", ALL, WITHOUT_A, ENFORCE, "B", "A A A", 'D', "mx1.example.org, mx2.example.org and 1 other lose Root A",
+      .lost = 3 },
+    { .name = "D: the other host was refused before", ALL, WITHOUT_A, ENFORCE, "B", "A W", 'D',
+      "refused already before: mx2.example.org", .lost = 1 },
+    { .name = "D: the host that is left is none that the policy names", ALL, WITHOUT_A, ENFORCE, "B", "A !B", 'D', "mx1.example.org",
+      .lost = 1 },
+    { .name = "D: the policy host goes as well", ALL, WITHOUT_A, ENFORCE, "A", "A", 'D', "so does its policy host",
+      .loses_policy_host = true, .lost = 1 },
+    { .name = "D: our own destination, and no host is left", ALL, WITHOUT_A, ENFORCE, "B", "A", 'D', "ours", .is_own = true, .lost = 1 },
+    { .name = "D: hosts that only sightings know", ALL, WITHOUT_A, ENFORCE, "B", "seen:A", 'D', "mx1.example.org", .lost = 1 },
+    { .name = "D: a lapsed certificate is judged as of when it was seen", ALL, WITHOUT_A, ENFORCE, "B", "L", 'D', "Root A", .lost = 1 },
+    { .name = "D: an `only` rule loses its root", ONLY_A, ONLY_NONE, ENFORCE, "-", "A", 'D', "Root A", .lost = 1 },
+    { .name = "D: the root is confined to other names", ALL, CONFINED_A, ENFORCE, "B", "A", 'D', "Root A", .lost = 1 },
+    { .name = "D: a cross-signed CA, both roots gone", ALL, BX_GONE, ENFORCE, "A", "X", 'D', "mx1.example.org loses Root", .lost = 1 },
+    { .name = "G: one of two hosts of ours", ALL, WITHOUT_A, ENFORCE, "B", "A B", 'G', "ours: mx1.example.org loses Root A",
+      .is_own = true, .lost = 1, .left = 1 },
+    { .name = "G: our policy host", ALL, WITHOUT_A, ENFORCE, "A", "B", 'G', "ours: the policy host mta-sts.example.org loses Root A",
+      .is_own = true, .loses_policy_host = true, .left = 1 },
+    { .name = "G: ours in testing", ALL, WITHOUT_A, TESTING, "A", "B", 'G', "ours", .is_own = true, .loses_policy_host = true, .left = 1 },
+    { .name = "E: the policy host only", ALL, WITHOUT_A, ENFORCE, "A", "B", 'E',
+      "the policy host mta-sts.example.org loses Root A; the policy in hand holds until it expires", .loses_policy_host = true,
+      .left = 1 },
+    { .name = "E: and one of the MX hosts", ALL, WITHOUT_A, ENFORCE, "A", "A B", 'E', "mx1.example.org loses Root A",
+      .loses_policy_host = true, .lost = 1, .left = 1 },
+    { .name = "E: MX hosts never seen: what is known is said", ALL, WITHOUT_A, ENFORCE, "A", "- -", 'E', "mta-sts.example.org",
+      .loses_policy_host = true },
+    { .name = "?: no MX host was ever seen", ALL, WITHOUT_A, ENFORCE, "B", "- -", '?',
+      "no certificate was ever seen of mx1.example.org and mx2.example.org: outrider trust probe example.org" },
+    { .name = "?: never decided, never seen", ALL, WITHOUT_A, ENFORCE, "B", "", '?', "its MX hosts: outrider trust probe example.org" },
+    { .name = "?: an unseen host may save it", ALL, WITHOUT_A, ENFORCE, "B", "A -", '?',
+      "mx1.example.org loses Root A; no certificate was ever seen of mx2.example.org", .lost = 1 },
+    { .name = "?: and the policy host goes", ALL, WITHOUT_A, ENFORCE, "A", "A -", '?', "mx1.example.org", .loses_policy_host = true,
+      .lost = 1 },
+    { .name = "?: refused before, and an unseen one", ALL, WITHOUT_A, ENFORCE, "B", "W -", '?', "refused already before: mx1.example.org" },
+    { .name = "-: an unseen host is no question where another is left", ALL, WITHOUT_A, ENFORCE, "B", "B -", '-' },
+    { .name = "-: an unseen host, and no root leaves", WITHOUT_A, ALL, ENFORCE, "B", "-", '-' },
+    { .name = "-: an unseen host whose `only` rule does not change", WITH_ONLY, WITH_ONLY, ENFORCE, "B", "-", '-' },
+    { .name = "C: testing, the MX host", ALL, WITHOUT_A, TESTING, "B", "A", 'C', "mx1.example.org loses Root A; delivered all the same",
+      .lost = 1 },
+    { .name = "C: testing, one of two", ALL, WITHOUT_A, TESTING, "B", "A B", 'C', "mx1.example.org", .lost = 1, .left = 1 },
+    { .name = "C: testing, the policy host", ALL, WITHOUT_A, TESTING, "A", "B", 'C', "reports end with the policy",
+      .loses_policy_host = true, .left = 1 },
+    { .name = "-: testing, unseen", ALL, WITHOUT_A, TESTING, "B", "-", '-' },
+    { .name = "B: a cross-sign is left", ALL, WITHOUT_X, ENFORCE, "A", "X", 'B',
+      "mx1.example.org ends in Root B instead of Root X", .left = 1 },
+    { .name = "-: a cross-sign that is not used goes", ALL, WITHOUT_B, ENFORCE, "A", "X", '-' },
+    { .name = "B: the policy host by its cross-sign", ALL, WITHOUT_X, ENFORCE, "X", "A", 'B', "mta-sts.example.org ends in Root B",
+      .left = 1 },
+    { .name = "B: another MX host is left", ALL, WITHOUT_A, ENFORCE, "B", "A B", 'B',
+      "mx1.example.org loses Root A; left: mx2.example.org", .lost = 1, .left = 1 },
+    { .name = "B: a host with DANE is left", ALL, WITHOUT_A, ENFORCE, "B", "A dane", 'B', "left: mx2.example.org", .lost = 1, .left = 1 },
+    { .name = "B: a host with DANE that the policy does not name", ALL, WITHOUT_A, ENFORCE, "B", "A !dane", 'B', "left: mx2.example.org",
+      .lost = 1, .left = 1 },
+    { .name = "A: DANE everywhere, the policy host goes", ALL, WITHOUT_A, ENFORCE, "A", "dane dane", 'A',
+      "DANE on every MX host; the policy host mta-sts.example.org loses Root A", .loses_policy_host = true, .left = 2 },
+    { .name = "A: DANE everywhere, the policy host by a cross-sign", ALL, WITHOUT_X, ENFORCE, "X", "dane", 'A', "ends in Root B",
+      .left = 1 },
+    { .name = "-: DANE everywhere, nothing of it goes", ALL, WITHOUT_A, ENFORCE, "B", "dane", '-' },
+    { .name = "F: no policy, the MX host", ALL, WITHOUT_A, NO_POLICY, "-", "!A", 'F', "no policy, opportunistic as before; mx1", .lost = 1 },
+    { .name = "F: no policy any more, its host is remembered", ALL, WITHOUT_A, NO_POLICY, "A", "-", 'F', "mta-sts.example.org",
+      .loses_policy_host = true },
+    { .name = "F: ours without a policy", ALL, WITHOUT_A, NO_POLICY, "-", "A", 'F', "no policy", .is_own = true, .lost = 1 },
+    { .name = "-: another root goes", ALL, WITHOUT_B, ENFORCE, "A", "A", '-' },
+    { .name = "-: the root stays for this destination by an exception", ALL, KEPT_HERE, ENFORCE, "A", "A", '-' },
+    { .name = "-: an `only` rule has other roots anyway", WITH_ONLY, WITH_ONLY_AFTER, ENFORCE, "C", "C",
+      '-' },
+    { .name = "-: refused already before, for its name", ALL, WITHOUT_A, ENFORCE, "B", "W", '-', "refused already before: mx1" },
+    { .name = "-: refused already before, by an `only` rule", WITH_ONLY, ONLY_NONE, ENFORCE, "-", "A",
+      '-' },
+    { .name = "-: expired when it was seen", ALL, WITHOUT_A, ENFORCE, "B", "O", '-', "refused already before: mx1.example.org" },
+    { .name = "-: the root itself has lapsed", WITH_D, ALL, ENFORCE, "B", "D", '-', "refused already before: mx1.example.org" },
+    { .name = "-: no host that the policy names", ALL, WITHOUT_A, ENFORCE, "B", "!A", '-' },
+    { .name = "-: a root comes", WITHOUT_A, ALL, ENFORCE, "B", "A", '-', "refused until now, accepted then: mx1.example.org" },
+};
+
+static void complain(const row *r, const otr_effect *e, const char *what)
+{
+    fail_msg("%s: %s\n got  %s '%s' lost %zu left %zu policy %d when %lld\n want %c '%s' lost %zu left %zu policy %d\n input "
+             "policy=%s hosts=\"%s\"", r->name, what, otr_effect_letters[e->class], e->reason, e->hosts_lost, e->hosts_left,
+             e->loses_policy_host, (long long)e->when, r->want, r->reason != NULL ? r->reason : "", r->lost, r->left,
+             r->loses_policy_host, r->policy, r->hosts);
+}
+
+static void check_row(const row *r)
+{
+    otr_anchors *before = make_anchors(&r->before), *after = make_anchors(&r->after);
+    scene *s = make_scene(r->mode, r->policy, r->hosts, r->is_own);
+    otr_effect e, in_full;
+
+    assert_int_equal(otr_effect_judge(&s->d, before, after, NOW, &e, NULL), OUTRIDER_OK);
+    assert_int_equal(otr_effect_judge_in_full(&s->d, before, after, NOW, &in_full, NULL), OUTRIDER_OK);
+    if (*otr_effect_letters[e.class] != r->want)
+        complain(r, &e, "class");
+    if (r->reason == NULL ? *e.reason != '\0' : strstr(e.reason, r->reason) == NULL)
+        complain(r, &e, "reason");
+    if (e.hosts_lost != r->lost || e.hosts_left != r->left || e.loses_policy_host != r->loses_policy_host)
+        complain(r, &e, "hosts");
+    if (e.when != (r->want == 'D' ? NOW : r->want == 'E' ? POLICY_END : 0))
+        complain(r, &e, "when");
+    if (memcmp(&e, &in_full, sizeof(e)) != 0)
+        complain(r, &in_full, "trying all comes to something else");
+    free_scene(s);
+    otr_anchors_free(before);
+    otr_anchors_free(after);
+}
+
+static void every_class(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        check_row(&rows[i]);
+}
+
+/* Random worlds: the shortcut says what trying all says --------------------------------------------------------------- */
+
+#define TRIALS 1500
+
+static unsigned seed;
+
+static unsigned draw(unsigned most)
+{
+    seed = seed * 1103515245u + 12345u;
+    return (seed >> 16) % most;
+}
+
+static const char *draw_letters(char text[8], const char *among)
+{
+    size_t len = 0;
+
+    for (; *among != '\0'; among++)
+        if (draw(3) > 0)
+            text[len++] = *among;
+    text[len] = '\0';
+    return text;
+}
+
+static void the_shortcut_is_the_full_trial(void **state)
+{
+    static const char *const kinds[] = { "A", "B", "C", "X", "X", "L", "W", "D", "O", "-", "dane", "!A", "!X", "!dane" };
+    static const char policies[] = "AABXL-";
+    unsigned first = (unsigned)time(NULL), counts[OTR_EFFECT_COUNT] = { 0 };
+
+    (void)state;
+    print_message("seed %u\n", first);
+    for (unsigned i = 0; i < TRIALS; i++) {
+        char letters[6][8], hosts[80] = "", policy[2] = { 0 };
+        world before, after;
+        otr_anchors *was, *becomes;
+        otr_effect quick, full;
+        scene *s;
+
+        seed = first + i;
+        before = (world){ .all = draw_letters(letters[0], "ABCDX"), .here = draw(2) ? draw_letters(letters[1], "ABCDX") : NULL,
+                          .confined = draw(4) == 0 ? draw_letters(letters[2], "ABX") : NULL, .is_only = draw(2) };
+        after = (world){ .all = draw_letters(letters[3], "ABCDX"), .here = draw(2) ? draw_letters(letters[4], "ABCDX") : NULL,
+                         .confined = draw(4) == 0 ? draw_letters(letters[5], "ABX") : NULL, .is_only = draw(2) };
+        for (unsigned k = draw(HOSTS + 1); k > 0; k--) {
+            strcat(hosts, kinds[draw(sizeof(kinds) / sizeof(kinds[0]))]);
+            strcat(hosts, k > 1 ? " " : "");
+        }
+        policy[0] = policies[draw(sizeof(policies) - 1)];
+        s = make_scene((otr_sts_mode)draw(3), policy, hosts, draw(5) == 0);
+        was = make_anchors(&before);
+        becomes = make_anchors(&after);
+        assert_int_equal(otr_effect_judge(&s->d, was, becomes, NOW, &quick, NULL), OUTRIDER_OK);
+        assert_int_equal(otr_effect_judge_in_full(&s->d, was, becomes, NOW, &full, NULL), OUTRIDER_OK);
+        counts[full.class]++;
+        if (memcmp(&quick, &full, sizeof(quick)) != 0)
+            fail_msg("seed %u\n before %s here %s only %d confined %s\n after  %s here %s only %d confined %s\n policy=%s hosts=\"%s\" mode=%s"
+                     "\n quick %s '%s'\n full  %s '%s'", first + i, before.all, before.here ? before.here : "-", before.is_only,
+                     before.confined ? before.confined : "-", after.all, after.here ? after.here : "-", after.is_only,
+                     after.confined ? after.confined : "-", policy, hosts, otr_sts_mode_names[s->d.mode],
+                     otr_effect_letters[quick.class], quick.reason, otr_effect_letters[full.class], full.reason);
+        otr_anchors_free(was);
+        otr_anchors_free(becomes);
+        free_scene(s);
+    }
+    /* A world that never comes to a class proves nothing about it. */
+    for (size_t i = 0; i < OTR_EFFECT_COUNT; i++)
+        if (counts[i] == 0)
+            fail_msg("seed %u: no world came to class %s", first, otr_effect_letters[i]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_class),
+        cmocka_unit_test(the_shortcut_is_the_full_trial),
+    };
+
+    return cmocka_run_group_tests_name("effect", tests, make_roots, clear_roots);
+}
