@@ -199,6 +199,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_cancelled_fetch_never_calls_back),
+        TEST(a_fetch_holds_its_anchors),
         TEST(a_fetcher_ends_its_fetches_without_calling_back),
         TEST(done_may_cancel_another),
         TEST(all_addresses_share_one_deadline),
