@@ -248,7 +248,7 @@ static int print_json(const struct task *t, const otr_anchor_set *set, const otr
     char at[OTR_TIME_TEXT], end[OTR_TIME_TEXT];
     json_t *json = json_pack("{s:b, s:o, s:o, s:s, s:s, s:s, s:s, s:o, s:o, s:o}", "accepted", v->is_accepted, "root",
                              root_json(root, root != NULL ? rule_of(t, root) : NULL), "rules", words_json(set->rules), "reason",
-                             v->reason, "domain", t->domain, "name", t->host, "at", otr_time_text(t->view.now, at), "depth",
+                             v->reason, "domain", t->domain, "name", t->host, "at", otr_time_text(t->view.at, at), "depth",
                              v->depth >= 0 ? json_integer(v->depth) : json_null(), "path", path_json(t, v), "expires_at",
                              v->is_accepted ? json_string(otr_time_text(v->expires_at, end)) : json_null());
 
@@ -291,7 +291,7 @@ static int print_text(const struct task *t, const otr_anchor_set *set, const otr
     char text[OTR_TIME_TEXT];
 
     printf("%s: %s for %s, at %s%s%s\n", v->is_accepted ? "accepted" : "refused", t->host, t->domain,
-           otr_time_text(t->view.now, text), v->is_accepted ? "" : "\n", v->is_accepted ? "" : v->reason);
+           otr_time_text(t->view.at, text), v->is_accepted ? "" : "\n", v->is_accepted ? "" : v->reason);
     print_path(t, v);
     if (root != NULL)
         print_root(t, root);
@@ -371,9 +371,9 @@ static int run(struct task *t)
         return status;
     set = otr_anchors_for(t->view.anchors, t->domain);
     if (t->left_out != NULL)
-        err = otr_verify_chain_without(set, t->chain, t->host, t->view.now, is_left_out, t->left_out, &v);
+        err = otr_verify_chain_without(set, t->chain, t->host, t->view.at, is_left_out, t->left_out, &v);
     else
-        err = otr_verify_chain(set, t->chain, t->host, t->view.now, &v);
+        err = otr_verify_chain(set, t->chain, t->host, t->view.at, &v);
     if (err != OUTRIDER_OK)
         return otr_complain(EX_OSERR, what, "out of memory");
     status = v.is_accepted ? EX_OK : EX_REFUSED;

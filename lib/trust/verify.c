@@ -3,7 +3,7 @@
  * that an answer about a chain is the answer that a handshake would get.
  *
  * What OpenSSL does not do by itself, on_step() does: every verification calls it at each error, and for each certificate
- * of a path that has been found good.
+ * of a path that looks good so far.
  */
 #include "trust/verify.h"
 
@@ -46,14 +46,6 @@ static bool is_forgiven(int error)
     return error == X509_V_ERR_UNABLE_TO_GET_CRL || error == X509_V_ERR_CRL_HAS_EXPIRED;
 }
 
-/* RFC 5280 §6.1.4 (k): OpenSSL also takes a keyUsage without basicConstraints for a CA. A root is one because we say so. */
-static bool is_no_ca(const X509_STORE_CTX *ctx, int depth)
-{
-    X509 *cert = X509_STORE_CTX_get_current_cert(ctx);
-
-    return depth > 0 && depth < sk_X509_num(X509_STORE_CTX_get0_chain(ctx)) - 1 && X509_check_ca(cert) != 1;
-}
-
 static int refuse(X509_STORE_CTX *ctx, int error, int depth)
 {
     SSL *ssl = X509_STORE_CTX_get_ex_data(ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
@@ -75,9 +67,7 @@ static int on_step(int ok, X509_STORE_CTX *ctx)
         X509_STORE_CTX_set_error(ctx, X509_V_OK);
         return 1;
     }
-    if (!ok)
-        return refuse(ctx, error, depth);
-    return is_no_ca(ctx, depth) ? refuse(ctx, X509_V_ERR_INVALID_CA, depth) : 1;
+    return ok ? 1 : refuse(ctx, error, depth);
 }
 
 /* For a name that no host can have. Without a name OpenSSL would check none. */
@@ -94,15 +84,10 @@ typedef struct set_up {
     outrider_err err;
 } set_up;
 
-/* A DNS-ID: RFC 9525 §6.3 compares names of hosts; an address would be compared with SAN entries as if it were one. */
-static bool is_host_name(const char *host)
-{
-    return otr_is_ldh_domain(host, strlen(host)) && !otr_is_address_text(host, strlen(host));
-}
-
 static set_up set_up_param(X509_VERIFY_PARAM *param, const otr_anchor_set *set, const char *host)
 {
-    bool has_name = is_host_name(host);
+    /* An address is no name: OpenSSL would compare it with DNS-IDs as if it were one (RFC 9525 §6.3). */
+    bool has_name = otr_is_ldh_domain(host, strlen(host));
     unsigned long flags = X509_VERIFY_PARAM_get_flags(X509_STORE_get0_param(set->store));
     set_up made = { .step = has_name ? on_step : refuse_any_name, .err = OUTRIDER_OK };
 
@@ -120,14 +105,13 @@ static set_up set_up_param(X509_VERIFY_PARAM *param, const otr_anchor_set *set, 
     return made;
 }
 
-/* In a handshake the security level of the connection is that of the certificates; the verifier is told it by the SSL. */
+/* The level of the parameters is that of the certificates, and stands above that of the connection. */
 outrider_err otr_verify_set_up_ctx(SSL_CTX *ctx, const otr_anchor_set *set, const char *host)
 {
     set_up made = set_up_param(SSL_CTX_get0_param(ctx), set, host);
 
     if (made.err != OUTRIDER_OK || SSL_CTX_set1_verify_cert_store(ctx, set->store) != 1)
         return OUTRIDER_E_NOMEM;
-    SSL_CTX_set_security_level(ctx, SECURITY_LEVEL);
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, made.step);
     return OUTRIDER_OK;
 }
@@ -139,7 +123,6 @@ outrider_err otr_verify_set_up_ssl(SSL *ssl, const otr_anchor_set *set, const ch
     if (made.err != OUTRIDER_OK || SSL_set1_verify_cert_store(ssl, set->store) != 1 ||
         SSL_set_ex_data(ssl, depth_index, NULL) != 1)
         return OUTRIDER_E_NOMEM;
-    SSL_set_security_level(ssl, SECURITY_LEVEL);
     SSL_set_verify(ssl, SSL_VERIFY_PEER, made.step);
     return OUTRIDER_OK;
 }

@@ -2,14 +2,18 @@
  * verify.h - the one place where a certificate of a CA is judged (RFC 5280, RFC 8461 §4.2, RFC 9525): for policy hosts,
  * MX hosts and chains on paper alike. DANE never asks here (DANE-06).
  *
- *   name          a DNS-ID of the certificate, and nothing else: no Common Name; "*" as the whole left-most label only
+ *   name          a DNS-ID of the certificate, and nothing else: no Common Name; "*" as the whole left-most label only. A
+ *                 host that is no name in normal form, or an address, is refused with every certificate
  *   roots         those of the anchor set of the destination, signed by themselves; never the system's besides
- *   intermediates those that came in the handshake; none are fetched
- *   use           TLS server; CAs that may sign certificates; path length and name constraints
+ *   intermediates those that came in the handshake; none are fetched. At most OTR_CHAIN_MAX certificates
+ *   use           TLS server; CAs that say that they are (basicConstraints); path length and name constraints
  *   dates         of every certificate, the root's too
  *   strength      OpenSSL's security level 2 (112 bits: RSA of 2048, no SHA-1), whatever the system's openssl.cnf says
  *   revocation    not asked, unless the anchors have revocation lists: then a certificate that one of them names is
- *                 refused; an issuer without a list there is not (docs/trust-model.md)
+ *                 refused, also by a list that has expired; an issuer without a list there, or with an old one that does not
+ *                 name it, is not (docs/trust-model.md)
+ *
+ * OpenSSL's error queue is left as it was by the functions for chains on paper.
  */
 #ifndef OTR_TRUST_VERIFY_H
 #define OTR_TRUST_VERIFY_H

@@ -22,7 +22,7 @@ import warnings
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 BUILD = pathlib.Path(os.environ.get("OUTRIDER_BUILD", "build"))
@@ -47,9 +47,10 @@ class Issuer:
         self.file.write_bytes(pem(self.cert))
         self.issued = 0
 
-    def issue(self, sans, common_name=None, start=-1, end=1, self_signed=False, usage=ExtendedKeyUsageOID.SERVER_AUTH):
+    def issue(self, sans, common_name=None, start=-1, end=1, self_signed=False, usage=ExtendedKeyUsageOID.SERVER_AUTH,
+              key=None):
         """A file with key and certificate; `start` and `end` in days from now."""
-        key = ec.generate_private_key(ec.SECP256R1())
+        key = key or ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)] if common_name else [])
         issuer, signer = (subject, key) if self_signed else (self.cert.subject, self.key)
         cert = build(subject, issuer, key, signer, sans=sans, start=start, end=end, usage=usage)
@@ -330,6 +331,15 @@ def test_tls_before_1_2(pki, good, serve, tmp_path):
     assert result["failure"] == "sts-policy-fetch-error"
     assert server.connections == 1, "no second try with anything weaker"
     assert server.requests == []
+
+
+def test_a_weak_key(pki, serve, tmp_path):
+    """STS-FETCH-03: whatever the system's settings would permit."""
+    weak = pki.issue([HOST], key=rsa.generate_private_key(public_exponent=65537, key_size=1024))
+    (tmp_path / "openssl.cnf").write_text(LAX_OPENSSL)
+    result = probe(pki, serve(weak, response(), maximum=ssl.TLSVersion.TLSv1_3).port,
+                   env={"OPENSSL_CONF": str(tmp_path / "openssl.cnf")})
+    failed(result, "sts-webpki-invalid", "the certificate has a key that is too weak (RSA needs 2048 bits)")
 
 
 def test_tls_1_2(pki, good, serve):

@@ -107,6 +107,22 @@ static void a_cancelled_fetch_never_calls_back(void **state)
     otr_fetch_cancel(NULL);
 }
 
+/* Anchors may change while a fetch is under way: what it began with stays until it ends. */
+static void a_fetch_holds_its_anchors(void **state)
+{
+    otr_anchors *kept = anchors;
+
+    (void)state;
+    make_fetcher(100);
+    anchors = otr_test_anchors();
+    start(&loopback, 1);
+    otr_anchors_free(anchors);
+    anchors = kept;
+    event_base_dispatch(base); /* connects, sets TLS up, and ends by its deadline */
+    assert_int_equal(calls, 1);
+    assert_int_equal(failure, OTR_STS_FETCH_ERROR);
+}
+
 static void a_fetcher_ends_its_fetches_without_calling_back(void **state)
 {
     (void)state;
@@ -183,6 +199,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_cancelled_fetch_never_calls_back),
+        TEST(a_fetch_holds_its_anchors),
         TEST(a_fetcher_ends_its_fetches_without_calling_back),
         TEST(done_may_cancel_another),
         TEST(all_addresses_share_one_deadline),
