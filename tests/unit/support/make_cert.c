@@ -99,6 +99,8 @@ otr_cert otr_make_cert(const otr_cert_plan *plan)
     add_extension(made.cert, &context, NID_key_usage, plan->key_usage);
     add_extension(made.cert, &context, NID_name_constraints, plan->name_constraints);
     add_extension(made.cert, &context, NID_ext_key_usage, plan->usage);
+    add_extension(made.cert, &context, NID_subject_key_identifier, plan->has_key_ids ? "hash" : NULL);
+    add_extension(made.cert, &context, NID_authority_key_identifier, plan->has_key_ids ? "keyid" : NULL);
     need(X509_sign(made.cert, plan->issuer != NULL ? plan->issuer->key : made.key,
                    plan->digest != NULL ? plan->digest : EVP_sha256()) > 0, "signature");
     if (plan->is_badly_signed)

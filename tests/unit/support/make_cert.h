@@ -32,6 +32,7 @@ typedef struct otr_cert_plan {
     EVP_PKEY *key;           /* NULL: a new P-256 key */
     otr_time from, until;    /* both 0: around OTR_TEST_TIME */
     const EVP_MD *digest;    /* NULL: SHA-256 */
+    bool has_key_ids;        /* subject and authority key identifiers, as CAs give them (RFC 5280 §4.2.1.1, §4.2.1.2) */
     bool is_badly_signed;    /* one bit of the signature is wrong */
 } otr_cert_plan;
 

@@ -165,7 +165,7 @@ static void draw_change(struct lot *lot)
     size_t at = below(lot, (unsigned)lot->w->count);
     fact added = draw_fact(lot, kind);
 
-    while (at < lot->w->count && lot->w->facts[at].kind != kind)
+    while (at < lot->w->count && (lot->w->facts[at].kind != kind || lot->w->facts[at].when != (BEFORE | AFTER)))
         at++;
     if (at == lot->w->count || is_one_in(lot, 3)) { /* something new */
         added.when = AFTER;

@@ -59,8 +59,9 @@ static X509 *reread(X509 *cert)
 static void make_chain(struct pool_chain *chain, const char *title, int root, unsigned cross)
 {
     otr_cert issuer = otr_make_cert(&(otr_cert_plan){ .common_name = "Issuer", .constraints = "critical,CA:TRUE",
-                                                      .issuer = &made[root] });
-    otr_cert leaf = otr_make_cert(&(otr_cert_plan){ .common_name = POOL_HOST, .san = "DNS:" POOL_HOST, .issuer = &issuer });
+                                                      .issuer = &made[root], .has_key_ids = true });
+    otr_cert leaf = otr_make_cert(&(otr_cert_plan){ .common_name = POOL_HOST, .san = "DNS:" POOL_HOST, .issuer = &issuer,
+                                                    .has_key_ids = true });
 
     *chain = (struct pool_chain){ title, sk_X509_new_null(), pool[root].anchor, cross };
     need(chain->certs != NULL && sk_X509_push(chain->certs, leaf.cert) > 0 && sk_X509_push(chain->certs, issuer.cert) > 0);
@@ -83,7 +84,7 @@ void pool_make(void)
 
         made[p->index] = otr_make_cert(&(otr_cert_plan){
             .common_name = p->name, .constraints = "critical,CA:TRUE", .key = p->key != NEW ? made[p->key].key : NULL,
-            .issuer = p->issuer != SELF ? &made[p->issuer] : NULL });
+            .issuer = p->issuer != SELF ? &made[p->issuer] : NULL, .has_key_ids = true });
         pool[p->index] = (struct pool_root){ p->title, made[p->index].cert, reread(made[p->index].cert), p->anchor,
                                              p->issuer == SELF, p->issuer == SELF ? p->anchor : pool[p->issuer].anchor };
     }
