@@ -2,7 +2,8 @@
 #   make          build build/outrider and build/outriderd
 #   make test     unit and system tests; SANITIZE=address,undefined or SANITIZE=thread for such a build
 #   make test-long   what takes longer: Exim built with OpenSSL from Debian's source (a minute and a half)
-#   make demo     install build dependencies, build, and send mail through the lab's whole internet
+#   make demo     install build dependencies, build, and send mail through the lab's whole internet; STORY=g1: what a postmaster
+#                 sees and does when a root leaves the bundle while mail depends on it
 #   make attack   the same with somebody on the wire: the attack matrix (docs/attacks.md); JSON=FILE for all details
 #   make bench    what a verification costs with 1, 140 and 1000 roots (bench/README.md); JSON=FILE for the figures
 #   make lab      a shell inside the lab
@@ -40,7 +41,7 @@ test-long: all
 
 demo: deps
 	$(MAKE) all
-	tools/run-in-lab $(BUILD) demo
+	tools/run-in-lab $(BUILD) $(if $(STORY),story $(STORY),demo)
 
 attack: deps
 	$(MAKE) all

@@ -22,12 +22,14 @@
 
 static const char help[] =
     "usage: outrider trust what-if [--json] [--all] [--domain DOMAIN]... [--at DATE] [--config FILE]\n"
-    "           --without ROOT | --bundle FILE\n"
+    "           --without ROOT | --bundle FILE [--in-place-of FILE]\n"
     "\n"
-    "What becomes of mail to the destinations that are recorded, if a root were gone or the system's bundle another.\n"
+    "What becomes of mail to the destinations that are recorded, if a root were gone or a bundle of roots another.\n"
     "\n"
     "  -w, --without ROOT   8 or more digits of its SHA-256 fingerprint, a PEM file, or a part of its name\n"
-    "  -b, --bundle FILE    stands for the system's roots (" OTR_SYSTEM_ROOTS ")\n"
+    "  -b, --bundle FILE    stands for the file that anchors \"default\" has\n"
+    "  -i, --in-place-of FILE\n"
+    "                       stands for this file in all anchor rules, not for that of \"default\"\n"
     "  -d, --domain DOMAIN  this one only; may be given again\n"
     "  -a, --all            list those that are not affected, too\n"
     "  -t, --at DATE        as of 2026-12-31 or 2026-12-31T18:00:00Z (default: now)\n"
@@ -47,7 +49,7 @@ static const char help[] =
     "the store that cannot be believed, 66 a file that cannot be read, 71 out of memory, 78 configuration.\n";
 
 struct options {
-    const char *config, *without, *bundle;
+    const char *config, *without, *bundle, *in_place_of;
     const char **domains; /* owned array; the texts are of argv */
     size_t domain_count;
     otr_time at;
@@ -64,6 +66,7 @@ static int read_options(int argc, char **argv, struct options *o)
 {
     static const struct option options[] = {
         { "without", required_argument, NULL, 'w' }, { "bundle", required_argument, NULL, 'b' },
+        { "in-place-of", required_argument, NULL, 'i' },
         { "domain", required_argument, NULL, 'd' },  { "all", no_argument, NULL, 'a' },
         { "at", required_argument, NULL, 't' },      { "json", no_argument, NULL, 'j' },
         { "config", required_argument, NULL, 'c' },  { "help", no_argument, NULL, 'h' },
@@ -75,10 +78,11 @@ static int read_options(int argc, char **argv, struct options *o)
     if (o->domains == NULL)
         return otr_complain(EX_OSERR, WHAT, "out of memory");
     optind = 1;
-    while ((c = getopt_long(argc, argv, "w:b:d:at:jc:h", options, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, "w:b:i:d:at:jc:h", options, NULL)) != -1) {
         switch (c) {
         case 'w': o->without = optarg; break;
         case 'b': o->bundle = optarg; break;
+        case 'i': o->in_place_of = optarg; break;
         case 'd': o->domains[o->domain_count++] = optarg; break;
         case 'a': o->is_all = true; break;
         case 't':
@@ -95,6 +99,8 @@ static int read_options(int argc, char **argv, struct options *o)
         return misuse("takes no arguments");
     if ((o->without == NULL) == (o->bundle == NULL))
         return misuse("needs one of --without and --bundle");
+    if (o->in_place_of != NULL && o->bundle == NULL)
+        return misuse("--in-place-of goes with --bundle");
     return -1;
 }
 
@@ -153,6 +159,7 @@ static int make_other_world(const struct options *o, const otr_trust_view *view,
     if (status == EX_OK && o->bundle != NULL)
         err = otr_roots_load(o->bundle, &bundle, &diag);
     change.bundle = bundle;
+    change.file = w->in_place_of;
     if (status == EX_OK && err == OUTRIDER_OK)
         err = otr_rule_book_compile(view->book, view->exceptions, view->exception_count, view->at, &change, after, &diag);
     if (err != OUTRIDER_OK)
@@ -167,10 +174,10 @@ static int make_other_world(const struct options *o, const otr_trust_view *view,
     return status;
 }
 
-static bool has_system_rule(const otr_conf *conf)
+static bool has_rule_of(const otr_conf *conf, const char *file)
 {
     for (size_t i = 0; i < conf->rule_count; i++)
-        if (otr_roots_is_system(conf->rules[i].roots))
+        if (strcmp(otr_rule_book_path(conf->rules[i].roots), file) == 0)
             return true;
     return false;
 }
@@ -290,13 +297,14 @@ static int compare_outcomes(const void *a, const void *b)
 static int find_out(const struct options *o, const otr_trust_view *view, otr_what_if *w)
 {
     otr_anchors *after = NULL;
+    const char *file = otr_rule_book_path(o->in_place_of != NULL ? o->in_place_of : view->conf->rules[0].roots);
     struct judging j = { .w = w, .before = view->anchors, .keeps_all = o->is_all || o->domain_count > 0,
                          .shows_progress = isatty(STDERR_FILENO) == 1, .started = time(NULL) };
     int status;
 
-    *w = (otr_what_if){ .without = o->without, .bundle = o->bundle, .is_all = j.keeps_all, .at = view->at,
+    *w = (otr_what_if){ .without = o->without, .bundle = o->bundle, .in_place_of = file,
+                        .is_used = has_rule_of(view->conf, file), .is_all = j.keeps_all, .at = view->at,
                         .store_path = view->conf->store.path, .is_recorded = view->store != NULL,
-                        .uses_system_roots = has_system_rule(view->conf),
                         .unrecorded = calloc(o->domain_count + 1, sizeof(*w->unrecorded)) };
     if (w->unrecorded == NULL)
         return otr_complain(EX_OSERR, WHAT, "out of memory");

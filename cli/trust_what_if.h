@@ -21,11 +21,12 @@ typedef struct otr_outcome {
 typedef struct otr_what_if {
     const char *without;              /* as it was asked for; NULL: */
     const char *bundle;               /* the path of the next bundle */
+    const char *in_place_of;          /* the path of the file that it stands for */
     X509 *root;                       /* owned reference; with `without` */
     STACK_OF(X509) *leaving, *coming; /* owned */
     const char *store_path;
     bool is_recorded;                 /* there is a store */
-    bool uses_system_roots;           /* some rule does; else a bundle changes nothing */
+    bool is_used;                     /* some rule has that file; else a bundle changes nothing */
     bool is_all;                      /* list those that are not affected, too */
     otr_time at;
     otr_outcome *outcomes;            /* owned: the affected, or all; sorted */

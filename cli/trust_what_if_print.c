@@ -38,9 +38,11 @@ static void print_change(const otr_what_if *w)
     } else {
         printf("With ");
         otr_put_escaped(stdout, w->bundle);
-        printf(" as the system's roots\n");
-        if (!w->uses_system_roots)
-            printf("No rule of the configuration uses the system's roots, so nothing changes.\n");
+        printf(" in place of ");
+        otr_put_escaped(stdout, w->in_place_of);
+        printf("\n");
+        if (!w->is_used)
+            printf("No rule of the configuration has that file, so nothing changes.\n");
     }
     print_roots("  leaves:", w->leaving);
     print_roots("  comes: ", w->coming);
@@ -155,9 +157,10 @@ json_t *otr_what_if_json(const otr_what_if *w)
         json_array_append_new(list, make_outcome(&w->outcomes[i]));
     for (size_t i = 0; w->unrecorded[i] != NULL; i++)
         json_array_append_new(unrecorded, json_string(w->unrecorded[i]));
-    change = json_pack("{s:o, s:o, s:o, s:o, s:b}", "without", w->root != NULL ? otr_root_json(w->root) : json_null(), "bundle",
-                       otr_text_json(w->bundle), "leaves", make_roots(w->leaving), "comes", make_roots(w->coming),
-                       "is_used", (int)(w->root != NULL || w->uses_system_roots));
+    change = json_pack("{s:o, s:o, s:o, s:o, s:o, s:b}", "without", w->root != NULL ? otr_root_json(w->root) : json_null(), "bundle",
+                       otr_text_json(w->bundle), "in_place_of",
+                       w->bundle != NULL ? otr_text_json(w->in_place_of) : json_null(), "leaves", make_roots(w->leaving), "comes", make_roots(w->coming),
+                       "is_used", (int)(w->root != NULL || w->is_used));
     return json_pack("{s:o, s:o, s:o, s:b, s:f, s:o, s:o, s:o}", "change", change, "at", otr_time_json(w->at), "store",
                      otr_text_json(w->store_path), "is_recorded", (int)w->is_recorded, "traffic", w->traffic, "counts",
                      make_counts(w), "destinations", list, "unrecorded", unrecorded);

@@ -5,6 +5,7 @@ A certificate is asked for in words: an issuer, then what is wrong with it.
     lab        issued by the lab's CA, the only one that stands in the lab's system bundle
     other      issued by a CA that nobody trusts
     private    issued by a CA that only DANE-TA records can vouch for; sent with its root
+    g1         issued by a CA that leaves the bundle in the story of that name
     self       self-signed
     ...
     expired    valid until a week ago
@@ -33,7 +34,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-ISSUERS = ("lab", "other", "private", "self")
+ISSUERS = ("lab", "other", "private", "g1", "self")
 FLAWS = ("expired", "future", "clients", "servers", "foreign", "domain", "cn-only", "no-dns", "rootless", "rooted")
 FOREIGN_NAME = "somebody-else.example"
 DAY = datetime.timedelta(days=1)

@@ -110,13 +110,18 @@ void otr_rule_book_free(otr_rule_book *book)
     free(book);
 }
 
+const char *otr_rule_book_path(const char *roots)
+{
+    return otr_roots_is_system(roots) ? OTR_SYSTEM_ROOTS : roots;
+}
+
 void otr_rule_book_each_file(const otr_conf *conf, otr_rule_book_visit *visit, void *arg)
 {
     const char *const others[] = { conf->anchors.exim_own, conf->anchors.postfix_own, conf->anchors.crls };
 
     for (size_t i = 0; i < conf->rule_count; i++)
         if (strcmp(conf->rules[i].roots, "none") != 0)
-            visit(arg, otr_roots_is_system(conf->rules[i].roots) ? OTR_SYSTEM_ROOTS : conf->rules[i].roots);
+            visit(arg, otr_rule_book_path(conf->rules[i].roots));
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
         if (others[i][0] == '/')
             visit(arg, others[i]);
@@ -166,10 +171,9 @@ static outrider_err add_rule(struct compiling *c, const otr_anchor_rule *rule)
 /* Whether this is the file that the change is about. */
 static bool is_changed(const struct compiling *c, const char *source)
 {
-    const char *bundle = c->book->conf->rules[0].roots;
+    const char *file = c->change->file != NULL ? c->change->file : otr_rule_book_path(c->book->conf->rules[0].roots);
 
-    return c->change->bundle != NULL &&
-           (strcmp(source, bundle) == 0 || (otr_roots_is_system(source) && otr_roots_is_system(bundle)));
+    return c->change->bundle != NULL && strcmp(otr_rule_book_path(source), file) == 0;
 }
 
 static outrider_err add_conf_rule(struct compiling *c, size_t i)
@@ -180,7 +184,7 @@ static outrider_err add_conf_rule(struct compiling *c, size_t i)
 
     return add_rule(c, &(otr_anchor_rule){
         .name = conf->name,
-        .file = is_system ? OTR_SYSTEM_ROOTS : conf->roots,
+        .file = otr_rule_book_path(conf->roots),
         .roots = is_changed(c, conf->roots) ? c->change->bundle : roots,
         .names = conf->names.count > 0 ? conf->names.values : NULL,
         .confine = conf->confine.count > 0 ? conf->confine.values : NULL,
@@ -230,7 +234,7 @@ outrider_err otr_rule_book_compile(const otr_rule_book *book, const otr_exceptio
                                    otr_time now, const otr_rule_change *change, otr_anchors **anchors,
                                    outrider_diag *diag)
 {
-    static const otr_rule_change as_it_is = { NULL, NULL };
+    static const otr_rule_change as_it_is = { 0 };
     struct compiling c = { .book = book, .change = change != NULL ? change : &as_it_is,
                            .room = book->conf->rule_count + exception_count + 1 };
     outrider_err err = fill(&c, exceptions, exception_count, now);

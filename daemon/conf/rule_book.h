@@ -19,7 +19,8 @@ void otr_rule_book_free(otr_rule_book *book); /* NULL is fine */
 
 /* What may be different in a world that is tried. */
 typedef struct otr_rule_change {
-    const STACK_OF(X509) *bundle; /* stands for the file that anchors "default" has, wherever it is used; NULL: as it is */
+    const STACK_OF(X509) *bundle; /* stands for `file`, wherever it is used; NULL: as it is */
+    const char *file;             /* a path; NULL: that of anchors "default" */
     const char *without;          /* anchor id of a root that no rule and no exception brings any more; NULL: none */
 } otr_rule_change;
 
@@ -31,6 +32,9 @@ outrider_err otr_rule_book_compile(const otr_rule_book *book, const otr_exceptio
 /* Both at once, for those who need the anchors of a configuration as it stands. */
 outrider_err otr_conf_anchors(const otr_conf *conf, const otr_exception *exceptions, size_t exception_count, otr_time now,
                               otr_anchors **anchors, outrider_diag *diag);
+
+/* The path that this setting of `roots` stands for: of "system", the system's. Borrowed. */
+const char *otr_rule_book_path(const char *roots);
 
 /* Each file that a book is made of: roots, own roots of mail servers, revocation lists. For those who watch them. */
 typedef void otr_rule_book_visit(void *arg, const char *path);

@@ -23,7 +23,7 @@ _Static_assert(sizeof(otr_effect_words) / sizeof(otr_effect_words[0]) == OTR_EFF
 typedef struct totals {
     size_t lost, left, unseen, moved;
     bool loses_policy_host, is_moving; /* a chain ends in another root */
-    bool has_only_dane;
+    bool has_only_dane, is_spared; /* DANE everywhere; it keeps a host from being lost */
 } totals;
 
 static totals add_up(const otr_fates *fates)
@@ -39,6 +39,7 @@ static totals add_up(const otr_fates *fates)
         t.unseen += host->before != OTR_FATE_DANE && host->sighting == NULL;
         t.is_moving |= otr_fate_is_moved(host);
         t.has_only_dane &= host->before == OTR_FATE_DANE;
+        t.is_spared |= host->is_spared;
     }
     return t;
 }
@@ -66,7 +67,7 @@ static otr_effect_class classify(const otr_dependant *d, const otr_fates *fates,
     otr_effect_class class = OTR_EFFECT_NONE;
 
     if (t->has_only_dane)
-        return is_losing || t->is_moving ? OTR_EFFECT_DANE : OTR_EFFECT_NONE;
+        return is_losing || t->is_moving || t->is_spared ? OTR_EFFECT_DANE : OTR_EFFECT_NONE;
     switch (d->mode) {
     case OTR_STS_ENFORCE: class = classify_enforced(fates, t); break;
     case OTR_STS_TESTING: class = is_losing ? OTR_EFFECT_REPORTED : t->is_moving ? OTR_EFFECT_OTHER_PATH : OTR_EFFECT_NONE; break;

@@ -40,7 +40,7 @@ typedef enum otr_effect_class {
     OTR_EFFECT_UNKNOWN,     /* ?  enforce, and the chains that would decide were never seen: probe */
     OTR_EFFECT_REPORTED,    /* C  testing: delivered, a failure in reports */
     OTR_EFFECT_OTHER_PATH,  /* B  another root, or another MX host, is left */
-    OTR_EFFECT_DANE,        /* A  every MX host has usable DANE */
+    OTR_EFFECT_DANE,        /* A  every MX host has usable DANE, and no CA a say in it */
     OTR_EFFECT_NO_POLICY,   /* F  no policy: opportunistic as before */
     OTR_EFFECT_NONE,        /* -  does not depend on what changes; the reason is "", or that it was refused before */
     OTR_EFFECT_COUNT

@@ -101,8 +101,7 @@ static void add_host(otr_fates *fates, const char *name, bool has_dane, const ot
     otr_fate fate = has_dane ? OTR_FATE_DANE : OTR_FATE_UNSEEN;
 
     if (fates->count < OTR_DEPENDANT_HOSTS_MAX)
-        fates->mx[fates->count++] = (otr_host_fate){ .name = name, .sighting = has_dane ? NULL : sighting, .before = fate,
-                                                     .after = fate };
+        fates->mx[fates->count++] = (otr_host_fate){ .name = name, .sighting = sighting, .before = fate, .after = fate };
 }
 
 /* Where it was never decided which hosts there are, those count that were seen. Without a policy all count. */
@@ -182,6 +181,18 @@ static outrider_err try_one(const otr_sighting *s, const otr_anchor_set *set, ot
     return OUTRIDER_OK;
 }
 
+/* What a CA's word would come to, where nobody asks for it: worth telling, and no more. */
+static outrider_err try_dane(otr_host_fate *host, const otr_anchor_set *before, const otr_anchor_set *after, otr_time at)
+{
+    otr_fate was, becomes = OTR_FATE_REFUSED;
+    outrider_err err = try_one(host->sighting, before, at, &was, &host->root_before);
+
+    if (err == OUTRIDER_OK && was == OTR_FATE_ACCEPTED)
+        err = try_one(host->sighting, after, at, &becomes, &host->root_after);
+    host->is_spared = err == OUTRIDER_OK && was == OTR_FATE_ACCEPTED && becomes != OTR_FATE_ACCEPTED;
+    return err;
+}
+
 static outrider_err try_host(otr_host_fate *host, const otr_anchor_set *before, const otr_anchor_set *after, otr_time at,
                              bool is_in_full)
 {
@@ -189,6 +200,8 @@ static outrider_err try_host(otr_host_fate *host, const otr_anchor_set *before, 
 
     if (host->sighting == NULL)
         return OUTRIDER_OK;
+    if (host->before == OTR_FATE_DANE)
+        return host->is_touched || is_in_full ? try_dane(host, before, after, at) : OUTRIDER_OK;
     err = try_one(host->sighting, before, at, &host->before, &host->root_before);
     if (err != OUTRIDER_OK)
         return err;

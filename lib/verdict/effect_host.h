@@ -20,10 +20,11 @@ typedef enum otr_fate {
 
 typedef struct otr_host_fate {
     const char *name;             /* borrowed from the dependant */
-    const otr_sighting *sighting; /* borrowed; NULL: unseen, or DANE */
+    const otr_sighting *sighting; /* borrowed; NULL: unseen */
     otr_fate before, after;
     X509 *root_before, *root_after; /* owned references; NULL unless accepted */
     bool is_touched;              /* the change has to do with its chain */
+    bool is_spared;               /* DANE: without it, it would be lost; root_before is what a CA's word rests on */
 } otr_host_fate;
 
 /* The hosts that count under the policy: those that it names, and those with DANE. */

@@ -49,6 +49,11 @@ static bool is_refused(const otr_host_fate *host)
     return host->before == OTR_FATE_REFUSED && host->after == OTR_FATE_REFUSED;
 }
 
+static bool is_spared(const otr_host_fate *host)
+{
+    return host->is_spared;
+}
+
 static size_t count_hosts(const otr_fates *fates, host_filter *filter)
 {
     size_t count = 0;
@@ -234,6 +239,21 @@ static void put_none(otr_buf *out, const otr_fates *fates)
     }
 }
 
+static void put_dane(otr_buf *out, const otr_fates *fates, const otr_effect *effect)
+{
+    otr_buf_puts(out, "DANE on every MX host; ");
+    if (count_hosts(fates, is_spared) > 0) {
+        otr_buf_puts(out, "no CA is asked whether ");
+        put_roots(out, fates, is_spared);
+        otr_buf_puts(out, " vouches for ");
+        put_hosts(out, fates, is_spared);
+        if (effect->loses_policy_host)
+            otr_buf_puts(out, "; ");
+    }
+    if (effect->loses_policy_host || count_hosts(fates, is_spared) == 0)
+        put_change(out, fates, effect);
+}
+
 void otr_effect_explain(const otr_dependant *d, const otr_fates *fates, otr_effect *effect)
 {
     otr_buf out = OTR_BUF_INIT;
@@ -245,10 +265,7 @@ void otr_effect_explain(const otr_dependant *d, const otr_fates *fates, otr_effe
     case OTR_EFFECT_UNKNOWN: put_unknown(&out, d, fates, effect); break;
     case OTR_EFFECT_REPORTED: put_reported(&out, fates, effect); break;
     case OTR_EFFECT_OTHER_PATH: put_other_path(&out, fates, effect); break;
-    case OTR_EFFECT_DANE:
-        otr_buf_puts(&out, "DANE on every MX host; ");
-        put_change(&out, fates, effect);
-        break;
+    case OTR_EFFECT_DANE: put_dane(&out, fates, effect); break;
     case OTR_EFFECT_NO_POLICY:
         otr_buf_puts(&out, "no policy, opportunistic as before; ");
         put_change(&out, fates, effect);

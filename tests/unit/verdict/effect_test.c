@@ -132,8 +132,8 @@ static void see(scene *s, otr_role role, const char *host, char kind)
 }
 
 /*
- * "A !B dane -": the MX hosts mx1, mx2, ... with the chain that was seen, or "-" if none was; "!" one that the policy does not
- * name. "seen:A" hosts that are known from sightings only.
+ * "A !B dane daneA -": the MX hosts mx1, mx2, ... with the chain that was seen, or "-" if none was; "!" one that the policy does
+ * not name. "seen:A" hosts that are known from sightings only.
  */
 static void read_hosts(scene *s, const char *text)
 {
@@ -147,11 +147,12 @@ static void read_hosts(scene *s, const char *text)
         assert_true(i < HOSTS);
         word += !is_admitted;
         snprintf(s->names[i], sizeof(s->names[i]), "mx%zu." DOMAIN, i + 1);
-        s->hosts[i] = (otr_dependant_host){ .name = s->names[i], .has_dane = strcmp(word, "dane") == 0,
+        s->hosts[i] = (otr_dependant_host){ .name = s->names[i], .has_dane = strncmp(word, "dane", 4) == 0,
                                             .is_admitted = is_admitted };
         if (is_decided)
             s->d.host_count = i + 1;
-        if (strcmp(word, "dane") != 0 && strcmp(word, "-") != 0)
+        word += s->hosts[i].has_dane ? 4 : 0;
+        if (*word != '\0' && *word != '-')
             see(s, OTR_ROLE_MX, s->names[i], *word);
     }
 }
@@ -267,6 +268,11 @@ static const row rows[] = {
       "DANE on every MX host; the policy host mta-sts.example.org loses Root A", .loses_policy_host = true, .left = 2 },
     { .name = "A: DANE everywhere, the policy host by a cross-sign", ALL, WITHOUT_X, ENFORCE, "X", "dane", 'A', "ends in Root B",
       .left = 1 },
+    { .name = "A: DANE everywhere, an MX host's root goes", ALL, WITHOUT_A, ENFORCE, "B", "daneA daneB", 'A',
+      "DANE on every MX host; no CA is asked whether Root A vouches for mx1.example.org", .left = 2 },
+    { .name = "A: DANE everywhere, no policy, an MX host's root goes", ALL, WITHOUT_A, NO_POLICY, "-", "daneA", 'A', "no CA is asked",
+      .left = 1 },
+    { .name = "-: a host with DANE is spared, the other one has nothing of it", ALL, WITHOUT_A, ENFORCE, "B", "daneA B", '-' },
     { .name = "-: DANE everywhere, nothing of it goes", ALL, WITHOUT_A, ENFORCE, "B", "dane", '-' },
     { .name = "F: no policy, the MX host", ALL, WITHOUT_A, NO_POLICY, "-", "!A", 'F', "no policy, opportunistic as before; mx1", .lost = 1 },
     { .name = "F: no policy any more, its host is remembered", ALL, WITHOUT_A, NO_POLICY, "A", "-", 'F', "mta-sts.example.org",
@@ -348,7 +354,7 @@ static const char *draw_letters(char text[8], const char *among)
 
 static void the_shortcut_is_the_full_trial(void **state)
 {
-    static const char *const kinds[] = { "A", "B", "C", "X", "X", "L", "W", "D", "O", "-", "dane", "!A", "!X", "!dane" };
+    static const char *const kinds[] = { "A", "B", "C", "X", "X", "L", "W", "D", "O", "-", "dane", "daneA", "daneX", "!A", "!X", "!dane" };
     static const char policies[] = "AABXL-";
     unsigned first = (unsigned)time(NULL), counts[OTR_EFFECT_COUNT] = { 0 };
 
