@@ -21,6 +21,7 @@ static const struct command {
     { "trust", "list", otr_cmd_trust_list, "the exceptions in force, and what waits to be accepted" },
     { "trust", "remove", otr_cmd_trust_remove, "end exceptions now" },
     { "trust", "accept", otr_cmd_trust_accept, "let mail go to a destination that has come to another root" },
+    { "trust", "explain", otr_cmd_trust_explain, "which roots count for a destination, by which rules, and why not others" },
     { "trust", "what-if", otr_cmd_trust_what_if, "whose mail would wait without a root, or with another bundle" },
     { "trust", "verify", otr_cmd_trust_verify, "would this chain be accepted for this destination" },
     { "lint", "policy", otr_cmd_lint_policy, "check an MTA-STS policy" },
