@@ -155,8 +155,8 @@ static void read_heading(const otr_anchors *a, const char *domain, struct headin
             continue;
         if (!is_listed(heading->rules, count, rule->name))
             heading->rules[count++] = rule->name;
-        sources += sk_X509_num(rule->roots) > 0;
-        heading->file = sources == 1 && rule->file != NULL ? rule->file : sources <= 1 ? heading->file : "";
+        if (sk_X509_num(rule->roots) > 0) /* one that has none is no source, wherever it stands */
+            heading->file = ++sources == 1 && rule->file != NULL ? rule->file : "";
     }
     heading->rules[count] = NULL;
 }

@@ -180,6 +180,37 @@ static void knows_the_system_bundle(void **state)
     otr_anchors_free(anchors);
 }
 
+/* What people are shown as the file of a destination: the one that its roots come from, whatever the order of the rules. */
+static void a_rule_without_roots_is_no_source(void **state)
+{
+    otr_cert root = otr_make_cert(&(otr_cert_plan){ .common_name = "Root", .constraints = "critical,CA:TRUE" });
+    STACK_OF(X509) *none = sk_X509_new_null(), *one = sk_X509_new_null();
+    otr_anchor_rule rules[] = { { .name = "empty", .file = "/empty.pem", .roots = none }, { .name = "exception", .roots = one },
+                                { .name = "more", .file = "/more.pem", .roots = one } };
+    static const struct {
+        int order[3]; /* -1: no further rule */
+        const char *file;
+    } rows[] = { { { 0, 1, -1 }, "" }, { { 1, 0, -1 }, "" }, { { 0, 2, -1 }, "/more.pem" }, { { 2, 0, -1 }, "/more.pem" },
+                 { { 1, 2, 0 }, "" }, { { 0, 2, 1 }, "" }, { { 0, -1, -1 }, "" } };
+
+    (void)state;
+    sk_X509_push(one, root.cert);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        otr_anchor_rule in_order[3];
+        otr_anchor_source source = { .rules = in_order };
+        otr_anchors *anchors = NULL;
+
+        for (int k = 0; k < 3 && rows[i].order[k] >= 0; k++)
+            in_order[source.rule_count++] = rules[rows[i].order[k]];
+        assert_int_equal(otr_anchors_make(&source, &anchors, NULL), OUTRIDER_OK);
+        assert_string_equal(otr_anchors_for(anchors, "example.org")->file, rows[i].file);
+        otr_anchors_free(anchors);
+    }
+    sk_X509_free(none);
+    sk_X509_free(one);
+    otr_cert_clear(&root);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -189,6 +220,7 @@ int main(void)
         cmocka_unit_test(refuses_the_whole_bundle_for_one_bad_root),
         cmocka_unit_test(refuses_a_bundle_beyond_the_limit),
         cmocka_unit_test(knows_the_system_bundle),
+        cmocka_unit_test(a_rule_without_roots_is_no_source),
     };
     return cmocka_run_group_tests(tests, make_path, remove_path);
 }
