@@ -130,18 +130,21 @@ void otr_keeper_look_at_files(otr_keeper *keeper)
     outrider_diag diag = { 0 };
     outrider_err err;
 
-    if (keeper->preview != NULL || keeper->next_book != NULL || !otr_bundle_watch_look(keeper->watch))
+    if (keeper->preview != NULL || !otr_bundle_watch_look(keeper->watch))
         return;
     err = otr_rule_book_read(keeper->conf, &book, &diag);
     if (!otr_bundle_watch_settle(keeper->watch)) { /* it went on while we read */
         otr_rule_book_free(book);
         return;
     }
-    if (err == OUTRIDER_OK) {
-        keeper->next_book = book;
-        err = start_preview(keeper, &diag);
-    }
     if (err != OUTRIDER_OK) {
+        log_refusal(diag.message);
+        return;
+    }
+    otr_rule_book_free(keeper->next_book); /* one that could not be taken over so far is out of date */
+    keeper->next_book = book;
+    keeper->adopt_after = 0;
+    if (start_preview(keeper, &diag) != OUTRIDER_OK) {
         log_refusal(diag.message);
         otr_rule_book_free(keeper->next_book);
         keeper->next_book = NULL;
