@@ -230,6 +230,7 @@ def test_what_an_exception_keeps_flows(what_if):
         status, answer = what_if("--bundle", what_if.bundle("next.pem", "lab", "other"), "--all")
         assert status == 1 and [name for name, letter in classes(answer).items() if letter == "D"] == ["wi-false.example"]
         assert {classes(answer)[name] for name in kept} == {"-"}
+        assert [root["subject"] for root in answer["change"]["leaves"]] == [G1], "it leaves all others"
         assert what_if("--bundle", what_if.bundle("next.pem", "lab", "other"), "--domain", kept[0])[0] == 0
         status, answer = what_if("--bundle", what_if.bundle("next.pem", "lab", "other"), "--at",
                                  (datetime.datetime.now(datetime.timezone.utc) + 40 * DAY).strftime("%Y-%m-%d"))
