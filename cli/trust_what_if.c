@@ -106,46 +106,9 @@ static int read_options(int argc, char **argv, struct options *o)
 
 /* The other world ------------------------------------------------------------------------------------------------- */
 
-static bool has_cert(const STACK_OF(X509) *sorted, const X509 *cert)
-{
-    for (int i = 0; i < sk_X509_num(sorted); i++)
-        if (X509_cmp(sk_X509_value(sorted, i), cert) == 0)
-            return true;
-    return false;
-}
-
-/* Those of `from` that `other` lacks. NULL: out of memory. */
-static STACK_OF(X509) *subtract(const STACK_OF(X509) *from, const STACK_OF(X509) *other)
-{
-    STACK_OF(X509) *left = sk_X509_new_null();
-
-    for (int i = 0; left != NULL && i < sk_X509_num(from); i++) {
-        X509 *cert = sk_X509_value(from, i);
-
-        if (has_cert(other, cert))
-            continue;
-        if (sk_X509_push(left, cert) <= 0) {
-            sk_X509_pop_free(left, X509_free);
-            return NULL;
-        }
-        X509_up_ref(cert);
-    }
-    return left;
-}
-
-/* Of all sets together: an exception that brings a root for one destination keeps it from leaving there, and only there. */
-static int compare_worlds(otr_what_if *w, const STACK_OF(X509) *was, const STACK_OF(X509) *becomes)
-{
-    if (was != NULL && becomes != NULL) {
-        w->leaving = subtract(was, becomes);
-        w->coming = subtract(becomes, was);
-    }
-    return w->leaving != NULL && w->coming != NULL ? EX_OK : otr_complain(EX_OSERR, WHAT, "out of memory");
-}
-
 static int make_other_world(const struct options *o, const otr_trust_view *view, otr_what_if *w, otr_anchors **after)
 {
-    STACK_OF(X509) *bundle = NULL, *was = otr_trust_all_roots(view->anchors), *becomes = NULL;
+    STACK_OF(X509) *bundle = NULL, *was = otr_trust_all_roots(view->anchors);
     char id[OTR_SHA256_TEXT];
     otr_rule_change change = { 0 };
     outrider_diag diag = { 0 };
@@ -164,13 +127,10 @@ static int make_other_world(const struct options *o, const otr_trust_view *view,
         err = otr_rule_book_compile(view->book, view->exceptions, view->exception_count, view->at, &change, after, &diag);
     if (err != OUTRIDER_OK)
         status = otr_trust_complain(WHAT, err, &diag);
-    if (status == EX_OK) {
-        becomes = otr_trust_all_roots(*after);
-        status = compare_worlds(w, was, becomes);
-    }
+    if (status == EX_OK && otr_anchors_compare(view->anchors, *after, &w->leaving, &w->coming) != OUTRIDER_OK)
+        status = otr_complain(EX_OSERR, WHAT, "out of memory");
     sk_X509_pop_free(bundle, X509_free);
     sk_X509_pop_free(was, X509_free);
-    sk_X509_pop_free(becomes, X509_free);
     return status;
 }
 
