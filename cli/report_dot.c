@@ -13,7 +13,7 @@ static void put_group(otr_buf *out, size_t index, const otr_group *group)
 {
     otr_buf names = OTR_BUF_INIT;
 
-    otr_put_members(&names, group);
+    otr_put_members(&names, group, LABEL);
     otr_buf_printf(out, "  g%zu [label=\"%s  ", index, otr_effect_letters[group->class]);
     otr_put_destinations(out, group->count);
     otr_buf_puts(out, "\\n");

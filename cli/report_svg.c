@@ -12,9 +12,12 @@
 #define TITLE "Which roots the mail depends on"
 #define TOP 142
 #define LEGEND 92          /* its height */
-#define WIDE 46            /* characters that fit into a line of a box, */
-#define SMALL 58           /* in small letters, */
-#define PAGE 150           /* and into a line of the page */
+/* Characters that fit, also with a wide font, into a line of a box, in bold and in small letters; into one of the page. */
+#define WIDE 42
+#define BOLD 42
+#define SMALL 50
+#define FIGURES 60 /* in small letters, too, but fewer wide ones */
+#define PAGE 150
 #define ONLY_POLICY "4 3"  /* dashes */
 #define ONLY_DANE "1 4"
 
@@ -95,7 +98,7 @@ static void put_band(otr_buf *out, const otr_picture *p, const otr_band *band)
 
     otr_buf_printf(out, "<path d=\"M%.1f %.1fC%.1f %.1f %.1f %.1f %.1f %.1f\" fill=\"none\" stroke=\"%s\" stroke-width=\"%.2f\" "
                         "stroke-opacity=\"%s\"", from, band->from_y, middle, band->from_y, middle, band->to_y, to, band->to_y,
-                   otr_class_colour(class), band->width, is_dane || is_policy ? "0.9" : "0.6");
+                   otr_class_colour(class), band->width, p->groups.list[band->group].sets > 1 ? "0.35" : is_dane || is_policy ? "0.9" : "0.6");
     if (is_dane || is_policy)
         otr_buf_printf(out, " stroke-dasharray=\"%s\"%s", is_policy ? ONLY_POLICY : ONLY_DANE, is_policy ? "" : " stroke-linecap=\"round\"");
     otr_buf_putc(out, '>');
@@ -103,11 +106,19 @@ static void put_band(otr_buf *out, const otr_picture *p, const otr_band *band)
     otr_buf_puts(out, "</path>\n");
 }
 
+/* Those of what was left over lie below the others: there are many, and none of them says much. */
+static void put_bands(otr_buf *out, const otr_picture *p, bool is_rest)
+{
+    for (size_t i = 0; i < p->band_count; i++)
+        if ((p->groups.list[p->bands[i].group].sets > 1) == is_rest)
+            put_band(out, p, &p->bands[i]);
+}
+
 /* Groups ------------------------------------------------------------------------------------------------------------- */
 
 static const char *section_words(otr_effect_class class)
 {
-    return class == OTR_EFFECT_DANE ? "safe: DANE on every MX host, no root can stop the mail" : otr_effect_words[class];
+    return class == OTR_EFFECT_DANE ? "safe, DANE on every MX host" : otr_effect_words[class];
 }
 
 /* A shield with a tick: what it says must be seen without reading. */
@@ -130,8 +141,8 @@ static void put_section(otr_buf *out, const otr_picture *p, otr_effect_class cla
         put_shield(out, OTR_PICTURE_LEFT + OTR_PICTURE_BOX - 24, y + 2);
     }
     put_badge(out, OTR_PICTURE_LEFT, y + 4, class);
-    otr_buf_printf(&words, "%zu  %s", p->section_count[class], section_words(class));
-    put_line(out, OTR_PICTURE_LEFT + 28, y + 19, "font-size=\"14\" font-weight=\"bold\"", otr_buf_text(&words), SMALL);
+    otr_buf_printf(&words, "%s: %zu", section_words(class), p->section_count[class]);
+    put_line(out, OTR_PICTURE_LEFT + 28, y + 19, "font-size=\"14\" font-weight=\"bold\"", otr_buf_text(&words), WIDE);
     otr_buf_clear(&words);
 }
 
@@ -140,7 +151,7 @@ static void put_group(otr_buf *out, const otr_group *group, otr_place_on_page pl
     double x = OTR_PICTURE_LEFT, y = place.y + (place.height - (group->count > 1 ? 34 : 16)) / 2 + 13;
     otr_buf names = OTR_BUF_INIT, words = OTR_BUF_INIT;
 
-    otr_put_members(&names, group);
+    otr_put_members(&names, group, SMALL);
     otr_put_destinations(&words, group->count);
     if (group->sets > 1)
         otr_buf_printf(&words, " of %zu smaller groups", group->sets);
@@ -173,8 +184,7 @@ static void describe_root(const otr_report_root *root, char name[OTR_CERT_NAME_S
     memcpy(w->counts, root->counts, sizeof(w->counts));
     otr_put_destinations(&w->line, root->destinations);
     otr_time_text(root->first_end, day);
-    otr_buf_printf(&w->line, " (MX %zu, policy %zu); chains end from %.10s", root->by_role[OTR_ROLE_MX],
-                   root->by_role[OTR_ROLE_POLICY], day);
+    otr_buf_printf(&w->line, " (MX %zu, policy %zu), from %.10s", root->by_role[OTR_ROLE_MX], root->by_role[OTR_ROLE_POLICY], day);
 }
 
 /* A destination may hang on several of them, so ties are counted, and not called destinations. */
@@ -229,8 +239,8 @@ static void put_root(otr_buf *out, const otr_picture *p, size_t index)
     otr_put_xml(out, w.name, OTR_CERT_NAME_SIZE);
     otr_buf_printf(out, "</title><rect x=\"%.1f\" y=\"%.1f\" width=\"%d\" height=\"%.1f\" rx=\"4\" fill=\"#EEF2F7\" stroke=\"#7A8899\"/>\n", x + 0.5,
                    place.y, OTR_PICTURE_BOX - 7, place.height);
-    put_line(out, x + 14, y + 2, "font-size=\"14\" font-weight=\"bold\"", w.name, WIDE);
-    put_line(out, x + 14, y + 19, "font-size=\"12\" fill=\"#444444\"", otr_buf_text(&w.line), SMALL + 10);
+    put_line(out, x + 14, y + 2, "font-size=\"14\" font-weight=\"bold\"", w.name, BOLD);
+    put_line(out, x + 14, y + 19, "font-size=\"12\" fill=\"#444444\"", otr_buf_text(&w.line), FIGURES);
     put_bar(out, &w, x + 14, y + 26, OTR_PICTURE_BOX - 36);
     otr_buf_puts(out, "</g>\n");
     otr_buf_clear(&w.line);
@@ -253,8 +263,9 @@ static void put_legend(otr_buf *out, double y)
                "the certificate of the policy host does: without the root the policy is lost when it expires");
     put_sample(out, OTR_PICTURE_LEFT, y + 68, "stroke=\"#009E73\" stroke-width=\"1.5\" stroke-dasharray=\"" ONLY_DANE "\" "
                "stroke-linecap=\"round\"", "an MX host with DANE: it shows such a certificate, and nobody needs to ask a CA");
-    put_line(out, OTR_PICTURE_RIGHT, y + 28, "font-size=\"12\"", "The bar of a root: its destinations by class.", PAGE);
-    put_line(out, OTR_PICTURE_RIGHT, y + 50, "font-size=\"12\"", "Who they are: outrider trust what-if --without ROOT", PAGE);
+    put_line(out, OTR_PICTURE_RIGHT, y + 29, "font-size=\"12\"", "The bar of a root: its destinations by class.", PAGE);
+    put_line(out, OTR_PICTURE_RIGHT, y + 51, "font-size=\"12\"", "\"From\": when the first of their chains ends.", PAGE);
+    put_line(out, OTR_PICTURE_RIGHT, y + 73, "font-size=\"12\"", "Who they are: outrider trust what-if --without ROOT", PAGE);
 }
 
 /* The whole ---------------------------------------------------------------------------------------------------------- */
@@ -282,8 +293,8 @@ outrider_err otr_report_svg(const otr_report *report, otr_buf *out)
         for (size_t i = 0; i < OTR_EFFECT_COUNT; i++)
             if (p.section_count[i] > 0)
                 put_section(out, &p, (otr_effect_class)i);
-        for (size_t i = 0; i < p.band_count; i++)
-            put_band(out, &p, &p.bands[i]);
+        put_bands(out, &p, true);
+        put_bands(out, &p, false);
         for (size_t i = 0; i < p.groups.count; i++)
             put_group(out, &p.groups.list[i], p.group_places[i]);
         for (size_t i = 0; i < p.groups.root_count; i++)

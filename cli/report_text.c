@@ -3,6 +3,8 @@
  */
 #include "cli/report_text.h"
 
+#include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 typedef void put_character(otr_buf *out, char c);
@@ -54,7 +56,7 @@ const char *otr_class_colour(otr_effect_class class)
     case OTR_EFFECT_OWN: return "#CC79A7";
     case OTR_EFFECT_DOWNGRADED: return "#E69F00";
     case OTR_EFFECT_UNKNOWN: return "#555555";
-    case OTR_EFFECT_REPORTED: return "#F0E442";
+    case OTR_EFFECT_REPORTED: return "#0072B2";
     case OTR_EFFECT_OTHER_PATH: return "#56B4E9";
     case OTR_EFFECT_DANE: return "#009E73";
     case OTR_EFFECT_NO_POLICY:
@@ -69,10 +71,10 @@ const char *otr_class_ink(otr_effect_class class)
     switch (class) {
     case OTR_EFFECT_DEFERRED:
     case OTR_EFFECT_UNKNOWN:
+    case OTR_EFFECT_REPORTED:
     case OTR_EFFECT_DANE: return "#FFFFFF";
     case OTR_EFFECT_OWN:
     case OTR_EFFECT_DOWNGRADED:
-    case OTR_EFFECT_REPORTED:
     case OTR_EFFECT_OTHER_PATH:
     case OTR_EFFECT_NO_POLICY:
     case OTR_EFFECT_NONE:
@@ -81,12 +83,22 @@ const char *otr_class_ink(otr_effect_class class)
     return "#000000";
 }
 
-void otr_put_members(otr_buf *out, const otr_group *group)
+void otr_put_members(otr_buf *out, const otr_group *group, size_t most)
 {
-    for (size_t i = 0; i < group->name_count; i++)
-        otr_buf_printf(out, "%s%s", i > 0 ? ", " : "", group->names[i]);
-    if (group->count > group->name_count)
-        otr_buf_printf(out, " and %zu more", group->count - group->name_count);
+    char more[40] = "";
+    size_t named = 0, used = 0, room, more_len = (size_t)snprintf(more, sizeof(more), " and %zu more", group->count);
+
+    assert(most > more_len + 3);
+    for (; named < group->name_count; named++) {
+        room = named + 1 == group->count ? most : most - more_len;
+        used += strlen(group->names[named]) + (named > 0 ? 2 : 0);
+        if (named > 0 && used > room)
+            break;
+        otr_buf_puts(out, named > 0 ? ", " : "");
+        put_text(out, group->names[named], room, otr_buf_putc);
+    }
+    if (group->count > named)
+        otr_buf_printf(out, " and %zu more", group->count - named);
 }
 
 void otr_put_destinations(otr_buf *out, size_t count)

@@ -8,7 +8,7 @@
 #include "verdict/root_group.h"
 
 /*
- * At most `most` characters of a text, the last three of them "..." if it is longer, as printable ASCII, so that XML takes it
+ * At most `most` characters (3 or more) of a text, the last three of them "..." if it is longer, as printable ASCII, so that XML takes it
  * as text or as the value of an attribute. DOT: between the quotes of a string, where it stands for itself.
  */
 void otr_put_xml(otr_buf *out, const char *text, size_t most);
@@ -21,8 +21,11 @@ void otr_put_dot(otr_buf *out, const char *text, size_t most);
 const char *otr_class_colour(otr_effect_class class);
 const char *otr_class_ink(otr_effect_class class);
 
-/* "example.org, example.net, ..."; with the number of those that are not named. */
-void otr_put_members(otr_buf *out, const otr_group *group);
+/*
+ * "example.org, example.net and 9 more": as many names as `most` characters (24 or more) take, one at least, cut if it must be. Names are
+ * domains in normal form, and need no escaping.
+ */
+void otr_put_members(otr_buf *out, const otr_group *group, size_t most);
 
 /* "1 destination", "12 destinations". */
 void otr_put_destinations(otr_buf *out, size_t count);
