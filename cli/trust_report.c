@@ -151,7 +151,7 @@ static int find_out(const struct options *o, const otr_trust_view *view, otr_tru
         return otr_complain(EX_OSERR, WHAT, "out of memory");
     status = otr_trust_walk_run(view, &walk);
     t->unrecorded = walk.unrecorded;
-    if (status != EX_OK && status != EX_DATAERR)
+    if (status != EX_OK && (status != EX_DATAERR || t->unrecorded == NULL))
         return status;
     err = otr_report_finish(&t->report, &diag);
     return err == OUTRIDER_OK ? status : otr_trust_complain(WHAT, err, &diag);
@@ -214,7 +214,7 @@ int otr_cmd_trust_report(int argc, char **argv)
                             .is_all = o.is_all, .recent_days = o.recent_days };
     status = find_out(&o, &view, &t);
     /* A row that cannot be believed has been complained of; the others count. */
-    if (status == EX_OK || status == EX_DATAERR)
+    if (status == EX_OK || (status == EX_DATAERR && t.unrecorded != NULL))
         status = show(&o, &t, status);
 out:
     otr_report_clear(&t.report);

@@ -55,7 +55,7 @@ static json_t *make_roots(const otr_trust_report *t)
         const otr_report_root *root = &r->roots[i];
         json_t *made = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:f, s:o, s:o, s:o, s:o}", "root", otr_root_json(root->cert),
                                  "destinations", make_number(root->destinations), "roles", make_roles(root->by_role), "dane",
-                                 make_number(root->counts[OTR_EFFECT_DANE]), "other_root",
+                                 make_number(root->counts[OTR_EFFECT_DANE]), "other_path",
                                  make_number(root->counts[OTR_EFFECT_OTHER_PATH]), "counts", make_counts(root->counts), "traffic",
                                  root->traffic, "first_end", otr_time_json(root->first_end), "last_end",
                                  otr_time_json(root->last_end), "came", make_number(root->came), "left", make_number(root->left));

@@ -57,8 +57,10 @@ static void print_cas(const otr_report *r, size_t root)
 
         if (ca->root != root)
             continue;
-        printf("%6zu%6zu%7zu     by %s, from %s\n", ca->destinations, ca->by_role[OTR_ROLE_MX], ca->by_role[OTR_ROLE_POLICY],
-               otr_cert_name(ca->cert, name), otr_day_text(ca->first_end, date));
+        print_number(ca->destinations, 6);
+        print_number(ca->by_role[OTR_ROLE_MX], 6);
+        print_number(ca->by_role[OTR_ROLE_POLICY], 7);
+        printf("     by %s, from %s\n", otr_cert_name(ca->cert, name), otr_day_text(ca->first_end, date));
     }
 }
 

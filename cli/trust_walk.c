@@ -49,6 +49,18 @@ static bool was_before(const otr_trust_walk *k, size_t index, const char *domain
     return false;
 }
 
+/* Before anything is said of any of them. */
+static int check_names(const otr_trust_walk *k)
+{
+    char domain[OTR_DOMAIN_SIZE];
+    outrider_diag diag = { 0 };
+
+    for (size_t i = 0; i < k->domain_count; i++)
+        if (otr_domain_normalize(k->domains[i], strlen(k->domains[i]), domain, &diag) != OUTRIDER_OK)
+            return otr_complain(EX_DATAERR, k->domains[i], "%s", diag.message);
+    return EX_OK;
+}
+
 /* One that was asked for by name. */
 static outrider_err visit_named(const otr_trust_view *view, otr_trust_walk *k, size_t index, size_t *unrecorded)
 {
@@ -71,6 +83,8 @@ int otr_trust_walk_run(const otr_trust_view *view, otr_trust_walk *k)
     outrider_err err = OUTRIDER_OK;
     size_t unrecorded = 0;
 
+    if (check_names(k) != EX_OK)
+        return EX_DATAERR;
     k->started = time(NULL);
     k->unrecorded = calloc(k->domain_count + 1, sizeof(*k->unrecorded));
     if (k->unrecorded == NULL)

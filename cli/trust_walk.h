@@ -26,8 +26,8 @@ typedef struct otr_trust_walk {
 
 /*
  * Visit them; on a terminal, progress is shown. A domain that is asked for twice is visited once. EX_OK, or a status after
- * complaining: EX_DATAERR for rows of the store that could not be believed (all others were visited) and for a domain that
- * is none. walk->unrecorded is the caller's to free.
+ * complaining: EX_DATAERR for rows of the store that could not be believed (all others were visited), and for
+ * a domain that is none (then nobody was, and `unrecorded` is NULL). walk->unrecorded is the caller's to free.
  */
 int otr_trust_walk_run(const otr_trust_view *view, otr_trust_walk *walk);
 

@@ -314,7 +314,7 @@ int otr_cmd_trust_what_if(int argc, char **argv)
     status = otr_trust_view_open(WHAT, o.config, o.at, &view);
     if (status == EX_OK)
         status = find_out(&o, &view, &w);
-    if (status == EX_OK || (status == EX_DATAERR && w.coming != NULL))
+    if (status == EX_OK || (status == EX_DATAERR && w.unrecorded != NULL))
         status = show(&o, &w, status);
 out:
     clear_what_if(&w);

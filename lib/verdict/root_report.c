@@ -8,20 +8,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Room for one more. False: out of memory. */
-static bool make_room(void **list, size_t count, size_t *room, size_t size)
+/* The list with room for one more. NULL: out of memory, and the list is what it was. */
+static void *make_room(void *list, size_t count, size_t *room, size_t size)
 {
     size_t wanted = *room == 0 ? 16 : *room * 2;
     void *grown;
 
     if (count < *room)
-        return true;
-    grown = reallocarray(*list, wanted, size);
-    if (grown == NULL)
-        return false;
-    *list = grown;
-    *room = wanted;
-    return true;
+        return list;
+    grown = reallocarray(list, wanted, size);
+    if (grown != NULL)
+        *room = wanted;
+    return grown;
 }
 
 static void take_earlier(otr_time *first, otr_time end)
@@ -35,7 +33,7 @@ static void take_earlier(otr_time *first, otr_time end)
 /* Its index; added if it is new. */
 static outrider_err find_root(otr_report *r, X509 *cert, size_t *index)
 {
-    otr_report_root made = { .cert = cert };
+    otr_report_root made = { .cert = cert }, *list;
 
     for (*index = 0; *index < r->root_count; ++*index)
         if (r->roots[*index].cert == cert)
@@ -45,8 +43,10 @@ static outrider_err find_root(otr_report *r, X509 *cert, size_t *index)
     for (*index = 0; *index < r->root_count; ++*index)
         if (strcmp(r->roots[*index].id, made.id) == 0)
             return OUTRIDER_OK;
-    if (!make_room((void **)&r->roots, r->root_count, &r->root_room, sizeof(*r->roots)))
+    list = make_room(r->roots, r->root_count, &r->root_room, sizeof(*list));
+    if (list == NULL)
         return OUTRIDER_E_NOMEM;
+    r->roots = list;
     X509_up_ref(cert);
     r->roots[r->root_count++] = made;
     return OUTRIDER_OK;
@@ -54,7 +54,7 @@ static outrider_err find_root(otr_report *r, X509 *cert, size_t *index)
 
 static outrider_err find_ca(otr_report *r, X509 *cert, size_t root, otr_report_ca **ca)
 {
-    otr_report_ca made = { .cert = cert, .root = root };
+    otr_report_ca made = { .cert = cert, .root = root }, *list;
 
     if (!otr_cert_anchor_id(cert, made.id))
         return OUTRIDER_E_NOMEM;
@@ -63,8 +63,10 @@ static outrider_err find_ca(otr_report *r, X509 *cert, size_t root, otr_report_c
         if ((*ca)->root == root && strcmp((*ca)->id, made.id) == 0)
             return OUTRIDER_OK;
     }
-    if (!make_room((void **)&r->cas, r->ca_count, &r->ca_room, sizeof(*r->cas)))
+    list = make_room(r->cas, r->ca_count, &r->ca_room, sizeof(*list));
+    if (list == NULL)
         return OUTRIDER_E_NOMEM;
+    r->cas = list;
     X509_up_ref(cert);
     *ca = &r->cas[r->ca_count++];
     **ca = made;
@@ -73,11 +75,20 @@ static outrider_err find_ca(otr_report *r, X509 *cert, size_t root, otr_report_c
 
 /* Links ------------------------------------------------------------------------------------------------------------ */
 
+/* What a host with DANE shows counts where all have it, as what they use and do not need; beside others it is nothing to go by. */
+static bool is_of_no_account(const otr_tie *tie, const otr_report_row *row)
+{
+    return tie->has_dane && !row->has_only_dane;
+}
+
 static outrider_err add_tie(otr_report *r, const otr_tie *tie, otr_report_row *row)
 {
     size_t root, at = 0;
-    outrider_err err = find_root(r, otr_tie_root(tie), &root);
+    outrider_err err = OUTRIDER_OK;
 
+    if (is_of_no_account(tie, row))
+        return OUTRIDER_OK;
+    err = find_root(r, otr_tie_root(tie), &root);
     if (err != OUTRIDER_OK)
         return err;
     while (at < row->link_count && row->links[at].root != root)
@@ -160,10 +171,13 @@ static outrider_err count_tie(otr_report *r, const otr_tie *tie, const otr_repor
 {
     otr_role role = tie->sighting->role;
     size_t root, mark = r->row_count + 1;
-    outrider_err err = find_root(r, otr_tie_root(tie), &root);
+    outrider_err err = OUTRIDER_OK;
     bool is_link = false;
 
-    for (size_t i = 0; i < row->link_count; i++)
+    if (is_of_no_account(tie, row))
+        return OUTRIDER_OK;
+    err = find_root(r, otr_tie_root(tie), &root);
+    for (size_t i = 0; err == OUTRIDER_OK && i < row->link_count; i++)
         is_link |= row->links[i].root == root;
     if (err != OUTRIDER_OK || !is_link)
         return err;
@@ -188,10 +202,11 @@ static outrider_err count_tie(otr_report *r, const otr_tie *tie, const otr_repor
 
 static outrider_err add_change(otr_report *r, const otr_dependant *d, const otr_sighting *s)
 {
-    otr_report_change *made;
+    otr_report_change *made, *list = make_room(r->changes, r->change_count, &r->change_room, sizeof(*list));
 
-    if (!make_room((void **)&r->changes, r->change_count, &r->change_room, sizeof(*r->changes)))
+    if (list == NULL)
         return OUTRIDER_E_NOMEM;
+    r->changes = list;
     made = &r->changes[r->change_count++];
     *made = (otr_report_change){ .domain = strdup(d->domain), .host = strdup(s->host), .role = s->role, .to = s->root,
                                  .at = s->changed_at };
@@ -234,6 +249,7 @@ static outrider_err add(otr_report *r, const otr_dependant *d, const otr_depende
                         otr_report_without *without, void *arg, otr_report_row *row, outrider_diag *diag)
 {
     outrider_err err = make_row(d, found, row);
+    otr_report_row *list;
 
     for (size_t i = 0; err == OUTRIDER_OK && i < found->tie_count; i++)
         err = add_tie(r, &found->ties[i], row);
@@ -247,9 +263,13 @@ static outrider_err add(otr_report *r, const otr_dependant *d, const otr_depende
         err = count_tie(r, &found->ties[i], row);
     if (err == OUTRIDER_OK)
         err = add_changes(r, d);
-    if (err == OUTRIDER_OK && !make_room((void **)&r->rows, r->row_count, &r->row_room, sizeof(*r->rows)))
-        err = OUTRIDER_E_NOMEM;
-    return err;
+    if (err != OUTRIDER_OK)
+        return err;
+    list = make_room(r->rows, r->row_count, &r->row_room, sizeof(*list));
+    if (list == NULL)
+        return OUTRIDER_E_NOMEM;
+    r->rows = list;
+    return OUTRIDER_OK;
 }
 
 outrider_err otr_report_add(otr_report *report, const otr_dependant *dependant, const otr_anchors *before,

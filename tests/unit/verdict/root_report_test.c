@@ -119,6 +119,7 @@ static const row rows[] = {
     { .name = "DANE everywhere: depends, and loses nothing", ALL, ENFORCE, "B", "daneA", "A/mx A, B/policy A", 'A', .dane = 1 },
     { .name = "DANE everywhere, no CA at all", ALL, ENFORCE, "-", "dane", "", 'A', .dane = 1 },
     { .name = "a host that DANE spares, beside another: only the other one counts", ALL, ENFORCE, "-", "daneA B", "B/mx B", 'B', .dane = 1 },
+    { .name = "nor by the same root as the policy host", ALL, ENFORCE, "A", "daneA B", "A/policy E, B/mx B", 'E', .dane = 1 },
     { .name = "DANE on one host, nothing known of the other", ALL, ENFORCE, "-", "dane -", "", '-', .dane = 1, .unseen = 1 },
     { .name = "testing", ALL, TESTING, "B", "A", "A/mx C, B/policy C", 'C' },
     { .name = "no policy", ALL, NO_POLICY, "-", "A", "A/mx F", 'F' },
