@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "daemon/listen/address.h"
 #include "dns/unbound.h"
+#include "sts/policy.h"
 #include "trust/anchors.h"
 #include "verdict/minimum.h"
 
@@ -46,6 +47,8 @@ enum { OTR_COMBINE_DANE_FIRST, OTR_COMBINE_BOTH };
 #define OTR_MINIMUM_RULES_MAX 1000
 #define OTR_CONF_STUBS_MAX 32
 #define OTR_CONF_RULES_MAX 64 /* rules of anchors */
+#define OTR_CONF_PUBLISH_MAX 5000 /* domains of ours */
+#define OTR_CONF_TLSA_MAX 256     /* MX hosts of ours */
 
 /* One section "anchors". */
 typedef struct otr_anchor_conf {
@@ -57,11 +60,45 @@ typedef struct otr_anchor_conf {
     uint32_t on_change;  /* otr_on_change */
 } otr_anchor_conf;
 
+/* One section "publish": a domain of ours and its MTA-STS policy. */
+typedef struct otr_publish_conf {
+    const char *title;       /* as written */
+    const char *domain;      /* normal form */
+    unsigned line;           /* where it stands */
+    uint32_t mode;           /* otr_sts_mode */
+    otr_list mx;             /* patterns, normal form */
+    uint32_t max_age;        /* s */
+    const char *certificate; /* "" or a PEM file: the chain for mta-sts.DOMAIN, leaf first */
+    const char *key;
+    otr_list tlsrpt;         /* URIs for the record _smtp._tls */
+} otr_publish_conf;
+
+/* One section "tlsa": an MX host of ours and the certificates that it shows. */
+typedef struct otr_tlsa_conf {
+    const char *title;
+    const char *host;       /* normal form */
+    unsigned line;
+    uint32_t port;
+    otr_list certificates;  /* PEM files: the chain of each key algorithm */
+    otr_list next_keys;     /* PEM files: the key that comes next, one an algorithm */
+    uint32_t ttl;           /* s; of the records that are proposed */
+    const char *hook;       /* "" or the program that changes the zone */
+} otr_tlsa_conf;
+
 typedef struct otr_conf {
     otr_listen_conf socketmap;
     otr_listen_conf line;
     otr_listen_conf http;
     otr_listen_conf control;
+    struct {
+        otr_listen_conf https, plain, acme;
+        const char *acme_directory;       /* "": none */
+        otr_list addresses;               /* of this policy host, as the Internet knows it: for `outrider records` */
+        otr_list root_programs;           /* bundles, each of which must accept our certificates; "system" or a path */
+        uint32_t connections;             /* of all */
+        uint32_t connections_per_address; /* of one IPv4 address, or one IPv6 /64 */
+        uint32_t timeout;                 /* s; for one request, from its first octet or the handshake on */
+    } policy_host;
     struct {
         uint32_t mode; /* OTR_DNS_FORWARD ... */
         otr_list forwarders;
@@ -97,6 +134,10 @@ typedef struct otr_conf {
     } anchors;
     otr_anchor_conf rules[OTR_CONF_RULES_MAX]; /* the first is "default" */
     size_t rule_count;
+    otr_publish_conf publish[OTR_CONF_PUBLISH_MAX];
+    size_t publish_count;
+    otr_tlsa_conf tlsa[OTR_CONF_TLSA_MAX];
+    size_t tlsa_count;
     struct {
         const char *path;
     } store;

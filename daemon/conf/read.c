@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPTIONS_MAX = 32 }; /* settings and subsections of one section */
+enum { OPTIONS_MAX = 32, SECTIONS_MAX = 24 }; /* settings and subsections of one section; kinds of sections */
 
 static struct {
     otr_conf_draft *draft; /* NULL while only the syntax is looked at */
@@ -79,7 +79,7 @@ static void fill_options(const char *section, cfg_opt_t *options)
 
 struct schema {
     cfg_opt_t root[OPTIONS_MAX + 1];
-    cfg_opt_t sections[16][OPTIONS_MAX + 1];
+    cfg_opt_t sections[SECTIONS_MAX][OPTIONS_MAX + 1];
 };
 
 /* A subsection is appended to the options of its parent, which stands before it in the table. */
@@ -102,7 +102,7 @@ static void build_schema(struct schema *schema)
         option.subopts = schema->sections[i];
         option.validcb = on_section;
         if (s->has_title) /* of a second section with the title of an earlier one its end would not be told of */
-            option.flags = CFGF_MULTI | CFGF_TITLE | (strcmp(s->name, "anchors") == 0 ? CFGF_NO_TITLE_DUPES : CFGF_NONE);
+            option.flags = CFGF_MULTI | CFGF_TITLE | (strcmp(s->name, "stub") != 0 ? CFGF_NO_TITLE_DUPES : CFGF_NONE);
         parent[0] = option;
         parent[1] = end;
     }

@@ -12,6 +12,7 @@ static const char *const no_values[] = { NULL };
 static const char *const socketmap_listen[] = { "unix:/run/outrider/postfix.sock", "inet:[127.0.0.1]:8461", NULL };
 static const char *const line_listen[] = { "unix:/run/outrider/exim.sock", NULL };
 static const char *const control_listen[] = { "unix:/run/outrider/control.sock", NULL };
+static const char *const root_programs[] = { "system", NULL };
 static const char *const dns_modes[] = { "forward", "recursive", NULL };
 static const char *const unknown_words[] = { "proceed", "defer", NULL };
 static const char *const combine_words[] = { "dane-first", "both", NULL };
@@ -73,6 +74,31 @@ const otr_setting otr_settings[] = {
     WORD("anchors", "postfix_own", OTR_SET_PATH, anchors.postfix_own, "system"),
     WORD("anchors", "crls", OTR_SET_PATH, anchors.crls, ""),
 
+    LIST("policy_host", "listen", OTR_SET_LISTEN, policy_host.https.listen, no_values),
+    LIST("policy_host", "plain", OTR_SET_LISTEN, policy_host.plain.listen, no_values),
+    LIST("policy_host", "acme", OTR_SET_LISTEN, policy_host.acme.listen, no_values),
+    WORD("policy_host", "acme_directory", OTR_SET_PATH, policy_host.acme_directory, ""),
+    LIST("policy_host", "addresses", OTR_SET_ADDRESSES, policy_host.addresses, no_values),
+    LIST("policy_host", "root_programs", OTR_SET_FILES, policy_host.root_programs, root_programs),
+    WORD("policy_host", "group", OTR_SET_GROUP, policy_host.plain.group, ""),
+    { "policy_host", "mode", OTR_SET_MODE, AT(policy_host.plain.mode), 0, 0777, NULL, "0660", NULL },
+    NUMBER("policy_host", "connections", policy_host.connections, 1, 100000, "1000"),
+    NUMBER("policy_host", "connections_per_address", policy_host.connections_per_address, 1, 100000, "20"),
+    NUMBER("policy_host", "timeout", policy_host.timeout, 1, 60, "10"),
+
+    CHOICE("publish", "mode", publish[0].mode, otr_sts_mode_names, "testing"),
+    LIST("publish", "mx", OTR_SET_PATTERNS, publish[0].mx, no_values),
+    { "publish", "max_age", OTR_SET_DURATION, AT(publish[0].max_age), 3600, 31557600, NULL, "2w", NULL },
+    WORD("publish", "certificate", OTR_SET_PATH, publish[0].certificate, ""),
+    WORD("publish", "key", OTR_SET_PATH, publish[0].key, ""),
+    LIST("publish", "tlsrpt", OTR_SET_URIS, publish[0].tlsrpt, no_values),
+
+    NUMBER("tlsa", "port", tlsa[0].port, 1, 65535, "25"),
+    LIST("tlsa", "certificates", OTR_SET_FILES, tlsa[0].certificates, no_values),
+    LIST("tlsa", "next_keys", OTR_SET_FILES, tlsa[0].next_keys, no_values),
+    { "tlsa", "ttl", OTR_SET_DURATION, AT(tlsa[0].ttl), 60, 604800, NULL, "1h", NULL },
+    WORD("tlsa", "hook", OTR_SET_PATH, tlsa[0].hook, ""),
+
     { "store", "path", OTR_SET_PATH, AT(store.path), 1, 0, NULL, "/var/lib/outrider/outrider.db", NULL },
 
     NUMBER("limits", "request", limits.request, 320, 16384, "1024"),
@@ -103,13 +129,22 @@ const size_t otr_setting_count = sizeof(otr_settings) / sizeof(otr_settings[0]);
 const otr_section otr_sections[] = {
     { "", "socketmap", 0 }, { "", "line", 0 },    { "", "dns", 0 },   { "dns", "stub", 1 }, { "", "dane", 0 },
     { "", "sts", 0 },       { "", "anchors", 1 }, { "", "store", 0 }, { "", "limits", 0 },  { "", "threads", 0 },
-    { "", "http", 0 },      { "", "control", 0 },
+    { "", "http", 0 },      { "", "control", 0 }, { "", "policy_host", 0 }, { "", "publish", 1 }, { "", "tlsa", 1 },
 };
 const size_t otr_section_count = sizeof(otr_sections) / sizeof(otr_sections[0]);
 
-int otr_setting_is_of_rule(const otr_setting *s)
+const otr_titled otr_titled_sections[OTR_TITLED_COUNT] = {
+    [OTR_TITLED_ANCHORS] = { "anchors", AT(rules), sizeof(otr_anchor_conf) },
+    [OTR_TITLED_PUBLISH] = { "publish", AT(publish), sizeof(otr_publish_conf) },
+    [OTR_TITLED_TLSA] = { "tlsa", AT(tlsa), sizeof(otr_tlsa_conf) },
+};
+
+const otr_titled *otr_setting_titled(const otr_setting *s)
 {
-    return s->offset >= AT(rules[0]) && s->offset < AT(rules[1]);
+    for (size_t i = 0; i < OTR_TITLED_COUNT; i++)
+        if (s->offset >= otr_titled_sections[i].at && s->offset < otr_titled_sections[i].at + otr_titled_sections[i].size)
+            return &otr_titled_sections[i];
+    return NULL;
 }
 
 const otr_setting *otr_setting_find(const char *section, const char *name)

@@ -9,6 +9,7 @@
 
 typedef enum otr_setting_kind {
     OTR_SET_NUMBER,  /* uint32_t between least and most */
+    OTR_SET_DURATION, /* uint32_t seconds between least and most: "90", "30m", "2w" */
     OTR_SET_FLAG,    /* bool: true false yes no on off */
     OTR_SET_CHOICE,  /* uint32_t: the index of a word in `words` */
     OTR_SET_MODE,    /* uint32_t: octal permissions, least to most */
@@ -21,13 +22,16 @@ typedef enum otr_setting_kind {
     OTR_SET_FILES,   /* otr_list of absolute paths */
     OTR_SET_NAMES,   /* otr_list of host names, in normal form */
     OTR_SET_DOMAINS, /* otr_list of domains in normal form, or "." and a domain: all below it */
+    OTR_SET_PATTERNS, /* otr_list of mx patterns in normal form */
+    OTR_SET_ADDRESSES, /* otr_list of IP addresses */
+    OTR_SET_URIS,    /* otr_list of addresses for reports, as they stand in a record */
 } otr_setting_kind;
 
 typedef struct otr_setting {
     const char *section; /* "": at top level */
     const char *name;
     otr_setting_kind kind;
-    size_t offset; /* in otr_conf; of a setting that each rule of anchors has, that of the first rule */
+    size_t offset; /* in otr_conf; of a setting that each section of its kind has, that in the first of them */
     uint32_t least, most;
     const char *const *words;  /* CHOICE: NULL-terminated */
     const char *preset;        /* the default as it would be written; NULL for lists */
@@ -46,8 +50,16 @@ typedef struct otr_section {
 extern const otr_section otr_sections[];
 extern const size_t otr_section_count;
 
-/* Whether each section "anchors" has a value of its own. */
-int otr_setting_is_of_rule(const otr_setting *setting);
+/* Sections of which there may be many: each has a value of its own for the settings that lie within it. */
+typedef enum otr_titled_section { OTR_TITLED_ANCHORS, OTR_TITLED_PUBLISH, OTR_TITLED_TLSA, OTR_TITLED_COUNT } otr_titled_section;
+typedef struct otr_titled {
+    const char *section;
+    size_t at, size; /* in otr_conf: where the first begins, and how large one is */
+} otr_titled;
+extern const otr_titled otr_titled_sections[OTR_TITLED_COUNT];
+
+/* NULL: it has one value for all. */
+const otr_titled *otr_setting_titled(const otr_setting *setting);
 
 /* NULL if there is none. */
 const otr_setting *otr_setting_find(const char *section, const char *name);

@@ -20,8 +20,8 @@
 #define FIELD_NAME_MAX 32
 #define MAX_AGE_DIGITS 10
 
-const char *const otr_sts_mode_names[] = { "none", "testing", "enforce" };
-#define MODE_COUNT (sizeof(otr_sts_mode_names) / sizeof(otr_sts_mode_names[0]))
+const char *const otr_sts_mode_names[] = { "none", "testing", "enforce", NULL };
+#define MODE_COUNT (sizeof(otr_sts_mode_names) / sizeof(otr_sts_mode_names[0]) - 1)
 
 /* What was read so far. A field counts as seen when its line was there, also with a wrong value. */
 typedef struct reading {

@@ -20,7 +20,7 @@
 #define OTR_STS_NOTES_MAX 16             /* errors or warnings that are kept for a lint */
 
 typedef enum otr_sts_mode { OTR_STS_NONE, OTR_STS_TESTING, OTR_STS_ENFORCE } otr_sts_mode;
-extern const char *const otr_sts_mode_names[]; /* "none", "testing", "enforce" */
+extern const char *const otr_sts_mode_names[]; /* "none", "testing", "enforce"; NULL-terminated */
 
 typedef struct otr_sts_policy {
     otr_sts_mode mode;

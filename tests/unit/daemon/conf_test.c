@@ -179,6 +179,27 @@ static void a_mistake_is_named_with_its_line(void **state)
         { "a log that is none", "log_to = file", 1, "none of auto, stderr, syslog, journal" },
         { "a name server by name", "dns { forwarders = { ns.example } }", 1, "no ADDRESS or ADDRESS@PORT" },
         { "a name server's port", "dns { forwarders = { \"192.0.2.1@0\" } }", 1, "no ADDRESS or ADDRESS@PORT" },
+        { "a time that is none", "publish a.example { mx = { mx.a.example }\n max_age = 2x }", 2, "is no time" },
+        { "a time without a number", "publish a.example { mx = { mx.a.example } max_age = w }", 1, "is no time" },
+        { "a time that is too short", "publish a.example { mx = { mx.a.example } max_age = 59m }", 1, "between 3600 and" },
+        { "a time beyond all bounds", "publish a.example { mx = { mx.a.example } max_age = 4294967295w }", 1, "between 3600 and" },
+        { "a domain that is none", "publish \"a..example\" { mx = { mx.a.example } }", 1, "the title is no domain name" },
+        { "a domain of one label", "publish example { mx = { mx.a.example } }", 1, "the title is no domain name" },
+        { "a domain twice", "publish a.example { mx = { mx.a.example } }\npublish A.Example { mx = { mx.a.example } }", 2, "is there already" },
+        { "a policy without hosts", "publish a.example { mode = enforce }", 1, "needs mx" },
+        { "a pattern that is an address", "publish a.example { mx = { \"192.0.2.1\" } }", 1, "is no host name" },
+        { "a star in the middle", "publish a.example { mx = { \"mx.*.example\" } }", 1, "is no host name" },
+        { "a certificate without key", "publish a.example { mx = { mx.a.example } certificate = /dev/null }", 1, "belong together" },
+        { "HTTPS without a certificate", "policy_host { listen = { \"inet:127.0.0.1:443\" } }\npublish a.example { mx = { mx.a.example } }", 2,
+          "needs certificate and key for mta-sts.a.example" },
+        { "HTTPS on a Unix socket", "policy_host { listen = { \"unix:/run/a\" } }", 1, "is for plain" },
+        { "clear text for everybody", "policy_host { plain = { \"inet:[::]:80\" } }", 1, "behind a reverse proxy" },
+        { "challenges from nowhere", "policy_host { acme = { \"inet:[::]:80\" } }", 1, "needs acme_directory" },
+        { "an address that is a name", "policy_host { addresses = { mx.example } }", 1, "is no IP address" },
+        { "a report to a place of another kind", "publish a.example { mx = { mx.a.example } tlsrpt = { \"ftp://a.example\" } }", 1, "is no report address" },
+        { "two reports in one", "publish a.example { mx = { mx.a.example } tlsrpt = { \"mailto:a@a.example,mailto:b@a.example\" } }", 1,
+          "write one mailto:" },
+        { "TLSA of nothing", "tlsa mx.a.example { port = 25 }", 1, "needs certificates" },
         { "forwarders of no use", "dns { mode = recursive\n forwarders = { 192.0.2.1 } }", 2, "of no use" },
         { "a file that is not there", "\ndns { trust_anchor = /nowhere/root.key }", 2, "/nowhere/root.key: No such file" },
         { "a root file that is not there", "anchors default { roots = /nowhere/ca.pem }", 1, "/nowhere/ca.pem: No such" },
@@ -304,6 +325,32 @@ static void a_file_that_cannot_be_read_is_said_so(void **state)
     assert_int_equal(otr_conf_read("/", &conf, &mistakes), OUTRIDER_E_IO);
 }
 
+static void what_is_published_is_read(void **state)
+{
+    otr_conf *c = read_good("publish \"Example.ORG\" {\n mx = { \"MX1.example.org.\", \"*.mx.example.org\" }\n max_age = \"3w\"\n"
+                            " tlsrpt = { \"mailto:a@example.org\", \"https://example.org/r\" }\n}\n"
+                            "publish \"b\xc3\xbc\x63her.example\" { mode = none }\n"
+                            "tlsa mx1.example.org { certificates = { /dev/null } ttl = 30m }\n");
+
+    (void)state;
+    assert_int_equal(c->publish_count, 2);
+    assert_string_equal(c->publish[0].domain, "example.org");
+    assert_int_equal(c->publish[0].mode, OTR_STS_TESTING);
+    assert_string_equal(c->publish[0].mx.values[0], "mx1.example.org");
+    assert_string_equal(c->publish[0].mx.values[1], "*.mx.example.org");
+    assert_int_equal(c->publish[0].mx.count, 2);
+    assert_int_equal(c->publish[0].max_age, 3 * 604800);
+    assert_int_equal(c->publish[0].tlsrpt.count, 2);
+    assert_string_equal(c->publish[1].domain, "xn--bcher-kva.example");
+    assert_int_equal(c->publish[1].mode, OTR_STS_NONE);
+    assert_int_equal(c->publish[1].max_age, 1209600);
+    assert_int_equal(c->publish[1].mx.count, 0);
+    assert_int_equal(c->tlsa_count, 1);
+    assert_int_equal(c->tlsa[0].port, 25);
+    assert_int_equal(c->tlsa[0].ttl, 1800);
+    otr_conf_free(c);
+}
+
 /* The defaults go through the same checks as a file does. */
 static void each_default_is_within_its_bounds(void **state)
 {
@@ -348,7 +395,7 @@ int main(void)
         cmocka_unit_test(all_mistakes_of_a_file_are_found_at_once),
         cmocka_unit_test(a_nul_is_refused),
         cmocka_unit_test(a_file_that_cannot_be_read_is_said_so),
-        cmocka_unit_test(each_default_is_within_its_bounds),
+        cmocka_unit_test(what_is_published_is_read), cmocka_unit_test(each_default_is_within_its_bounds),
         cmocka_unit_test(cut_off_anywhere_it_is_still_read),
     };
 
