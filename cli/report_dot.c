@@ -56,8 +56,10 @@ outrider_err otr_report_dot(const otr_report *report, otr_buf *out)
 
     if (err != OUTRIDER_OK)
         return err;
-    otr_buf_printf(out, "digraph roots {\n  rankdir=LR;\n  labelloc=t;\n  label=\"Which roots the mail depends on: %zu destination%s, %s\";\n"
-                        "  node [shape=box, style=filled, fontname=\"Helvetica\"];\n  edge [dir=none, fontname=\"Helvetica\", fontsize=9];\n",
+    otr_buf_printf(out, "digraph roots {\n  rankdir=LR;\n  labelloc=t;\n"
+                        "  label=\"Which roots the mail depends on: %zu destination%s, %s\";\n"
+                        "  node [shape=box, style=filled, fontname=\"Helvetica\"];\n"
+                        "  edge [dir=none, fontname=\"Helvetica\", fontsize=9];\n",
                    report->row_count, report->row_count == 1 ? "" : "s", otr_time_text(report->at, day));
     if (report->row_count == 0)
         otr_buf_puts(out, "  nothing [label=\"Nothing is recorded yet: outrider trust probe --all\"];\n");

@@ -95,12 +95,14 @@ static void put_band(otr_buf *out, const otr_picture *p, const otr_band *band)
     otr_effect_class class = p->groups.list[band->group].class;
     double from = OTR_PICTURE_LEFT + OTR_PICTURE_BOX, to = OTR_PICTURE_RIGHT, middle = (from + to) / 2;
     bool is_dane = class == OTR_EFFECT_DANE, is_policy = band->role == OTR_ROLE_POLICY;
+    const char *opacity = p->groups.list[band->group].sets > 1 ? "0.35" : is_dane || is_policy ? "0.9" : "0.6";
 
     otr_buf_printf(out, "<path d=\"M%.1f %.1fC%.1f %.1f %.1f %.1f %.1f %.1f\" fill=\"none\" stroke=\"%s\" stroke-width=\"%.2f\" "
                         "stroke-opacity=\"%s\"", from, band->from_y, middle, band->from_y, middle, band->to_y, to, band->to_y,
-                   otr_class_colour(class), band->width, p->groups.list[band->group].sets > 1 ? "0.35" : is_dane || is_policy ? "0.9" : "0.6");
+                   otr_class_colour(class), band->width, opacity);
     if (is_dane || is_policy)
-        otr_buf_printf(out, " stroke-dasharray=\"%s\"%s", is_policy ? ONLY_POLICY : ONLY_DANE, is_policy ? "" : " stroke-linecap=\"round\"");
+        otr_buf_printf(out, " stroke-dasharray=\"%s\"%s", is_policy ? ONLY_POLICY : ONLY_DANE,
+                       is_policy ? "" : " stroke-linecap=\"round\"");
     otr_buf_putc(out, '>');
     put_band_title(out, p, band);
     otr_buf_puts(out, "</path>\n");
@@ -214,8 +216,8 @@ static void put_bar(otr_buf *out, const root_words *w, double x, double y, doubl
                             "<title>%s %zu: %s</title></rect>\n", x, y, part, otr_class_colour((otr_effect_class)class),
                        otr_effect_letters[class], w->counts[class], otr_effect_words[class]);
         if (part >= 36)
-            otr_buf_printf(out, "<text x=\"%.1f\" y=\"%.1f\" font-size=\"11\" text-anchor=\"middle\" fill=\"%s\">%s %zu</text>\n", x + part / 2,
-                           y + 10.5, otr_class_ink((otr_effect_class)class), otr_effect_letters[class], w->counts[class]);
+            otr_buf_printf(out, "<text x=\"%.1f\" y=\"%.1f\" font-size=\"11\" text-anchor=\"middle\" fill=\"%s\">%s %zu</text>\n",
+                           x + part / 2, y + 10.5, otr_class_ink((otr_effect_class)class), otr_effect_letters[class], w->counts[class]);
         else if (part >= 10)
             otr_buf_printf(out, "<text x=\"%.1f\" y=\"%.1f\" font-size=\"11\" text-anchor=\"middle\" fill=\"%s\">%s</text>\n", x + part / 2,
                            y + 10.5, otr_class_ink((otr_effect_class)class), otr_effect_letters[class]);
@@ -237,8 +239,8 @@ static void put_root(otr_buf *out, const otr_picture *p, size_t index)
         describe_root(&p->report->roots[index], name, &w);
     otr_buf_printf(out, "<g clip-path=\"url(#right)\"><title>");
     otr_put_xml(out, w.name, OTR_CERT_NAME_SIZE);
-    otr_buf_printf(out, "</title><rect x=\"%.1f\" y=\"%.1f\" width=\"%d\" height=\"%.1f\" rx=\"4\" fill=\"#EEF2F7\" stroke=\"#7A8899\"/>\n", x + 0.5,
-                   place.y, OTR_PICTURE_BOX - 7, place.height);
+    otr_buf_printf(out, "</title><rect x=\"%.1f\" y=\"%.1f\" width=\"%d\" height=\"%.1f\" rx=\"4\" fill=\"#EEF2F7\" stroke=\"#7A8899\"/>\n",
+                   x + 0.5, place.y, OTR_PICTURE_BOX - 7, place.height);
     put_line(out, x + 14, y + 2, "font-size=\"14\" font-weight=\"bold\"", w.name, BOLD);
     put_line(out, x + 14, y + 19, "font-size=\"12\" fill=\"#444444\"", otr_buf_text(&w.line), FIGURES);
     put_bar(out, &w, x + 14, y + 26, OTR_PICTURE_BOX - 36);
@@ -273,8 +275,8 @@ static void put_legend(otr_buf *out, double y)
 static void put_nothing(otr_buf *out, const otr_report *r)
 {
     put_head(out, r, TOP + 40);
-    put_line(out, OTR_PICTURE_LEFT, 110, "font-size=\"16\"", "Nothing is recorded yet: \"outrider trust probe --all\" asks the MX hosts that "
-             "outriderd knows.", PAGE);
+    put_line(out, OTR_PICTURE_LEFT, 110, "font-size=\"16\"",
+             "Nothing is recorded yet: \"outrider trust probe --all\" asks the MX hosts that outriderd knows.", PAGE);
     otr_buf_puts(out, "</svg>\n");
 }
 
