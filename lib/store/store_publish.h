@@ -19,7 +19,7 @@
 #define OTR_VERSION_DAYS 90
 #define OTR_FETCH_NETWORKS_MAX 1000
 #define OTR_FETCH_ROWS_MAX 1000000
-#define OTR_FETCH_NETWORK_SIZE 48 /* "2001:db8:1234::/48", with its NUL and room */
+#define OTR_FETCH_NETWORK_SIZE 52 /* "2001:db8:1234::/48", with its NUL and room */
 #define OTR_FETCH_OTHER "other"
 
 /* Life cycles and versions ------------------------------------------------------------------------------------- */

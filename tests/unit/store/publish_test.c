@@ -290,7 +290,7 @@ static void fetches_that_are_none_are_not_kept(void **state)
         { "A.example", TODAY, "192.0.2.0/24", 1 },   { "a.example", 0, "192.0.2.0/24", 1 }, { "a.example", INT64_MAX, "192.0.2.0/24", 1 },
         { "a.example", TODAY, "", 1 },               { "a.example", TODAY, "others", 1 },   { "a.example", TODAY, "192.0.2.0/24\n", 1 },
         { "a.example", TODAY, "192.0.2.0/24", 0 },   { "a.example", TODAY, "192.0.2.0/24", UINT64_MAX },
-        { "a.example", TODAY, "0000:0000:0000:0000:0000:0000:0000:0000:0000:00/48", 1 },
+        { "a.example", TODAY, "0000:0000:0000:0000:0000:0000:0000:0000:0000:0000/48", 1 },
     };
     otr_store *store = open_store();
 
