@@ -50,6 +50,15 @@ static void free_texts(const otr_fetch_count *row)
     free(texts.owned);
 }
 
+void otr_tally_reset(otr_tally *tally)
+{
+    for (size_t i = 0; i < tally->count; i++)
+        free_texts(&tally->rows[i]);
+    memset(tally->slots, 0, tally->slot_count * sizeof(*tally->slots));
+    tally->count = tally->networks = 0;
+    tally->lost = 0;
+}
+
 void otr_tally_free(otr_tally *tally)
 {
     if (tally == NULL)

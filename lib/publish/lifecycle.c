@@ -9,6 +9,8 @@
 
 const char *const otr_phase_names[] = { "none", "testing", "enforce", "retiring", "retired", NULL };
 
+const char *const otr_holding_names[] = { "nothing", "enforce", "patterns", "none", "retiring" };
+
 const char *const otr_holding_words[] = {
     [OTR_HOLD_NOTHING] = "",
     [OTR_HOLD_ENFORCE] = "the configuration says enforce, and nobody has looked yet: testing is served until outrider publish set",

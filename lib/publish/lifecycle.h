@@ -70,6 +70,7 @@ typedef enum otr_holding {
     OTR_HOLD_NONE,         /* the configuration wants none, and a policy is in service: it goes on until `outrider publish retire` */
     OTR_HOLD_RETIRING,     /* the configuration wants something, and the domain is retiring or retired: `none` goes on */
 } otr_holding;
+extern const char *const otr_holding_names[]; /* "nothing", "enforce", "patterns", "none", "retiring" */
 extern const char *const otr_holding_words[]; /* a sentence for each; "" for nothing */
 
 /* What to serve, given the configuration, the life so far (NULL: none) and the version in service (NULL: none). */
