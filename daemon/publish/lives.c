@@ -239,8 +239,12 @@ outrider_err otr_life_plan_make(otr_own_domain *d, const otr_next *next, otr_tim
     }
     if (err != OUTRIDER_OK)
         return err;
-    if (!d->has_life || next->phase != d->life.phase)
+    if (d->has_life && d->life.phase == OTR_PHASE_RETIRING && next->phase == OTR_PHASE_RETIRED) { /* as somebody wanted it */
+        made.life.phase = next->phase;
+        made.life.since = now;
+    } else if (!d->has_life || next->phase != d->life.phase) {
         made.life = (otr_lifecycle){ .phase = next->phase, .since = now, .uid = -1 };
+    }
     memcpy(made.life.serving, made.edition->v.id, sizeof(made.life.serving));
     *plan = made;
     return OUTRIDER_OK;

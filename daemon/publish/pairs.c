@@ -138,7 +138,7 @@ bool otr_publisher_look_at_pairs(otr_publisher *p, bool is_asked, otr_time now)
         bool is_new = !otr_certificate_mark_same(&mark, &pair->loaded_at), is_still = otr_certificate_mark_same(&mark, &pair->seen);
 
         pair->seen = mark;
-        if (!is_asked && !(is_new && is_still))
+        if (is_asked ? !is_new && pair->certificate != NULL && *pair->error == '\0' : !(is_new && is_still))
             continue;
         load(pair, &mark, now);
         is_changed |= judge_all_of(p, pair, now);
