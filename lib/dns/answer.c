@@ -31,6 +31,7 @@ const char *otr_rr_type_name(uint16_t type)
     case OTR_RR_TXT: return "TXT";
     case OTR_RR_AAAA: return "AAAA";
     case OTR_RR_DS: return "DS";
+    case OTR_RR_RRSIG: return "RRSIG";
     case OTR_RR_TLSA: return "TLSA";
     }
     return "?";
