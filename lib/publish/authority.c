@@ -293,7 +293,6 @@ static bool follow_aliases(struct look *l)
 
 /* All of it ---------------------------------------------------------------------------------------------------------- */
 
-/* RFC 7672 §2.2.3 also for a host that is an alias: senders keep what its address records said. Its own TTLs stay below those here. */
 static void look(struct look *l)
 {
     struct addresses at = { .look = l };
