@@ -42,7 +42,7 @@ otr_tlsa_set otr_authority_set(otr_arena *arena, const otr_dns_answer *a)
 }
 
 /* Whether the machine has any way there: a UDP socket finds out without a packet. */
-static bool has_route(const otr_address *a)
+bool otr_has_route(const otr_address *a)
 {
     struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(DNS_PORT) };
     struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(DNS_PORT) };
@@ -75,7 +75,7 @@ static void open_visit(otr_asker *asker, struct visit *v, const otr_address *add
     options.is_recursive = options.is_plain = options.allow_localhost = true;
     options.stubs = stubs;
     options.timeout_ms = OTR_AUTHORITY_SERVER_MS;
-    if (!has_route(address))
+    if (!otr_has_route(address))
         stay_silent(v, OTR_SERVER_NO_ROUTE, "this machine has no way there");
     else if (otr_unbound_new(asker->base, &options, &v->resolver, &diag) != OUTRIDER_OK)
         stay_silent(v, OTR_SERVER_SILENT, diag.message);

@@ -22,6 +22,9 @@ otr_tlsa_set otr_authority_set(otr_arena *arena, const otr_dns_answer *answer);
 void otr_authority_ask_records(otr_asker *asker, otr_arena *arena, const otr_server_addresses *servers, size_t count,
                                otr_authority *found);
 
+/* Whether this machine has any way to an address. */
+bool otr_has_route(const otr_address *address);
+
 /* Ask each whether `name` is an alias of `target`. *ttl: the largest. "" or, in a sentence, what stands in the way. */
 const char *otr_authority_ask_alias(otr_asker *asker, otr_arena *arena, const otr_server_addresses *servers, size_t count,
                                     const char *name, const char *target, uint32_t *ttl);

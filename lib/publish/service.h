@@ -26,6 +26,7 @@ typedef struct otr_service {
     otr_arena *arena;        /* borrowed */
     otr_service_chain chains[OTR_SERVICE_CHAINS_MAX];
     size_t count;
+    const char *unseen;      /* addresses to which this machine has no way, for people; "" if there is none */
     const char *trouble;     /* one sentence: some address was not seen, so nothing may be concluded of all; "" otherwise */
 } otr_service;
 
