@@ -29,6 +29,8 @@ static const struct command {
     { "lint", "tlsa", otr_cmd_lint_tlsa, "check TLSA records" },
     { "lint", "domain", otr_cmd_lint_domain, "check domain names and show their normal form" },
     { "tlsa", "guard", otr_cmd_tlsa_guard, "would it break DANE to install this certificate now" },
+    { "tlsa", "plan", otr_cmd_tlsa_plan, "change the key behind TLSA records, one safe step a run" },
+    { "tlsa", "status", otr_cmd_tlsa_status, "how it stands with the TLSA records of mail hosts" },
     { "tlsa", "match", otr_cmd_tlsa_match, "do these TLSA records authenticate this chain" },
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))

@@ -265,7 +265,7 @@ static bool ask_about_link(struct look *l, const char *name, const char *target)
 
     if (zone == NULL || !find_servers(l, zone, &servers))
         return false;
-    trouble = otr_authority_ask_alias(&l->asker, l->arena, servers.list, servers.count, name, target, &ttl);
+    trouble = otr_authority_ask_alias(&l->asker, l->arena, zone, servers.list, servers.count, name, target, &ttl);
     if (*trouble != '\0')
         return give_up(l, trouble);
     if (ttl > l->found->alias_ttl)
