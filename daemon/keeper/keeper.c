@@ -138,7 +138,7 @@ static void tend_files(otr_keeper *keeper)
 
     if (keeper->change != NULL || (now < keeper->tended_at && !keeper->lacks_files))
         return;
-    if (otr_anchor_files_add(&keeper->folders, keeper->trust->anchors, NULL, &diag) != OUTRIDER_OK) {
+    if (otr_anchor_files_tend(&keeper->folders, keeper->trust->anchors, &diag) != OUTRIDER_OK) {
         if (!keeper->lacks_files)
             OTR_LOG(OTR_LOG_ERROR, "trust.files.failed", { "error", diag.message },
                     { "effect", "mail that needs a missing file waits until it can be written" });
