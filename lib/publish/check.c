@@ -37,17 +37,17 @@ static const char *keep(otr_judge *j, const char *text)
 
     if (text == NULL || *text == '\0')
         return "";
-    otr_buf_put_printable(&buf, text, OTR_FINDING_MAX);
+    otr_buf_put_printable(&buf, text, OTR_REMARK_MAX);
     j->is_out_of_memory = j->is_out_of_memory || buf.err != OUTRIDER_OK;
     kept = otr_arena_text(j->report->arena, otr_buf_text(&buf));
     otr_buf_clear(&buf);
     return kept;
 }
 
-void otr_find(otr_judge *j, otr_finding f, const char *format, ...)
+void otr_say(otr_judge *j, otr_remark f, const char *format, ...)
 {
     otr_check_result *r = new_result(j);
-    char message[OTR_FINDING_MAX + 1], address[OTR_ADDRESS_SIZE];
+    char message[OTR_REMARK_MAX + 1], address[OTR_ADDRESS_SIZE];
     va_list args;
 
     if (r == NULL)
@@ -66,24 +66,24 @@ void otr_find(otr_judge *j, otr_finding f, const char *format, ...)
     j->report->count++;
 }
 
-void otr_find_skipped(otr_judge *j, const char *id, const char *host, const otr_address *address, const char *parent)
+void otr_say_skipped(otr_judge *j, const char *id, const char *host, const otr_address *address, const char *parent)
 {
-    otr_find(j, (otr_finding){ .id = id, .status = OTR_CHECK_SKIPPED, .host = host, .address = address, .found = parent },
+    otr_say(j, (otr_remark){ .id = id, .status = OTR_CHECK_SKIPPED, .host = host, .address = address, .found = parent },
              "not looked at, because of %s", parent);
 }
 
-bool otr_find_failed_lookup(otr_judge *j, const char *id, const char *host, const otr_dns_answer *answer, const char *what)
+bool otr_say_failed_lookup(otr_judge *j, const char *id, const char *host, const otr_dns_answer *answer, const char *what)
 {
     if (answer != NULL && answer->content != OTR_DNS_UNKNOWN)
         return false;
     if (answer == NULL)
-        otr_find(j, (otr_finding){ .id = id, .status = OTR_CHECK_UNKNOWN, .host = host }, "the lookup of %s was not made in time", what);
+        otr_say(j, (otr_remark){ .id = id, .status = OTR_CHECK_UNKNOWN, .host = host }, "the lookup of %s was not made in time", what);
     else if (answer->status == OTR_DNS_BOGUS)
-        otr_find(j, (otr_finding){ .id = id, .status = OTR_CHECK_CRITICAL, .host = host, .found = "bogus",
+        otr_say(j, (otr_remark){ .id = id, .status = OTR_CHECK_CRITICAL, .host = host, .found = "bogus",
                                    .fix = "sign the zone anew, or correct its DS record" },
                  "the signatures of %s do not hold, and senders that validate see nothing there: %s", what, answer->reason);
     else
-        otr_find(j, (otr_finding){ .id = id, .status = OTR_CHECK_UNKNOWN, .host = host, .found = "lookup failed" },
+        otr_say(j, (otr_remark){ .id = id, .status = OTR_CHECK_UNKNOWN, .host = host, .found = "lookup failed" },
                  "the lookup of %s failed: %s", what, answer->reason);
     return true;
 }

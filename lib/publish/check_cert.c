@@ -16,9 +16,9 @@ typedef struct showing {
     char address[OTR_ADDRESS_SIZE];
 } showing;
 
-static otr_finding about(const showing *s, const char *id, otr_check_status status)
+static otr_remark about(const showing *s, const char *id, otr_check_status status)
 {
-    return (otr_finding){ .id = id, .status = status, .host = s->host->host, .address = &s->at->address };
+    return (otr_remark){ .id = id, .status = status, .host = s->host->host, .address = &s->at->address };
 }
 
 static const char *list_names(otr_judge *j, X509 *leaf)
@@ -44,18 +44,18 @@ static const char *list_names(otr_judge *j, X509 *leaf)
 
 static bool check_name(otr_judge *j, const showing *s)
 {
-    otr_finding f = about(s, "cert.name", OTR_CHECK_OK);
+    otr_remark f = about(s, "cert.name", OTR_CHECK_OK);
     bool is_good = otr_verify_name(s->leaf, s->host->host);
 
     f.found = list_names(j, s->leaf);
     if (is_good) {
-        otr_find(j, f, "%s [%s] shows a certificate for its name", s->host->host, s->address);
+        otr_say(j, f, "%s [%s] shows a certificate for its name", s->host->host, s->address);
         return true;
     }
     f.status = j->need;
     f.expected = s->host->host;
-    f.fix = OTR_SAY(j, "get a certificate with the DNS name %s", s->host->host);
-    otr_find(j, f, "%s [%s] shows a certificate for another name", s->host->host, s->address);
+    f.fix = OTR_TEXT(j, "get a certificate with the DNS name %s", s->host->host);
+    otr_say(j, f, "%s [%s] shows a certificate for another name", s->host->host, s->address);
     return false;
 }
 
@@ -76,19 +76,19 @@ static bool is_about_dates(int error)
 static void check_trust(otr_judge *j, const showing *s)
 {
     const otr_chain_judgement *first = otr_chain_of(j, s->host_index, s->address_index, 0);
-    otr_finding f = about(s, "cert.trust", OTR_CHECK_OK);
+    otr_remark f = about(s, "cert.trust", OTR_CHECK_OK);
 
     if (count_accepting(j, s) > 0) {
-        otr_find(j, f, "a root vouches for the certificate of %s [%s]", s->host->host, s->address);
+        otr_say(j, f, "a root vouches for the certificate of %s [%s]", s->host->host, s->address);
     } else if (first->error == X509_V_ERR_HOSTNAME_MISMATCH) {
-        otr_find_skipped(j, f.id, f.host, f.address, "cert.name");
+        otr_say_skipped(j, f.id, f.host, f.address, "cert.name");
     } else if (is_about_dates(first->error) && first->depth == 0) {
-        otr_find_skipped(j, f.id, f.host, f.address, "cert.expiry");
+        otr_say_skipped(j, f.id, f.host, f.address, "cert.expiry");
     } else {
         f.status = j->need;
         f.found = first->reason;
         f.fix = "get a certificate of a public CA, and send its intermediates";
-        otr_find(j, f, "no root vouches for the certificate of %s [%s]: %s", s->host->host, s->address, first->reason);
+        otr_say(j, f, "no root vouches for the certificate of %s [%s]: %s", s->host->host, s->address, first->reason);
     }
 }
 
@@ -99,20 +99,20 @@ static void check_programs(otr_judge *j, const showing *s)
     if (count < 2)
         return; /* cert.trust has said it */
     if (accepting == 0) {
-        otr_find_skipped(j, "cert.root-program", s->host->host, &s->at->address, "cert.trust");
+        otr_say_skipped(j, "cert.root-program", s->host->host, &s->at->address, "cert.trust");
         return;
     }
     if (accepting == count)
-        otr_find(j, about(s, "cert.root-program", OTR_CHECK_OK), "each of %zu bundles accepts the certificate of %s [%s]", count,
+        otr_say(j, about(s, "cert.root-program", OTR_CHECK_OK), "each of %zu bundles accepts the certificate of %s [%s]", count,
                  s->host->host, s->address);
     for (size_t p = 0; p < count; p++) {
         const otr_chain_judgement *c = otr_chain_of(j, s->host_index, s->address_index, p);
-        otr_finding f = about(s, "cert.root-program", j->need);
+        otr_remark f = about(s, "cert.root-program", j->need);
 
         if (c->is_accepted)
             continue;
         f.found = j->facts->programs[p].name;
-        otr_find(j, f, "senders with the roots of %s do not accept the certificate of %s [%s]: %s", j->facts->programs[p].name,
+        otr_say(j, f, "senders with the roots of %s do not accept the certificate of %s [%s]: %s", j->facts->programs[p].name,
                  s->host->host, s->address, c->reason);
     }
 }
@@ -151,10 +151,10 @@ static void check_complete(otr_judge *j, const showing *s)
 {
     X509 *top = find_top(s->at->first.chain);
     char name[OTR_CERT_NAME_SIZE], *issuer;
-    otr_finding f = about(s, "cert.chain-complete", OTR_CHECK_OK);
+    otr_remark f = about(s, "cert.chain-complete", OTR_CHECK_OK);
 
     if (count_accepting(j, s) > 0 || otr_cert_is_self_signed(top) || is_issued_by_root(j, top)) {
-        otr_find(j, f, "%s [%s] sends all of its chain", s->host->host, s->address);
+        otr_say(j, f, "%s [%s] sends all of its chain", s->host->host, s->address);
         return;
     }
     issuer = X509_NAME_oneline(X509_get_issuer_name(top), NULL, 0);
@@ -162,7 +162,8 @@ static void check_complete(otr_judge *j, const showing *s)
     f.found = otr_cert_name(top, name);
     f.expected = issuer;
     f.fix = "configure the file with the intermediates (\"fullchain\"), leaf first";
-    otr_find(j, f, "the chain of %s [%s] ends in %s, whose issuer was not sent and is no root that we know", s->host->host, s->address, name);
+    otr_say(j, f, "the chain of %s [%s] ends in %s, whose issuer was not sent and is no root that we know", s->host->host, s->address,
+            name);
     OPENSSL_free(issuer);
 }
 
@@ -186,17 +187,17 @@ static void check_expiry(otr_judge *j, const showing *s)
     otr_check_status status = at < begin ? OTR_CHECK_CRITICAL : otr_expiry_status(s->leaf, at);
     otr_check_status most = has_anchor_record(s->host) ? OTR_CHECK_CRITICAL : j->need;
     char date[OTR_TIME_TEXT], span[OTR_TIME_TEXT];
-    otr_finding f = about(s, "cert.expiry", status < most ? status : most);
+    otr_remark f = about(s, "cert.expiry", status < most ? status : most);
 
     f.found = otr_time_text(at < begin ? begin : end, date);
     if (status != OTR_CHECK_OK)
         f.fix = "renew the certificate";
     if (at < begin)
-        otr_find(j, f, "the certificate of %s [%s] is not valid before %s", s->host->host, s->address, date);
+        otr_say(j, f, "the certificate of %s [%s] is not valid before %s", s->host->host, s->address, date);
     else if (at > end)
-        otr_find(j, f, "the certificate of %s [%s] has expired on %s", s->host->host, s->address, date);
+        otr_say(j, f, "the certificate of %s [%s] has expired on %s", s->host->host, s->address, date);
     else
-        otr_find(j, f, "the certificate of %s [%s] ends in %s", s->host->host, s->address, otr_span_text(end - at, span));
+        otr_say(j, f, "the certificate of %s [%s] ends in %s", s->host->host, s->address, otr_span_text(end - at, span));
 }
 
 static void check_same(otr_judge *j, const otr_host_facts *host)
@@ -218,10 +219,11 @@ static void check_same(otr_judge *j, const otr_host_facts *host)
     if (count < 2)
         return;
     if (others == 0)
-        otr_find(j, (otr_finding){ .id = "cert.same-all", .status = OTR_CHECK_OK, .host = host->host }, "all %zu addresses of %s show the same key",
+        otr_say(j, (otr_remark){ .id = "cert.same-all", .status = OTR_CHECK_OK, .host = host->host },
+                "all %zu addresses of %s show the same key",
                  count, host->host);
     else
-        otr_find(j, (otr_finding){ .id = "cert.same-all", .status = OTR_CHECK_WARNING, .host = host->host,
+        otr_say(j, (otr_remark){ .id = "cert.same-all", .status = OTR_CHECK_WARNING, .host = host->host,
                                    .fix = "install the same certificate and key at all addresses, or make sure that all keys are meant" },
                  "the addresses of %s show different keys", host->host);
 }

@@ -1,355 +1,116 @@
 /*
- * check_dane.c - TLSA records of the MX hosts against what each address shows.
+ * check_dane.c - the TLSA records of the MX hosts: are they there, may they be believed, can mail use them.
  */
-#include "publish/check_judge.h"
+#include "publish/check_dane.h"
 
-#include "dane/match.h"
-
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #define RECORDS_MANY 12      /* some large senders could not process more (2024) */
 #define TTL_LONG 86400       /* s */
-#define DIGITS_SHOWN 8       /* of a digest */
-
-/* The records of one host, and what became of each. */
-typedef struct records {
-    const otr_host_facts *host;
-    otr_host_tlsa tlsa;
-    otr_tlsa list[OTR_TLSA_MAX];
-    size_t count;
-    bool has_matched[OTR_TLSA_MAX]; /* at some address */
-    size_t usable;
-    size_t visited, matching;       /* addresses with a chain; those at which some record matches */
-} records;
-
-static otr_finding about(const records *r, const char *id, otr_check_status status)
-{
-    return (otr_finding){ .id = id, .status = status, .host = r->host->host };
-}
-
-/* "3 1 1 ab12cd34..." */
-static const char *show(otr_judge *j, const otr_tlsa *record)
-{
-    otr_buf text = OTR_BUF_INIT;
-    const char *kept;
-
-    if (record->is_short)
-        return "a record that is cut short";
-    otr_buf_printf(&text, "%u %u %u ", record->usage, record->selector, record->mtype);
-    for (size_t i = 0; i < record->len && i < DIGITS_SHOWN / 2; i++)
-        otr_buf_printf(&text, "%02x", record->data[i]);
-    otr_buf_puts(&text, record->len > DIGITS_SHOWN / 2 ? "..." : "");
-    kept = otr_arena_text(j->report->arena, otr_buf_text(&text));
-    otr_buf_clear(&text);
-    return kept;
-}
 
 /* Is it there, and may it be believed? -------------------------------------------------------------------------- */
 
-static const char *records_of(otr_judge *j, const records *r)
+static const char *records_of(otr_judge *j, const otr_host_records *r)
 {
-    return OTR_SAY(j, "the TLSA records at _25._tcp.%s", r->tlsa.base_domain);
+    return OTR_TEXT(j, "the TLSA records at _25._tcp.%s", r->tlsa.base_domain);
 }
 
-static bool check_exists(otr_judge *j, const records *r)
+static bool check_exists(otr_judge *j, const otr_host_records *r)
 {
     switch (r->tlsa.state) {
     case OTR_HOST_DANE_UNKNOWN:
-        if (!otr_find_failed_lookup(j, "dane.secure", r->host->host, r->tlsa.answer, records_of(j, r)))
-            otr_find_skipped(j, "dane.secure", r->host->host, NULL, "mx.addr");
+        if (!otr_say_failed_lookup(j, "dane.secure", r->host->host, r->tlsa.answer, records_of(j, r)))
+            otr_say_skipped(j, "dane.secure", r->host->host, NULL, "mx.addr");
         return false;
     case OTR_HOST_DANE_NONE:
-        otr_find(j, about(r, "dane.exists", OTR_CHECK_INFO), "there is no TLSA record at _25._tcp.%s: no DANE", r->tlsa.base_domain);
+        otr_say(j, otr_about_records(r, "dane.exists", OTR_CHECK_INFO), "there is no TLSA record at _25._tcp.%s: no DANE",
+                r->tlsa.base_domain);
         return false;
     case OTR_HOST_DANE_UNSIGNED:
     case OTR_HOST_DANE_SIGNED:
-        otr_find(j, about(r, "dane.exists", OTR_CHECK_OK), "%zu TLSA record%s at _25._tcp.%s", r->count, r->count == 1 ? "" : "s",
+        otr_say(j, otr_about_records(r, "dane.exists", OTR_CHECK_OK), "%zu TLSA record%s at _25._tcp.%s", r->count,
+                r->count == 1 ? "" : "s",
                  r->tlsa.base_domain);
         return true;
     }
     return false;
 }
 
-static bool check_secure(otr_judge *j, const records *r)
+static bool check_secure(otr_judge *j, const otr_host_records *r)
 {
     const otr_dns_answer *mx = j->facts->mx;
-    otr_finding f = about(r, "dane.secure", OTR_CHECK_OK);
+    otr_remark f = otr_about_records(r, "dane.secure", OTR_CHECK_OK);
 
     if (j->facts->resolver == OTR_RESOLVER_DOES_NOT) {
-        otr_find_skipped(j, f.id, f.host, NULL, "dns.resolver");
+        otr_say_skipped(j, f.id, f.host, NULL, "dns.resolver");
         return false;
     }
     f.status = OTR_CHECK_WARNING;
     f.found = "not signed";
     if (r->tlsa.state == OTR_HOST_DANE_UNSIGNED) {
         f.fix = "sign the zone, or take the records away";
-        otr_find(j, f, "%s are not signed, or the addresses of %s are not: nobody may believe them", records_of(j, r), r->host->host);
+        otr_say(j, f, "%s are not signed, or the addresses of %s are not: nobody may believe them", records_of(j, r), r->host->host);
         return false;
     }
     if (mx != NULL && mx->status == OTR_DNS_INSECURE) {
-        f.fix = OTR_SAY(j, "sign the zone of %s", j->facts->domain);
-        otr_find(j, f, "%s are signed, and the MX records of %s are not: some senders do not use them, and the others can be led elsewhere",
+        f.fix = OTR_TEXT(j, "sign the zone of %s", j->facts->domain);
+        otr_say(j, f, "%s are signed, and the MX records of %s are not: some senders do not use them, and the others can be led elsewhere",
                  records_of(j, r), j->facts->domain);
         return true;
     }
-    f = about(r, "dane.secure", OTR_CHECK_OK);
+    f = otr_about_records(r, "dane.secure", OTR_CHECK_OK);
     f.found = "signed";
-    otr_find(j, f, "%s are signed", records_of(j, r));
+    otr_say(j, f, "%s are signed", records_of(j, r));
     return true;
 }
 
 /* What kind are they? ------------------------------------------------------------------------------------------- */
 
-static void check_usable(otr_judge *j, records *r)
+static void check_usable(otr_judge *j, otr_host_records *r)
 {
     for (size_t i = 0; i < r->count; i++)
         r->usable += otr_tlsa_check(&r->list[i]) == OTR_TLSA_USABLE;
     if (r->usable == r->count)
-        otr_find(j, about(r, "dane.usable", OTR_CHECK_OK), "all TLSA records of %s are of a kind that mail uses", r->host->host);
+        otr_say(j, otr_about_records(r, "dane.usable", OTR_CHECK_OK), "all TLSA records of %s are of a kind that mail uses", r->host->host);
     for (size_t i = 0; i < r->count; i++) {
         otr_tlsa_usability why = otr_tlsa_check(&r->list[i]);
-        otr_finding f = about(r, "dane.usable", r->usable > 0 ? OTR_CHECK_WARNING : OTR_CHECK_CRITICAL);
+        otr_remark f = otr_about_records(r, "dane.usable", r->usable > 0 ? OTR_CHECK_WARNING : OTR_CHECK_CRITICAL);
 
         if (why == OTR_TLSA_USABLE)
             continue;
-        f.found = show(j, &r->list[i]);
+        f.found = otr_show_tlsa(j, &r->list[i]);
         f.expected = "3 1 1 and a SHA-256";
         f.fix = "replace it; \"outrider records\" prints the right ones";
-        otr_find(j, f, "a TLSA record of %s (%s) cannot be used for mail: %s", r->host->host, f.found, otr_tlsa_usability_names[why]);
+        otr_say(j, f, "a TLSA record of %s (%s) cannot be used for mail: %s", r->host->host, f.found, otr_tlsa_usability_names[why]);
     }
 }
 
-static void check_count(otr_judge *j, const records *r)
+static void check_count(otr_judge *j, const otr_host_records *r)
 {
     bool is_good = r->count <= RECORDS_MANY;
-    otr_finding f = about(r, "dane.count", is_good ? OTR_CHECK_OK : OTR_CHECK_WARNING);
+    otr_remark f = otr_about_records(r, "dane.count", is_good ? OTR_CHECK_OK : OTR_CHECK_WARNING);
 
     f.fix = is_good ? NULL : "keep one record for each key in use and one for the next";
-    otr_find(j, f, "%s has %zu TLSA record%s", r->host->host, r->count, r->count == 1 ? "" : "s");
+    otr_say(j, f, "%s has %zu TLSA record%s", r->host->host, r->count, r->count == 1 ? "" : "s");
 }
 
-static void check_ttl(otr_judge *j, const records *r)
+static void check_ttl(otr_judge *j, const otr_host_records *r)
 {
     bool is_good = r->tlsa.answer->ttl <= TTL_LONG;
-    otr_finding f = about(r, "dane.ttl", is_good ? OTR_CHECK_OK : OTR_CHECK_WARNING);
+    otr_remark f = otr_about_records(r, "dane.ttl", is_good ? OTR_CHECK_OK : OTR_CHECK_WARNING);
     char span[OTR_TIME_TEXT];
 
-    f.found = OTR_SAY(j, "%u s", r->tlsa.answer->ttl);
+    f.found = OTR_TEXT(j, "%u s", r->tlsa.answer->ttl);
     f.expected = "300 s to 3600 s";
     f.fix = is_good ? NULL : "lower the TTL, so that a key can be changed";
-    otr_find(j, f, "the TLSA records of %s are kept for %s", r->host->host, otr_span_text(r->tlsa.answer->ttl, span));
-}
-
-/* Do they match? ------------------------------------------------------------------------------------------------ */
-
-static char *write_pem(const STACK_OF(X509) *chain)
-{
-    BIO *bio = BIO_new(BIO_s_mem());
-    char *text = NULL, *data = NULL;
-    bool is_good = bio != NULL;
-    long len;
-
-    for (int i = 0; is_good && i < sk_X509_num(chain); i++)
-        is_good = PEM_write_bio_X509(bio, sk_X509_value(chain, i)) == 1;
-    len = is_good ? BIO_get_mem_data(bio, &data) : 0;
-    if (len > 0)
-        text = strndup(data, (size_t)len);
-    BIO_free(bio);
-    return text;
-}
-
-/*
- * The names that a sender accepts under usage 2: the TLSA base domain, and where the MX records are signed the domain
- * (RFC 7672 §3.2.2).
- */
-static bool match(otr_judge *j, const records *r, const char *pem, size_t first, size_t count, otr_dane_result *result)
-{
-    const otr_dns_answer *mx = j->facts->mx;
-    const char *names[] = { r->tlsa.base_domain, mx != NULL && mx->status == OTR_DNS_SECURE ? j->facts->domain : NULL, NULL };
-    otr_dane_question question = { .records = r->list + first, .record_count = count, .chain_pem = pem, .chain_len = strlen(pem),
-                                   .names = names, .at = j->facts->at };
-    outrider_diag diag = { 0 };
-    outrider_err err = otr_dane_match(&question, result, &diag);
-
-    if (err == OUTRIDER_E_NOMEM) {
-        j->is_out_of_memory = true;
-        return false;
-    }
-    if (err != OUTRIDER_OK) { /* a certificate that came over the wire and cannot be read again */
-        *result = (otr_dane_result){ .matched = -1, .depth = -1 };
-        snprintf(result->reason, sizeof(result->reason), "%s", diag.message);
-    }
-    return true;
-}
-
-static void check_match(otr_judge *j, records *r, const otr_address_facts *at)
-{
-    char *pem = write_pem(at->first.chain), text[OTR_ADDRESS_SIZE];
-    otr_finding f = about(r, "dane.match", OTR_CHECK_OK);
-    otr_dane_result all, one;
-
-    if (pem == NULL) {
-        j->is_out_of_memory = true;
-        return;
-    }
-    f.address = &at->address;
-    otr_address_text(&at->address, text);
-    r->visited++;
-    for (size_t i = 0; i < r->count; i++)
-        if (match(j, r, pem, i, 1, &one) && one.is_authenticated)
-            r->has_matched[i] = true;
-    if (match(j, r, pem, 0, r->count, &all)) {
-        if (all.is_authenticated) {
-            r->matching++;
-            f.found = show(j, &r->list[all.matched]);
-            otr_find(j, f, "%s matches at %s [%s]", f.found, r->host->host, text);
-        } else {
-            f.status = OTR_CHECK_CRITICAL;
-            f.found = all.reason;
-            f.fix = "publish a record for the key in use now; after its TTL all is well";
-            otr_find(j, f, "none of the %zu TLSA record%s of %s matches at [%s]: %s", r->count, r->count == 1 ? "" : "s", r->host->host, text,
-                     all.reason);
-        }
-    }
-    free(pem);
-}
-
-static void check_addresses(otr_judge *j, records *r)
-{
-    for (size_t a = 0; a < r->host->address_count; a++) {
-        const otr_address_facts *at = &r->host->addresses[a];
-
-        if (at->first.chain != NULL)
-            check_match(j, r, at);
-        else
-            otr_find_skipped(j, "dane.match", r->host->host, &at->address,
-                             at->is_refused ? "mx.reserved"
-                             : !at->first.was_made || !otr_probe_has_learned(at->first.outcome) ? "smtp.connect"
-                             : at->first.outcome == OTR_PROBE_TLS_FAILED ? "tls.version" : "smtp.starttls");
-    }
-}
-
-/* Which are in use, which are for later? ------------------------------------------------------------------------- */
-
-static bool is_staged(const otr_host_facts *host, const otr_tlsa *record)
-{
-    for (size_t i = 0; i < host->staged_count; i++) {
-        const otr_tlsa *s = &host->staged[i];
-
-        if (s->usage == record->usage && s->selector == record->selector && s->mtype == record->mtype && s->len == record->len &&
-            memcmp(s->data, record->data, s->len) == 0)
-            return true;
-    }
-    return false;
-}
-
-static const char *list_records(otr_judge *j, const records *r, bool is_matched)
-{
-    otr_buf text = OTR_BUF_INIT;
-    const char *kept;
-
-    for (size_t i = 0; i < r->count; i++)
-        if (otr_tlsa_check(&r->list[i]) == OTR_TLSA_USABLE && r->has_matched[i] == is_matched)
-            otr_buf_printf(&text, "%s%s", text.len > 0 ? ", " : "", show(j, &r->list[i]));
-    kept = otr_arena_text(j->report->arena, otr_buf_text(&text));
-    otr_buf_clear(&text);
-    return kept;
-}
-
-/*
- * One record more than match, of the same kind, is how a change of key is prepared; who told us what is staged knows better.
- */
-static void check_others(otr_judge *j, const records *r)
-{
-    size_t matched = 0, others = 0, strange = 0;
-    otr_finding f;
-
-    for (size_t i = 0; i < r->count; i++) {
-        if (otr_tlsa_check(&r->list[i]) != OTR_TLSA_USABLE)
-            continue;
-        matched += r->has_matched[i];
-        others += !r->has_matched[i];
-        strange += !r->has_matched[i] && !is_staged(r->host, &r->list[i]);
-    }
-    f = about(r, "dane.which", OTR_CHECK_INFO);
-    f.found = list_records(j, r, true);
-    otr_find(j, f, "in use at %s: %s", r->host->host, f.found);
-    f = about(r, "dane.rollover", others > 0 ? OTR_CHECK_OK : OTR_CHECK_INFO);
-    f.found = list_records(j, r, false);
-    if (others > 0)
-        otr_find(j, f, "%s has a record for a next key: %s", r->host->host, f.found);
-    else
-        otr_find(j, f, "%s has no record for a next key", r->host->host);
-    f = about(r, "dane.stale", OTR_CHECK_OK);
-    f.found = list_records(j, r, false);
-    if (r->host->knows_staged ? strange > 0 : others > matched) {
-        f.status = OTR_CHECK_WARNING;
-        f.fix = "take away what is for no key that you have";
-        otr_find(j, f, "records of %s that match nothing: %s", r->host->host, f.found);
-    } else {
-        otr_find(j, f, "no TLSA record of %s is left over", r->host->host);
-    }
-}
-
-static bool names_cert(const otr_tlsa *record, const X509 *cert)
-{
-    unsigned char *der = NULL, digest[EVP_MAX_MD_SIZE];
-    int len = record->selector == 0 ? i2d_X509(cert, &der) : i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &der);
-    bool is_same = false;
-    unsigned size = 0;
-
-    if (len > 0 && record->mtype == 0)
-        is_same = (size_t)len == record->len && memcmp(der, record->data, record->len) == 0;
-    else if (len > 0 && EVP_Digest(der, (size_t)len, digest, &size, record->mtype == 1 ? EVP_sha256() : EVP_sha512(), NULL) == 1)
-        is_same = size == record->len && memcmp(digest, record->data, size) == 0;
-    OPENSSL_free(der);
-    return is_same;
-}
-
-static bool has_named(const otr_tlsa *record, const STACK_OF(X509) *chain)
-{
-    for (int i = 0; i < sk_X509_num(chain); i++)
-        if (names_cert(record, sk_X509_value(chain, i)))
-            return true;
-    return false;
-}
-
-/* A CA that is named and not sent is a fault where nothing else matches; a record of a CA's other keys is none. */
-static void check_anchors(otr_judge *j, const records *r)
-{
-    size_t named = 0, missing = 0;
-    otr_finding f = about(r, "dane.ta-in-chain", OTR_CHECK_OK);
-
-    for (size_t i = 0; i < r->count; i++) {
-        bool is_sent = r->visited > 0;
-
-        if (otr_tlsa_check(&r->list[i]) != OTR_TLSA_USABLE || r->list[i].usage != 2 || r->list[i].mtype == 0)
-            continue;
-        named++;
-        for (size_t a = 0; a < r->host->address_count; a++)
-            if (r->host->addresses[a].first.chain != NULL)
-                is_sent = is_sent && has_named(&r->list[i], r->host->addresses[a].first.chain);
-        missing += !is_sent;
-    }
-    if (named == 0)
-        return;
-    if (missing < named) {
-        otr_find(j, f, "%s sends the CA that a TLSA record names", r->host->host);
-        return;
-    }
-    f.status = r->matching == r->visited ? OTR_CHECK_WARNING : OTR_CHECK_CRITICAL;
-    f.fix = "append the certificate of the CA to the chain, also if it is a root";
-    otr_find(j, f, "%s does not send the CA that its TLSA records with usage 2 name, at every address", r->host->host);
+    otr_say(j, f, "the TLSA records of %s are kept for %s", r->host->host, otr_span_text(r->tlsa.answer->ttl, span));
 }
 
 /* One host, and all of them -------------------------------------------------------------------------------------- */
 
 static bool check_host(otr_judge *j, const otr_host_facts *host)
 {
-    records *r = calloc(1, sizeof(*r)); /* too large for a stack that somebody may have made small */
+    otr_host_records *r = calloc(1, sizeof(*r)); /* too large for a stack that somebody may have made small */
     bool is_good = false;
 
     if (r == NULL) {
@@ -365,13 +126,8 @@ static bool check_host(otr_judge *j, const otr_host_facts *host)
         check_usable(j, r);
         check_count(j, r);
         check_ttl(j, r);
-        if (is_good && r->usable > 0) {
-            check_addresses(j, r);
-            if (r->visited > 0) {
-                check_others(j, r);
-                check_anchors(j, r);
-            }
-        }
+        if (is_good && r->usable > 0)
+            otr_check_dane_match(j, r);
     }
     free(r);
     return is_good;
@@ -388,9 +144,9 @@ void otr_check_dane(otr_judge *j)
                    otr_host_tlsa_of(&j->facts->hosts[i]).state == OTR_HOST_DANE_UNSIGNED;
     }
     if (with > 0 && without > 0)
-        otr_find(j, (otr_finding){ .id = "dane.all-mx", .status = OTR_CHECK_WARNING, .fix = "publish TLSA records for the others too" },
+        otr_say(j, (otr_remark){ .id = "dane.all-mx", .status = OTR_CHECK_WARNING, .fix = "publish TLSA records for the others too" },
                  "%zu MX host%s ha%s signed TLSA records and %zu do%s not: mail can be steered to those", with, with == 1 ? "" : "s",
                  with == 1 ? "s" : "ve", without, without == 1 ? "es" : "");
     else if (with > 0 && with == j->facts->host_count)
-        otr_find(j, (otr_finding){ .id = "dane.all-mx", .status = OTR_CHECK_OK }, "all MX hosts have signed TLSA records");
+        otr_say(j, (otr_remark){ .id = "dane.all-mx", .status = OTR_CHECK_OK }, "all MX hosts have signed TLSA records");
 }

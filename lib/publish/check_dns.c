@@ -9,10 +9,10 @@ static void check_resolver(otr_judge *j)
     case OTR_RESOLVER_NOT_TRIED:
         return;
     case OTR_RESOLVER_VALIDATES:
-        otr_find(j, (otr_finding){ .id = "dns.resolver", .status = OTR_CHECK_OK }, "our resolver validates");
+        otr_say(j, (otr_remark){ .id = "dns.resolver", .status = OTR_CHECK_OK }, "our resolver validates");
         return;
     case OTR_RESOLVER_DOES_NOT:
-        otr_find(j, (otr_finding){ .id = "dns.resolver", .status = OTR_CHECK_UNKNOWN,
+        otr_say(j, (otr_remark){ .id = "dns.resolver", .status = OTR_CHECK_UNKNOWN,
                                    .fix = "ask another resolver (dns.forwarders), or the root itself (dns.mode = recursive)" },
                  "the resolver that we ask does not pass on what validation needs: %s", j->facts->resolver_words);
         return;
@@ -32,16 +32,16 @@ static void check_domain_signed(otr_judge *j)
     const otr_dns_answer *mx = j->facts->mx;
 
     if (j->facts->resolver == OTR_RESOLVER_DOES_NOT) {
-        otr_find_skipped(j, "dnssec.domain", NULL, NULL, "dns.resolver");
+        otr_say_skipped(j, "dnssec.domain", NULL, NULL, "dns.resolver");
         return;
     }
-    if (otr_find_failed_lookup(j, "dnssec.domain", NULL, mx, OTR_SAY(j, "the MX records of %s", j->facts->domain)))
+    if (otr_say_failed_lookup(j, "dnssec.domain", NULL, mx, OTR_TEXT(j, "the MX records of %s", j->facts->domain)))
         return;
     if (mx->status == OTR_DNS_SECURE)
-        otr_find(j, (otr_finding){ .id = "dnssec.domain", .status = OTR_CHECK_OK, .found = "signed" }, "the MX records of %s are signed",
+        otr_say(j, (otr_remark){ .id = "dnssec.domain", .status = OTR_CHECK_OK, .found = "signed" }, "the MX records of %s are signed",
                  j->facts->domain);
     else
-        otr_find(j, (otr_finding){ .id = "dnssec.domain", .status = OTR_CHECK_INFO, .found = "not signed", .expected = "signed" },
+        otr_say(j, (otr_remark){ .id = "dnssec.domain", .status = OTR_CHECK_INFO, .found = "not signed", .expected = "signed" },
                  "the MX records of %s are not signed: DANE does not protect the way to its hosts", j->facts->domain);
 }
 
@@ -50,20 +50,23 @@ static void check_mx_exists(otr_judge *j)
     const otr_dns_answer *mx = j->facts->mx;
     const char *domain = j->facts->domain;
 
-    if (otr_find_failed_lookup(j, "mx.exists", NULL, mx, OTR_SAY(j, "the MX records of %s", domain)))
+    if (otr_say_failed_lookup(j, "mx.exists", NULL, mx, OTR_TEXT(j, "the MX records of %s", domain)))
         return;
     switch (mx->content) {
     case OTR_DNS_NXDOMAIN:
-        otr_find(j, (otr_finding){ .id = "mx.exists", .status = OTR_CHECK_CRITICAL, .found = "no such name" }, "%s does not exist in DNS", domain);
+        otr_say(j, (otr_remark){ .id = "mx.exists", .status = OTR_CHECK_CRITICAL, .found = "no such name" }, "%s does not exist in DNS",
+                domain);
         break;
     case OTR_DNS_NODATA:
-        otr_find(j, (otr_finding){ .id = "mx.exists", .status = OTR_CHECK_WARNING, .found = "no MX record",
-                                   .fix = OTR_SAY(j, "publish \"%s. IN MX 10 HOST\"", domain) },
+        otr_say(j, (otr_remark){ .id = "mx.exists", .status = OTR_CHECK_WARNING, .found = "no MX record",
+                                   .fix = OTR_TEXT(j, "publish \"%s. IN MX 10 HOST\"", domain) },
                  "there is no MX record; mail goes to the addresses of %s itself", domain);
         break;
     case OTR_DNS_DATA:
-        otr_find(j, (otr_finding){ .id = "mx.exists", .status = OTR_CHECK_OK }, "%zu MX record%s%s", mx->rr_count,
-                 mx->rr_count == 1 ? "" : "s", j->facts->is_cut ? ", of which the first hosts are looked at" : "");
+        otr_say(j, (otr_remark){ .id = "mx.exists", .status = OTR_CHECK_OK }, "%zu MX record%s", mx->rr_count, mx->rr_count == 1 ? "" : "s");
+        if (j->facts->is_cut)
+            otr_say(j, (otr_remark){ .id = "mx.exists", .status = OTR_CHECK_UNKNOWN }, "only the first %zu of the MX hosts are looked at",
+                    j->facts->host_count);
         break;
     case OTR_DNS_UNKNOWN: /* told above */
         break;
@@ -76,15 +79,16 @@ static void check_null_mx(otr_judge *j)
     const otr_dns_answer *mx = j->facts->mx;
 
     if (!has_null_mx(mx))
-        otr_find(j, (otr_finding){ .id = "mx.null", .status = OTR_CHECK_OK }, "no null MX");
+        otr_say(j, (otr_remark){ .id = "mx.null", .status = OTR_CHECK_OK }, "no null MX");
     else if (mx->rr_count > 1)
-        otr_find(j, (otr_finding){ .id = "mx.null", .status = OTR_CHECK_CRITICAL, .found = "0 .", .fix = "take the null MX away" },
+        otr_say(j, (otr_remark){ .id = "mx.null", .status = OTR_CHECK_CRITICAL, .found = "0 .", .fix = "take the null MX away" },
                  "a null MX (\"0 .\") stands beside other MX records");
     else if (j->has_policy && j->mode != OTR_STS_NONE)
-        otr_find(j, (otr_finding){ .id = "mx.null", .status = OTR_CHECK_WARNING, .found = "0 ." },
+        otr_say(j, (otr_remark){ .id = "mx.null", .status = OTR_CHECK_WARNING, .found = "0 ." },
                  "a null MX says that %s takes no mail, and there is a policy for its mail", j->facts->domain);
     else
-        otr_find(j, (otr_finding){ .id = "mx.null", .status = OTR_CHECK_INFO, .found = "0 ." }, "%s takes no mail (null MX)", j->facts->domain);
+        otr_say(j, (otr_remark){ .id = "mx.null", .status = OTR_CHECK_INFO, .found = "0 ." }, "%s takes no mail (null MX)",
+                j->facts->domain);
 }
 
 static void check_mx_twice(otr_judge *j)
@@ -100,11 +104,11 @@ static void check_mx_twice(otr_judge *j)
         if (!is_double)
             continue;
         doubles++;
-        otr_find(j, (otr_finding){ .id = "mx.dup", .status = OTR_CHECK_WARNING, .host = mx->rrs[i].mx.exchange,
+        otr_say(j, (otr_remark){ .id = "mx.dup", .status = OTR_CHECK_WARNING, .host = mx->rrs[i].mx.exchange,
                                    .fix = "take one of the records away" }, "%s is named in more than one MX record", mx->rrs[i].mx.exchange);
     }
     if (doubles == 0)
-        otr_find(j, (otr_finding){ .id = "mx.dup", .status = OTR_CHECK_OK }, "each MX host is named once");
+        otr_say(j, (otr_remark){ .id = "mx.dup", .status = OTR_CHECK_OK }, "each MX host is named once");
 }
 
 void otr_check_dns(otr_judge *j)

@@ -7,7 +7,7 @@
 #include "publish/check.h"
 #include "trust/verify.h"
 
-#define OTR_FINDING_MAX 600 /* octets of one text of a result */
+#define OTR_REMARK_MAX 600 /* octets of one text of a result */
 
 /* How one chain was judged under one bundle of roots. */
 typedef struct otr_chain_judgement {
@@ -37,24 +37,24 @@ typedef struct otr_judge {
 } otr_judge;
 
 /* What a check has to say. Texts are copied, cut, and made printable. */
-typedef struct otr_finding {
+typedef struct otr_remark {
     const char *id;
     otr_check_status status;
     const char *host;           /* NULL: the domain */
     const otr_address *address; /* NULL: all of them */
     const char *found, *expected, *fix; /* NULL: nothing */
-} otr_finding;
-void otr_find(otr_judge *j, otr_finding finding, const char *format, ...) OUTRIDER_PRINTF(3, 4);
-void otr_find_skipped(otr_judge *j, const char *id, const char *host, const otr_address *address, const char *parent);
+} otr_remark;
+void otr_say(otr_judge *j, otr_remark finding, const char *format, ...) OUTRIDER_PRINTF(3, 4);
+void otr_say_skipped(otr_judge *j, const char *id, const char *host, const otr_address *address, const char *parent);
 
 /* A text that lives as long as the report. */
-#define OTR_SAY(j, ...) otr_arena_printf((j)->report->arena, __VA_ARGS__)
+#define OTR_TEXT(j, ...) otr_arena_printf((j)->report->arena, __VA_ARGS__)
 
 /*
  * What a lookup came to where it brought no records, with the right one of the three words. Returns true if it is about a
  * lookup that failed, or was not made: the finding is then told, unknown (or critical where the answer is bogus).
  */
-bool otr_find_failed_lookup(otr_judge *j, const char *id, const char *host, const otr_dns_answer *answer, const char *what);
+bool otr_say_failed_lookup(otr_judge *j, const char *id, const char *host, const otr_dns_answer *answer, const char *what);
 
 /* NULL: this address has shown no chain. */
 const otr_chain_judgement *otr_chain_of(const otr_judge *j, size_t host, size_t address, size_t program);

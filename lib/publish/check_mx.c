@@ -10,10 +10,10 @@ static void check_alias(otr_judge *j, const otr_host_facts *host)
     if (answer == NULL || answer->content == OTR_DNS_UNKNOWN)
         return; /* mx.addr says so */
     if (answer->cname_count == 0)
-        otr_find(j, (otr_finding){ .id = "mx.cname", .status = OTR_CHECK_OK, .host = host->host }, "%s is no alias", host->host);
+        otr_say(j, (otr_remark){ .id = "mx.cname", .status = OTR_CHECK_OK, .host = host->host }, "%s is no alias", host->host);
     else
-        otr_find(j, (otr_finding){ .id = "mx.cname", .status = OTR_CHECK_WARNING, .host = host->host, .found = answer->canonical,
-                                   .fix = OTR_SAY(j, "name %s in the MX record", answer->canonical) },
+        otr_say(j, (otr_remark){ .id = "mx.cname", .status = OTR_CHECK_WARNING, .host = host->host, .found = answer->canonical,
+                                   .fix = OTR_TEXT(j, "name %s in the MX record", answer->canonical) },
                  "%s is an alias of %s", host->host, answer->canonical);
 }
 
@@ -23,18 +23,21 @@ static void check_addresses(otr_judge *j, const otr_host_facts *host)
     const char *name = host->host;
 
     if (!host->is_host_name) {
-        otr_find(j, (otr_finding){ .id = "mx.addr", .status = OTR_CHECK_CRITICAL, .host = name }, "%s is no name that a host can have", name);
+        otr_say(j, (otr_remark){ .id = "mx.addr", .status = OTR_CHECK_CRITICAL, .host = name }, "%s is no name that a host can have", name);
         return;
     }
     if (host->address_count > 0)
-        otr_find(j, (otr_finding){ .id = "mx.addr", .status = OTR_CHECK_OK, .host = name }, "%s has %zu address%s%s", name,
-                 host->address_count, host->address_count == 1 ? "" : "es", host->is_cut ? " and more, which are not looked at" : "");
-    if (otr_find_failed_lookup(j, "mx.addr", name, host->a, OTR_SAY(j, "the A records of %s", name)) ||
-        otr_find_failed_lookup(j, "mx.addr", name, host->aaaa, OTR_SAY(j, "the AAAA records of %s", name)) || host->address_count > 0)
+        otr_say(j, (otr_remark){ .id = "mx.addr", .status = OTR_CHECK_OK, .host = name }, "%s has %zu address%s", name,
+                host->address_count, host->address_count == 1 ? "" : "es");
+    if (host->is_cut)
+        otr_say(j, (otr_remark){ .id = "mx.addr", .status = OTR_CHECK_UNKNOWN, .host = name },
+                "only %d addresses of each kind are looked at, and %s has more", OTR_ADDRESSES_MAX, name);
+    if (otr_say_failed_lookup(j, "mx.addr", name, host->a, OTR_TEXT(j, "the A records of %s", name)) ||
+        otr_say_failed_lookup(j, "mx.addr", name, host->aaaa, OTR_TEXT(j, "the AAAA records of %s", name)) || host->address_count > 0)
         return;
-    otr_find(j, (otr_finding){ .id = "mx.addr", .status = OTR_CHECK_CRITICAL, .host = name,
+    otr_say(j, (otr_remark){ .id = "mx.addr", .status = OTR_CHECK_CRITICAL, .host = name,
                                .found = host->a->content == OTR_DNS_NXDOMAIN ? "no such name" : "no A and no AAAA record",
-                               .fix = OTR_SAY(j, "publish an address of %s, or take its MX record away", name) },
+                               .fix = OTR_TEXT(j, "publish an address of %s, or take its MX record away", name) },
              "%s has no address", name);
 }
 
@@ -48,12 +51,13 @@ static void check_private(otr_judge *j, const otr_host_facts *host)
         if (!host->addresses[i].is_refused)
             continue;
         refused++;
-        otr_find(j, (otr_finding){ .id = "mx.reserved", .status = OTR_CHECK_CRITICAL, .host = host->host, .address = &host->addresses[i].address,
+        otr_say(j, (otr_remark){ .id = "mx.reserved", .status = OTR_CHECK_CRITICAL, .host = host->host,
+                                .address = &host->addresses[i].address,
                                    .fix = "take the address out of DNS" },
                  "%s has the address %s, which nobody outside can reach", host->host, otr_address_text(&host->addresses[i].address, text));
     }
     if (refused == 0 && host->address_count > 0)
-        otr_find(j, (otr_finding){ .id = "mx.reserved", .status = OTR_CHECK_OK, .host = host->host }, "%s has public addresses", host->host);
+        otr_say(j, (otr_remark){ .id = "mx.reserved", .status = OTR_CHECK_OK, .host = host->host }, "%s has public addresses", host->host);
 }
 
 static void check_signed(otr_judge *j, const otr_host_facts *host)
@@ -61,16 +65,17 @@ static void check_signed(otr_judge *j, const otr_host_facts *host)
     const otr_dns_answer *answer = otr_host_address_answer(host);
 
     if (j->facts->resolver == OTR_RESOLVER_DOES_NOT) {
-        otr_find_skipped(j, "dnssec.mx", host->host, NULL, "dns.resolver");
+        otr_say_skipped(j, "dnssec.mx", host->host, NULL, "dns.resolver");
         return;
     }
-    if (otr_find_failed_lookup(j, "dnssec.mx", host->host, answer, OTR_SAY(j, "the addresses of %s", host->host)))
+    if (otr_say_failed_lookup(j, "dnssec.mx", host->host, answer, OTR_TEXT(j, "the addresses of %s", host->host)))
         return;
     if (answer->status == OTR_DNS_SECURE)
-        otr_find(j, (otr_finding){ .id = "dnssec.mx", .status = OTR_CHECK_OK, .host = host->host, .found = "signed" },
+        otr_say(j, (otr_remark){ .id = "dnssec.mx", .status = OTR_CHECK_OK, .host = host->host, .found = "signed" },
                  "the addresses of %s are signed", host->host);
     else
-        otr_find(j, (otr_finding){ .id = "dnssec.mx", .status = OTR_CHECK_INFO, .host = host->host, .found = "not signed", .expected = "signed" },
+        otr_say(j, (otr_remark){ .id = "dnssec.mx", .status = OTR_CHECK_INFO, .host = host->host, .found = "not signed",
+                                .expected = "signed" },
                  "the addresses of %s are not signed: TLSA records of it would not count", host->host);
 }
 

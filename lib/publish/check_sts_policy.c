@@ -10,7 +10,7 @@ static void check_mode(otr_judge *j)
 {
     const char *name = otr_sts_mode_names[j->mode];
 
-    otr_find(j, (otr_finding){ .id = "sts.mode", .status = j->mode == OTR_STS_ENFORCE ? OTR_CHECK_OK : OTR_CHECK_INFO, .found = name },
+    otr_say(j, (otr_remark){ .id = "sts.mode", .status = j->mode == OTR_STS_ENFORCE ? OTR_CHECK_OK : OTR_CHECK_INFO, .found = name },
              j->mode == OTR_STS_ENFORCE   ? "the policy is in mode %s"
              : j->mode == OTR_STS_TESTING ? "the policy is in mode %s: senders report, and nothing is protected"
                                           : "the policy is in mode %s: there is none for senders",
@@ -19,7 +19,7 @@ static void check_mode(otr_judge *j)
 
 static void check_max_age(otr_judge *j)
 {
-    otr_finding f = { .id = "sts.max-age", .status = OTR_CHECK_OK, .found = OTR_SAY(j, "%u", j->max_age) };
+    otr_remark f = { .id = "sts.max-age", .status = OTR_CHECK_OK, .found = OTR_TEXT(j, "%u", j->max_age) };
 
     if (j->mode == OTR_STS_NONE)
         return; /* small is right there (RFC 8461 §8.3) */
@@ -27,13 +27,13 @@ static void check_max_age(otr_judge *j)
         f.status = OTR_CHECK_WARNING;
         f.expected = "86400 or more";
         f.fix = "raise max_age";
-        otr_find(j, f, "max_age %u: senders keep the policy for less than a day, and some do not keep it at all", j->max_age);
+        otr_say(j, f, "max_age %u: senders keep the policy for less than a day, and some do not keep it at all", j->max_age);
     } else if (j->mode == OTR_STS_ENFORCE && j->max_age < TWO_WEEKS) {
         f.status = OTR_CHECK_INFO;
         f.expected = "1209600 or more";
-        otr_find(j, f, "max_age %u; at enforce two weeks or more are usual", j->max_age);
+        otr_say(j, f, "max_age %u; at enforce two weeks or more are usual", j->max_age);
     } else {
-        otr_find(j, f, "max_age %u", j->max_age);
+        otr_say(j, f, "max_age %u", j->max_age);
     }
 }
 
@@ -52,7 +52,7 @@ static const char *list_patterns(otr_judge *j)
     otr_buf text = OTR_BUF_INIT;
     const char *kept;
 
-    for (size_t i = 0; i < j->mx_count && text.len < OTR_FINDING_MAX; i++)
+    for (size_t i = 0; i < j->mx_count && text.len < OTR_REMARK_MAX; i++)
         otr_buf_printf(&text, "%s%s", i > 0 ? ", " : "", j->mx[i]);
     kept = otr_arena_text(j->report->arena, otr_buf_text(&text));
     otr_buf_clear(&text);
@@ -61,17 +61,17 @@ static const char *list_patterns(otr_judge *j)
 
 static void check_cover(otr_judge *j, const otr_host_facts *host)
 {
-    otr_finding f = { .id = "sts.mx-cover", .status = OTR_CHECK_OK, .host = host->host };
+    otr_remark f = { .id = "sts.mx-cover", .status = OTR_CHECK_OK, .host = host->host };
 
     if (is_covered(j, host->host)) {
-        otr_find(j, f, "the policy names %s", host->host);
+        otr_say(j, f, "the policy names %s", host->host);
         return;
     }
     f.status = j->need;
     f.found = list_patterns(j);
     f.expected = host->host;
-    f.fix = OTR_SAY(j, "add \"%s\" to mx, or take its MX record away", host->host);
-    otr_find(j, f, "the policy does not name %s", host->host);
+    f.fix = OTR_TEXT(j, "add \"%s\" to mx, or take its MX record away", host->host);
+    otr_say(j, f, "the policy does not name %s", host->host);
 }
 
 /* No MX host is what a pattern is for: asked only when all hosts are known. */
@@ -87,11 +87,11 @@ static void check_extra(otr_judge *j)
         if (is_used)
             continue;
         extra++;
-        otr_find(j, (otr_finding){ .id = "sts.mx-extra", .status = OTR_CHECK_INFO, .found = j->mx[i] },
+        otr_say(j, (otr_remark){ .id = "sts.mx-extra", .status = OTR_CHECK_INFO, .found = j->mx[i] },
                  "no MX host is what the pattern %s is for", j->mx[i]);
     }
     if (extra == 0)
-        otr_find(j, (otr_finding){ .id = "sts.mx-extra", .status = OTR_CHECK_OK }, "each pattern is an MX host's");
+        otr_say(j, (otr_remark){ .id = "sts.mx-extra", .status = OTR_CHECK_OK }, "each pattern is an MX host's");
 }
 
 /* Why an address would not pass. NULL: it would. */
@@ -113,7 +113,7 @@ static const char *find_fault(otr_judge *j, size_t h, size_t a, bool *is_unknown
         const otr_chain_judgement *c = otr_chain_of(j, h, a, i);
 
         if (!c->is_accepted)
-            return OTR_SAY(j, "under the roots of %s: %s", j->facts->programs[i].name, c->reason);
+            return OTR_TEXT(j, "under the roots of %s: %s", j->facts->programs[i].name, c->reason);
     }
     return NULL;
 }
@@ -124,11 +124,11 @@ static void check_passes(otr_judge *j, size_t h)
     size_t good = 0;
 
     if (host->address_count == 0) {
-        otr_find_skipped(j, "sts.mx-cert", host->host, NULL, "mx.addr");
+        otr_say_skipped(j, "sts.mx-cert", host->host, NULL, "mx.addr");
         return;
     }
     for (size_t a = 0; a < host->address_count; a++) {
-        otr_finding f = { .id = "sts.mx-cert", .host = host->host, .address = &host->addresses[a].address };
+        otr_remark f = { .id = "sts.mx-cert", .host = host->host, .address = &host->addresses[a].address };
         char text[OTR_ADDRESS_SIZE];
         bool is_unknown = false;
         const char *fault = find_fault(j, h, a, &is_unknown);
@@ -139,10 +139,12 @@ static void check_passes(otr_judge *j, size_t h)
         if (fault == NULL)
             good++;
         else
-            otr_find(j, f, is_unknown ? "whether %s [%s] would pass is not known: %s" : "%s [%s] would not pass: %s", host->host, text, fault);
+            otr_say(j, f, is_unknown ? "whether %s [%s] would pass is not known: %s" : "%s [%s] would not pass: %s", host->host, text,
+                    fault);
     }
     if (good == host->address_count)
-        otr_find(j, (otr_finding){ .id = "sts.mx-cert", .status = OTR_CHECK_OK, .host = host->host }, "%s would pass at each of %zu address%s",
+        otr_say(j, (otr_remark){ .id = "sts.mx-cert", .status = OTR_CHECK_OK, .host = host->host },
+                "%s would pass at each of %zu address%s",
                  host->host, good, good == 1 ? "" : "es");
 }
 
@@ -155,7 +157,7 @@ void otr_check_sts_policy(otr_judge *j)
     if (j->mode == OTR_STS_NONE)
         return;
     if (j->facts->host_count == 0) {
-        otr_find_skipped(j, "sts.mx-cover", NULL, NULL, "mx.exists");
+        otr_say_skipped(j, "sts.mx-cover", NULL, NULL, "mx.exists");
         return;
     }
     for (size_t h = 0; h < j->facts->host_count; h++) {

@@ -81,9 +81,9 @@ typedef struct otr_program_facts {
 /* What we mean to publish ourselves. */
 typedef struct otr_meant {
     otr_publication publication;
-    const char *text;           /* the policy, text_len octets */
+    const char *text;           /* the policy, text_len octets; NULL: not known, only what is configured */
     size_t text_len;
-    char id[OTR_STS_ID_MAX + 1];
+    char id[OTR_STS_ID_MAX + 1]; /* of the text; "" if it is not known */
     bool is_proposal;           /* not served yet: everything is judged as if it were */
     bool wants_reports;         /* addresses for TLSRPT are configured */
     otr_time exit_clock;        /* until when a sender may hold an enforce policy of ours; 0: none does, or nobody knows */
