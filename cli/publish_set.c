@@ -14,6 +14,8 @@
 #include <string.h>
 
 #define WHAT "publish set"
+#define CHECKS_MAX 200 /* octets of what is told to the log */
+#define CHECK_SIZE 90  /* of one of them, at most */
 
 static const char help[] =
     "usage: outrider publish set [OPTION...] DOMAIN\n"
@@ -85,7 +87,7 @@ static int find_mode(command *c)
         return otr_complain(EX_TEMPFAIL, domain, "outriderd does not publish for it yet; does it run with this configuration?");
     if (c->mode_name != NULL)
         return EX_OK;
-    served = json_string_value(json_object_get(told, "mode"));
+    served = json_string_value(json_object_get(json_object_get(told, "serving"), "mode"));
     if (served == NULL || !read_mode(served, &c->mode))
         c->mode = (otr_sts_mode)c->look.conf->mode;
     return EX_OK;
@@ -192,31 +194,76 @@ static void print_record(const command *c, const char *id)
     printf("when:   now, in place of the record that is there; behind a reverse proxy that keeps answers, in %d s\n", OTR_PUBLISH_CACHE_S);
 }
 
-static int print_done(const command *c, json_t *answer)
+/* The look was at what this configuration says; what is served is what that of outriderd says. */
+static bool is_as_proposed(const command *c, const char *id)
 {
-    const json_t *told = otr_publish_told(answer, c->look.conf->domain);
-    const char *mode = json_string_value(json_object_get(told, "mode")), *id = json_string_value(json_object_get(told, "id"));
-    const char *withheld = json_string_value(json_object_get(told, "withheld"));
+    otr_publication publication = c->look.meant.publication;
+    char wanted[OTR_STS_ID_MAX + 1] = "";
+    otr_buf text = OTR_BUF_INIT;
+    bool is_same;
 
-    if (c->is_json) {
-        json_t *object = json_pack("{s:s, s:s, s:b, s:b, s:O?, s:o, s:s, s:b}", "domain", c->look.conf->domain, "mode",
-                                   otr_sts_mode_names[c->mode], "done", 1, "forced", c->is_forced, "daemon", told, "reasons",
-                                   list_reasons(c->look.report), "record", id != NULL ? id : "", "record_is_in_dns",
-                                   id != NULL && is_id_in_dns(c, id));
+    publication.mode = c->mode;
+    is_same = otr_publication_text(&publication, &text, NULL) == OUTRIDER_OK && otr_publication_id(text.data, text.len, wanted) == OUTRIDER_OK &&
+              strcmp(wanted, id) == 0;
+    otr_buf_clear(&text);
+    return is_same;
+}
 
-        json_decref(answer);
-        return otr_print_json(object, EX_OK);
-    }
-    printf("served: mode %s, id %s\n", mode != NULL ? mode : "?", id != NULL ? id : "?");
-    if (withheld != NULL && *withheld != '\0')
-        printf("note:   %s\n", withheld);
+static void print_text(const command *c, const json_t *told)
+{
+    const json_t *serving = json_object_get(told, "serving");
+    const char *mode = json_string_value(json_object_get(serving, "mode")), *id = json_string_value(json_object_get(serving, "id"));
+    const char *why = json_string_value(json_object_get(json_object_get(told, "withheld"), "why"));
+
+    if (mode == NULL || id == NULL)
+        printf("served: nothing\n");
+    else
+        printf("served: mode %s, id %s\n", mode, id);
+    if (why != NULL)
+        printf("note:   %s\n", why);
     if (id != NULL)
         print_record(c, id);
     if (c->mode == OTR_STS_NONE)
         printf("note:   \"outrider publish retire %s\" walks the rest of the way, and says when the record and the policy host may go\n",
                c->look.conf->domain);
+}
+
+static int print_done(const command *c, json_t *answer)
+{
+    json_t *told = json_object_get(answer, "publication");
+    const char *id = json_string_value(json_object_get(json_object_get(told, "serving"), "id"));
+    bool is_other = c->mode == OTR_STS_ENFORCE && !is_as_proposed(c, id != NULL ? id : "");
+    int status = EX_OK;
+
+    if (c->is_json)
+        status = otr_print_json(json_pack("{s:s, s:s, s:b, s:b, s:b, s:b, s:o, s:O}", "domain", c->look.conf->domain, "mode",
+                                          otr_sts_mode_names[c->mode], "done", 1, "forced", c->is_forced, "as_looked_at", !is_other,
+                                          "record_is_in_dns", id != NULL && is_id_in_dns(c, id), "reasons", list_reasons(c->look.report),
+                                          "publication", told), EX_OK);
+    else
+        print_text(c, told);
     json_decref(answer);
-    return otr_flush_output(EX_OK);
+    if (status != EX_OK)
+        return status;
+    if (is_other)
+        status = otr_complain(EX_TEMPFAIL, c->look.conf->domain, "what is served is not what was looked at: outriderd runs with another "
+                              "configuration than this one; restart it, and say this again");
+    return otr_flush_output(status);
+}
+
+/* What spoke against it, for the log of outriderd: ids and hosts. */
+static json_t *sum_up(const otr_check_report *report)
+{
+    otr_buf text = OTR_BUF_INIT;
+    json_t *value;
+
+    for (size_t i = 0; report != NULL && i < report->count && text.len < CHECKS_MAX - CHECK_SIZE; i++)
+        if (otr_gate_is_barred_by(&report->results[i]))
+            otr_buf_printf(&text, "%s%s%s%.60s", text.len > 0 ? ", " : "", report->results[i].id, *report->results[i].host != '\0' ? " " : "",
+                           report->results[i].host);
+    value = json_string(text.len > 0 ? otr_buf_text(&text) : "all well");
+    otr_buf_clear(&text);
+    return value;
 }
 
 static int step(command *c)
@@ -226,6 +273,7 @@ static int step(command *c)
                                 otr_sts_mode_names[c->mode], "forced", c->is_forced);
     json_t *answer;
 
+    json_object_set_new(request, "checks", c->look.report != NULL ? sum_up(c->look.report) : json_string("not looked"));
     if (c->reason != NULL && json_object_set_new(request, "reason", json_string(c->reason)) != 0) {
         json_decref(request);
         return otr_complain(EX_DATAERR, WHAT, "the reason is not UTF-8");
