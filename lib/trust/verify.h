@@ -29,6 +29,9 @@
 outrider_err otr_verify_set_up_ctx(SSL_CTX *ctx, const otr_anchor_set *set, const char *host);
 outrider_err otr_verify_set_up_ssl(SSL *ssl, const otr_anchor_set *set, const char *host);
 
+/* The name alone, as above, without chain, use or dates: OUTRIDER_OK or OUTRIDER_E_SYNTAX and for whom it is instead. */
+outrider_err otr_verify_name(X509 *cert, const char *host, outrider_diag *diag);
+
 /* How a chain was judged. */
 typedef struct otr_verification {
     bool is_accepted;
@@ -58,9 +61,6 @@ outrider_err otr_verify_chain(const otr_anchor_set *set, const STACK_OF(X509) *c
  * sent is SSL_get_peer_cert_chain(ssl), also if it was refused (OpenSSL 3 keeps it); NULL: nothing, and that is a refusal.
  */
 outrider_err otr_verify_handshake(SSL *ssl, otr_verification *result);
-
-/* Whether the certificate bears the name, by the rule above: for those who tell people what is wrong, never to accept anything. */
-bool otr_verify_name(X509 *cert, const char *host);
 
 /*
  * Whether it is accepted without the roots of which `is_left_out` is true as well: "another root besides". Tried with the
