@@ -1,6 +1,6 @@
 /*
- * publish_retire.c - outrider publish retire: the way out of MTA-STS as RFC 8461 §8.3 has it. outriderd serves `none` and keeps the clock; this says which
- * records to change, what to keep, how long, and when it is over. Called again it goes on where it was.
+ * publish_retire.c - outrider publish retire: the way out of MTA-STS as RFC 8461 §8.3 has it. outriderd serves `none` and keeps the
+ * clock; this says which records to change, what to keep, how long, and when it is over. Called again it goes on where it was.
  */
 #include "base/date.h"
 #include "cli/ask_control.h"
@@ -110,8 +110,8 @@ static bool is_over(const json_t *p)
 }
 
 /*
- * By looking, and not by asking once more: somebody else may have begun anew meanwhile. outriderd may be restarted meanwhile as well; then the next
- * look finds it.
+ * By looking, and not by asking once more: somebody else may have begun anew meanwhile. outriderd may be restarted meanwhile as well;
+ * then the next look finds it.
  */
 static json_t *wait_for_end(const struct options *o, json_t *p, int *status)
 {
@@ -121,7 +121,8 @@ static json_t *wait_for_end(const struct options *o, json_t *p, int *status)
         struct timespec span = { .tv_sec = left < LEAST_S ? LEAST_S : left < LOOK_S ? left : LOOK_S };
 
         if (strcmp(text_of(p, "phase"), "retiring") != 0) {
-            *status = otr_complain(EX_DATAERR, name, "%s: is in %s now: somebody has set it", text_of(p, "domain"), text_of(p, "phase"));
+            *status = otr_complain(EX_DATAERR, name, "%s: is in %s now: somebody has set it", text_of(p, "domain"),
+                                   text_of(p, "phase"));
             json_decref(p);
             return NULL;
         }

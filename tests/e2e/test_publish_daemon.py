@@ -1,5 +1,6 @@
-"""A real outriderd that publishes: what a sender gets from it over restarts, kill -9, changes of the configuration, full disks and certificates that are
-no good; and that the exit clock is never shorter than the truth (PUB-01, PUB-02, PUB-06, PUB-08; rules U1 to U5 of docs/protocols.md).
+"""A real outriderd that publishes: what a sender gets from it over restarts, kill -9, changes of the configuration, full disks and
+certificates that are no good; and that the exit clock is never shorter than the truth (PUB-01, PUB-02, PUB-06, PUB-08; rules U1 to U5 of
+docs/protocols.md).
 
 What follows from time passing is in tests/unit/daemon/publisher_test.c, which sets the clock.
 """
@@ -157,7 +158,8 @@ def test_a_domain_goes_in_and_out(publishing):
     done = publishing.retire("--json", "--reason", "we move")
     told = json.loads(done.stdout)
     assert (done.returncode, told["phase"], told["over"], told["reason"]) == (0, "retiring", False, "we move")
-    assert told["record"] == {"name": "_mta-sts.own.example", "type": "TXT", "text": f"v=STSv1; id={told['serving']['id']};", "do": "change"}
+    assert told["record"] == {"name": "_mta-sts.own.example", "type": "TXT", "text": f"v=STSv1; id={told['serving']['id']};",
+                              "do": "change"}
     assert handed_out + 1209600 + BETWEEN - 1 <= seconds(told["exit"]) <= time.time() + 1209600 + BETWEEN + 1
     assert publishing.fetch()[1] == {"version": "STSv1", "mode": "none", "mx": [], "max_age": "86400"}
     daemon.restart()

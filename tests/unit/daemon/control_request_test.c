@@ -77,7 +77,7 @@ static const struct {
     { "{\"do\":\"publish.set\",\"domain\":\"a.b\"}", "needs mode" },
     { "{\"do\":\"publish.set\",\"mode\":\"testing\"}", "needs domain" },
     { "{\"do\":\"publish.set\",\"domain\":\"a.b\",\"mode\":\"Enforce\"}", "the mode is none of testing, enforce" },
-    { "{\"do\":\"publish.set\",\"domain\":\"a.b\",\"mode\":\"testing\",\"forced\":\"true\"}", "forced is neither true nor false" },
+    { "{\"do\":\"publish.set\",\"domain\":\"a.b\",\"mode\":\"testing\",\"forced\":\"true\"}", "neither true nor false" },
     { "{\"do\":\"publish.set\",\"domain\":\"a.b\",\"mode\":\"testing\",\"checks\":\"a\\nb\"}", "checks is no line" },
     { "{\"do\":\"publish.status\",\"days\":0}", "days is not between" },
     { "{\"do\":\"publish.status\",\"days\":7.5}", "days is no whole number" },
