@@ -1,6 +1,7 @@
 /*
- * horizon.c - what was handed out, and what may be without asking the store: the horizon is written ahead of the clock, for all domains in one
- * transaction, long before it lapses. A disk that fails is tried again every minute; what it held goes on until the horizon is reached.
+ * horizon.c - what was handed out, and what may be without asking the store: the horizon is written ahead of the clock, for all domains
+ * in one transaction, long before it lapses. A disk that fails is tried again every minute; what it held goes on until the horizon is
+ * reached.
  */
 #include "base/diag.h"
 #include "base/log.h"

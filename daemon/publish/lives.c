@@ -1,5 +1,6 @@
 /*
- * lives.c - the life of each of our domains: what the store knows of it, what comes next, and taking that step: into the store first, then in memory.
+ * lives.c - the life of each of our domains: what the store knows of it, what comes next, and taking that step: into the store first,
+ * then in memory.
  */
 #include "base/diag.h"
 #include "base/log.h"
