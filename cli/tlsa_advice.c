@@ -64,7 +64,7 @@ static void print_change(const otr_tlsa_report *r)
     otr_buf_clear(&line);
 }
 
-void otr_tlsa_print_report(const otr_tlsa_report *r, otr_finding_status least)
+void otr_tlsa_print_report(const otr_tlsa_report *r, otr_check_status least)
 {
     const otr_rollover *p = r->rollover;
     otr_buf command = OTR_BUF_INIT;
@@ -152,7 +152,7 @@ json_t *otr_tlsa_report_json(const otr_tlsa_report *r)
                      otr_tlsa_time_json(advice->until), "add", texts(advice->add, advice->add_count), "remove",
                      texts(advice->remove, advice->remove_count), "nsupdate", lines.len > 0 ? otr_buf_text(&lines) : NULL, "command",
                      command.len > 0 ? otr_buf_text(&command) : NULL, "servers", servers(r->authority), "service", in_service(r->service),
-                     "status", otr_finding_status_names[otr_findings_worst(r->findings)], "results", otr_tlsa_findings_json(r->findings));
+                     "status", otr_check_status_names[otr_findings_worst(r->findings)], "results", otr_tlsa_findings_json(r->findings));
     otr_buf_clear(&lines);
     otr_buf_clear(&command);
     return json;

@@ -23,7 +23,7 @@ uint32_t otr_tlsa_record_ttl(const otr_tlsa_conf *conf, const otr_authority *aut
 /* The change as lines, "" if there is none: what is to be added and what is to be deleted, each by name; nothing is replaced. */
 void otr_tlsa_nsupdate(const otr_tlsa_report *report, otr_buf *out);
 
-void otr_tlsa_print_report(const otr_tlsa_report *report, otr_finding_status least);
+void otr_tlsa_print_report(const otr_tlsa_report *report, otr_check_status least);
 struct json_t *otr_tlsa_report_json(const otr_tlsa_report *report);
 
 #endif

@@ -216,7 +216,7 @@ static void print_host(const command *c, const otr_authority *a, const otr_guard
     char when[OTR_TIME_TEXT];
 
     printf("%s:%u  %s\n", a->host, a->port, words[r->outcome]);
-    otr_tlsa_print_findings(findings, r->outcome == OTR_GUARD_SAFE ? OTR_FINDING_WARNING : OTR_FINDING_INFO);
+    otr_tlsa_print_findings(findings, r->outcome == OTR_GUARD_SAFE ? OTR_CHECK_WARNING : OTR_CHECK_INFO);
     if (r->record[0] != '\0') {
         otr_tlsa_zone_line(a, ttl_for(c, a), r->record, &line);
         printf("  publish beside what is there:\n    %s\n", otr_buf_text(&line));

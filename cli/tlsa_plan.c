@@ -175,7 +175,7 @@ static int step(command *c)
     otr_rollover_step(&c->file.rollover, &facts, &c->advice, &c->findings);
     otr_guard_look_at_records(c->authority, &c->file.history, facts.now, &c->findings);
     if (*c->service.unseen != '\0')
-        otr_finding_add(&c->findings, "smtp.connect", OTR_FINDING_INFO, "not looked at, for this machine has no way there: %s", c->service.unseen);
+        otr_finding_add(&c->findings, "smtp.connect", OTR_CHECK_INFO, "not looked at, for this machine has no way there: %s", c->service.unseen);
     if (otr_arena_failed(c->file.arena))
         return otr_complain(EX_OSERR, WHAT, "out of memory");
     return save(c);
@@ -230,7 +230,7 @@ static int print(const command *c)
     otr_tlsa_report report = report_of(c);
     otr_buf lines = OTR_BUF_INIT;
     int status = c->advice.act == OTR_ACT_FIND_OUT ? EX_TEMPFAIL :
-                 otr_findings_worst(&c->findings) == OTR_FINDING_CRITICAL ? CRITICAL : EX_OK;
+                 otr_findings_worst(&c->findings) == OTR_CHECK_CRITICAL ? CRITICAL : EX_OK;
 
     if (c->is_json)
         return otr_print_json(otr_tlsa_report_json(&report), status);
@@ -241,7 +241,7 @@ static int print(const command *c)
         if (c->advice.add_count + c->advice.remove_count == 0)
             otr_complain(EX_OK, c->host, "%s: %s", otr_rollover_state_names[c->file.rollover.state], c->advice.words);
     } else {
-        otr_tlsa_print_report(&report, OTR_FINDING_INFO);
+        otr_tlsa_print_report(&report, OTR_CHECK_INFO);
     }
     return otr_flush_output(status);
 }

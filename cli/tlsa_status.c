@@ -95,14 +95,15 @@ static int take_places(command *c)
     return status;
 }
 
-static void count(command *c, otr_finding_status worst)
+static void count(command *c, otr_check_status worst)
 {
     switch (worst) {
-    case OTR_FINDING_OK:
-    case OTR_FINDING_INFO: break;
-    case OTR_FINDING_WARNING: c->is_warning = true; break;
-    case OTR_FINDING_UNKNOWN: c->is_unknown = true; break;
-    case OTR_FINDING_CRITICAL: c->is_critical = true; break;
+    case OTR_CHECK_OK:
+    case OTR_CHECK_SKIPPED:
+    case OTR_CHECK_INFO: break;
+    case OTR_CHECK_WARNING: c->is_warning = true; break;
+    case OTR_CHECK_UNKNOWN: c->is_unknown = true; break;
+    case OTR_CHECK_CRITICAL: c->is_critical = true; break;
     }
 }
 
@@ -125,11 +126,11 @@ static int report(command *c, const otr_authority *a, otr_plan_file *file)
     otr_rollover_step(&trial, &facts, &advice, &findings);
     otr_guard_look_at_records(a, &file->history, facts.now, &findings);
     if (*a->trouble == '\0' && a->status == OTR_DNS_SECURE && a->validated.count == 0)
-        otr_finding_add(&findings, "dane.exists", OTR_FINDING_INFO, "%s has no TLSA record", a->owner);
+        otr_finding_add(&findings, "dane.exists", OTR_CHECK_INFO, "%s has no TLSA record", a->owner);
     if (*service.unseen != '\0')
-        otr_finding_add(&findings, "smtp.connect", OTR_FINDING_INFO, "not looked at, for this machine has no way there: %s", service.unseen);
+        otr_finding_add(&findings, "smtp.connect", OTR_CHECK_INFO, "not looked at, for this machine has no way there: %s", service.unseen);
     if (trial.state != file->rollover.state)
-        otr_finding_add(&findings, "dane.rollover", OTR_FINDING_INFO, "the next run of outrider tlsa plan goes on to the state %s",
+        otr_finding_add(&findings, "dane.next", OTR_CHECK_INFO, "the next run of outrider tlsa plan goes on to the state %s",
                         otr_rollover_state_names[trial.state]);
     if (otr_arena_failed(file->arena))
         return otr_complain(EX_OSERR, WHAT, "out of memory");
@@ -137,7 +138,7 @@ static int report(command *c, const otr_authority *a, otr_plan_file *file)
     if (c->is_json)
         json_array_append_new(c->results, otr_tlsa_report_json(&r));
     else
-        otr_tlsa_print_report(&r, OTR_FINDING_OK);
+        otr_tlsa_print_report(&r, OTR_CHECK_OK);
     return EX_OK;
 }
 
