@@ -16,6 +16,7 @@ static const struct command {
     { "override", "add", otr_cmd_override_add, "decide for a destination that is broken, until a date" },
     { "override", "list", otr_cmd_override_list, "the overrides in force" },
     { "override", "remove", otr_cmd_override_remove, "end an override now" },
+    { "trust", "explain", otr_cmd_trust_explain, "which roots count for a destination, by which rules, and why not others" },
     { "trust", "probe", otr_cmd_trust_probe, "shake hands with MX hosts now, and record what they show" },
     { "trust", "add", otr_cmd_trust_add, "trust a root for some destinations, until a date" },
     { "trust", "list", otr_cmd_trust_list, "the exceptions in force, and what waits to be accepted" },

@@ -213,7 +213,7 @@ static const STACK_OF(X509) *own_roots(const struct compiling *c, otr_own which,
     return otr_roots_is_system(source) ? c->book->system : c->book->own[which];
 }
 
-static outrider_err fill(struct compiling *c, const otr_exception *exceptions, size_t count, otr_time now)
+static outrider_err fill(struct compiling *c, const otr_exception *exceptions, size_t count)
 {
     outrider_err err = OUTRIDER_OK;
 
@@ -225,8 +225,7 @@ static outrider_err fill(struct compiling *c, const otr_exception *exceptions, s
     for (size_t i = 0; err == OUTRIDER_OK && i < c->book->conf->rule_count; i++)
         err = add_conf_rule(c, i);
     for (size_t i = 0; err == OUTRIDER_OK && i < count; i++)
-        if (now < exceptions[i].until)
-            err = add_exception(c, &exceptions[i]);
+        err = add_exception(c, &exceptions[i]);
     return err;
 }
 
@@ -237,10 +236,10 @@ outrider_err otr_rule_book_compile(const otr_rule_book *book, const otr_exceptio
     static const otr_rule_change as_it_is = { 0 };
     struct compiling c = { .book = book, .change = change != NULL ? change : &as_it_is,
                            .room = book->conf->rule_count + exception_count + 1 };
-    outrider_err err = fill(&c, exceptions, exception_count, now);
+    outrider_err err = fill(&c, exceptions, exception_count);
 
     if (err == OUTRIDER_OK)
-        err = otr_anchors_make(&(otr_anchor_source){ .rules = c.rules, .rule_count = c.count, .crls = book->crls,
+        err = otr_anchors_make(&(otr_anchor_source){ .rules = c.rules, .rule_count = c.count, .crls = book->crls, .at = now,
                                                      .own = { own_roots(&c, OTR_OWN_EXIM, book->conf->anchors.exim_own),
                                                               own_roots(&c, OTR_OWN_POSTFIX,
                                                                         book->conf->anchors.postfix_own) } },

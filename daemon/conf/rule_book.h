@@ -24,7 +24,7 @@ typedef struct otr_rule_change {
     const char *without;          /* anchor id of a root that no rule and no exception brings any more; NULL: none */
 } otr_rule_change;
 
-/* exceptions that have ended at `now` do not count. change: NULL for the world as it is. */
+/* exceptions that have ended at `now` count for nobody (anchors.h tells of them). change: NULL for the world as it is. */
 outrider_err otr_rule_book_compile(const otr_rule_book *book, const otr_exception *exceptions, size_t exception_count,
                                    otr_time now, const otr_rule_change *change, otr_anchors **anchors,
                                    outrider_diag *diag);

@@ -1,6 +1,6 @@
 /*
  * anchors.c - rules become sets. Roots are numbered, so that a set is a row of bits: union and exclusion are what the
- * header says, and nothing more.
+ * header says, and nothing more. Why a set is what it is, anchors_why.c tells, from the same bits.
  *
  * Which rules match depends only on the names that the rules hold. So there is one set for each of these (for
  * "a.example" the domain itself, for ".a.example" all that lies below it and below no deeper name), and one for everybody
@@ -8,10 +8,10 @@
  */
 #include "trust/anchors.h"
 
-#include "base/arena.h"
 #include "base/diag.h"
 #include "dns/name.h"
 #include "trust/anchor_set.h"
+#include "trust/anchors_inside.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -19,47 +19,7 @@
 
 #include <openssl/x509_vfy.h>
 
-#define WORD_BITS 64
-
 const char *const otr_on_change_names[] = { "log", "defer", NULL };
-const char *const otr_root_state_names[] = { "counts", "not-only", "confined" };
-
-typedef uint64_t word;
-
-struct root {
-    X509 *cert; /* owned reference */
-    char fingerprint[OTR_SHA256_TEXT];
-    char anchor_id[OTR_SHA256_TEXT];
-};
-
-struct rule {
-    otr_anchor_rule shown; /* its texts in the arena */
-    STACK_OF(X509) *owned_roots;
-    word *roots;           /* bits: what it brings */
-    word *confined;        /* bits: what it confines; NULL: nothing */
-};
-
-/* The set of a name, or of those below it. */
-struct place {
-    const char *name;
-    const otr_anchor_set *set; /* owned reference */
-};
-
-struct otr_anchors {
-    otr_arena *arena; /* owned */
-    struct root *roots;
-    size_t root_count;
-    size_t words; /* of a row of bits */
-    struct rule *rules;
-    size_t rule_count;
-    struct place *places; /* by name */
-    size_t place_count;
-    const otr_anchor_set *everyone; /* owned reference: who has no place */
-    const otr_anchor_set **sets;    /* owned references: each set once */
-    word *set_bits;                 /* set_count rows: what each was made of */
-    size_t set_count;
-    _Atomic unsigned refs;
-};
 
 /* Names -------------------------------------------------------------------------------------------------------- */
 
@@ -71,51 +31,43 @@ bool otr_names_match(const char *const *names, const char *domain)
     return false;
 }
 
-static bool rule_matches(const struct rule *rule, const char *domain)
+bool otr_rule_names(const struct otr_rule *rule, const char *domain)
 {
     return rule->shown.names == NULL || otr_names_match(rule->shown.names, domain);
 }
 
+bool otr_rule_matches(const struct otr_rule *rule, const char *domain)
+{
+    return !rule->has_ended && otr_rule_names(rule, domain);
+}
+
 /* Bits --------------------------------------------------------------------------------------------------------- */
 
-static word *new_bits(otr_anchors *a)
+static otr_word *new_bits(otr_anchors *a)
 {
-    return otr_arena_alloc(a->arena, a->words, sizeof(word));
+    return otr_arena_alloc(a->arena, a->words, sizeof(otr_word));
 }
 
-static void set_bit(word *bits, size_t i)
+static void set_bit(otr_word *bits, size_t i)
 {
-    bits[i / WORD_BITS] |= (word)1 << i % WORD_BITS;
-}
-
-static bool has_bit(const word *bits, size_t i)
-{
-    return (bits[i / WORD_BITS] >> i % WORD_BITS & 1) != 0;
+    bits[i / OTR_WORD_BITS] |= (otr_word)1 << i % OTR_WORD_BITS;
 }
 
 /* What the rules say of one domain ------------------------------------------------------------------------------ */
 
-static bool is_under_only(const otr_anchors *a, const char *domain)
+bool otr_rule_counts(const struct otr_rule *rule, bool is_only, const char *domain)
 {
-    for (size_t i = 0; i < a->rule_count; i++)
-        if (a->rules[i].shown.is_only && rule_matches(&a->rules[i], domain))
-            return true;
-    return false;
-}
-
-static bool rule_counts(const struct rule *rule, bool is_only, const char *domain)
-{
-    return (!is_only || rule->shown.is_only) && rule_matches(rule, domain);
+    return (!is_only || rule->shown.is_only) && otr_rule_matches(rule, domain);
 }
 
 /* The union, less what is confined to others. Whoever adds a rule here decides about LOCALITY. */
-static void gather(const otr_anchors *a, const char *domain, word *bits)
+void otr_anchors_gather(const otr_anchors *a, const char *domain, otr_word *bits)
 {
-    bool is_only = is_under_only(a, domain);
+    bool is_only = otr_anchors_only(a, domain) != NULL;
 
-    memset(bits, 0, a->words * sizeof(word));
+    memset(bits, 0, a->words * sizeof(otr_word));
     for (size_t i = 0; i < a->rule_count; i++)
-        if (rule_counts(&a->rules[i], is_only, domain))
+        if (otr_rule_counts(&a->rules[i], is_only, domain))
             for (size_t w = 0; w < a->words; w++)
                 bits[w] |= a->rules[i].roots[w];
     for (size_t i = 0; i < a->rule_count; i++)
@@ -141,7 +93,7 @@ static bool is_listed(const char *const *list, size_t count, const char *name)
 
 static void read_heading(const otr_anchors *a, const char *domain, struct heading *heading)
 {
-    bool is_only = is_under_only(a, domain);
+    bool is_only = otr_anchors_only(a, domain) != NULL;
     size_t count = 0, sources = 0;
 
     heading->file = "";
@@ -149,14 +101,14 @@ static void read_heading(const otr_anchors *a, const char *domain, struct headin
     for (size_t i = 0; i < a->rule_count; i++) {
         const otr_anchor_rule *rule = &a->rules[i].shown;
 
-        if (rule_matches(&a->rules[i], domain) && rule->on_change > heading->on_change)
+        if (otr_rule_matches(&a->rules[i], domain) && rule->on_change > heading->on_change)
             heading->on_change = rule->on_change;
-        if (!rule_counts(&a->rules[i], is_only, domain))
+        if (!otr_rule_counts(&a->rules[i], is_only, domain))
             continue;
         if (!is_listed(heading->rules, count, rule->name))
             heading->rules[count++] = rule->name;
-        sources += sk_X509_num(rule->roots) > 0;
-        heading->file = sources == 1 && rule->file != NULL ? rule->file : sources <= 1 ? heading->file : "";
+        if (sk_X509_num(rule->roots) > 0) /* one that has none is no source, wherever it stands */
+            heading->file = ++sources == 1 && rule->file != NULL ? rule->file : "";
     }
     heading->rules[count] = NULL;
 }
@@ -178,7 +130,7 @@ struct making {
     const otr_anchor_source *source;
     otr_root_body **bodies; /* owned references: bodies[i] is that of sets[i] */
     size_t room;            /* of bodies, and of a->sets */
-    word *bits;             /* of the domain at hand */
+    otr_word *bits;         /* of the domain at hand */
     struct heading heading;
     char own[OTR_OWN_COUNT][OTR_SHA256_TEXT]; /* names of what mail servers have by themselves; "": not known */
     outrider_diag *diag;
@@ -190,7 +142,7 @@ static outrider_err make_body(struct making *m, otr_root_body **body)
     outrider_err err = roots != NULL ? OUTRIDER_OK : OUTRIDER_E_NOMEM;
 
     for (size_t i = 0; err == OUTRIDER_OK && i < m->a->root_count; i++)
-        if (has_bit(m->bits, i) && sk_X509_push(roots, m->a->roots[i].cert) <= 0)
+        if (otr_has_bit(m->bits, i) && sk_X509_push(roots, m->a->roots[i].cert) <= 0)
             err = OUTRIDER_E_NOMEM;
     if (err == OUTRIDER_OK)
         err = otr_root_body_new(roots, m->source->crls, body, NULL);
@@ -204,7 +156,7 @@ static outrider_err make_room(struct making *m)
     size_t room = m->room == 0 ? 16 : 2 * m->room;
     otr_root_body **bodies;
     const otr_anchor_set **sets;
-    word *bits;
+    otr_word *bits;
 
     if (a->set_count >= OTR_ANCHOR_SETS_MAX)
         return otr_fail(m->diag, OUTRIDER_E_LIMIT, "the rules come to more than %d different sets of roots",
@@ -248,7 +200,7 @@ static outrider_err add_set(struct making *m, size_t alike)
     }
     for (int i = 0; i < OTR_OWN_COUNT; i++)
         set->is_own[i] = strcmp(set->name, m->own[i]) == 0;
-    memcpy(a->set_bits + a->set_count * a->words, m->bits, a->words * sizeof(word));
+    memcpy(a->set_bits + a->set_count * a->words, m->bits, a->words * sizeof(otr_word));
     m->bodies[a->set_count] = body;
     a->sets[a->set_count++] = set;
     return OUTRIDER_OK;
@@ -261,10 +213,10 @@ static outrider_err find_set(struct making *m, const char *domain, const otr_anc
     size_t alike = SIZE_MAX;
     outrider_err err;
 
-    gather(a, domain, m->bits);
+    otr_anchors_gather(a, domain, m->bits);
     read_heading(a, domain, &m->heading);
     for (size_t i = 0; i < a->set_count; i++) {
-        if (memcmp(a->set_bits + i * a->words, m->bits, a->words * sizeof(word)) != 0)
+        if (memcmp(a->set_bits + i * a->words, m->bits, a->words * sizeof(otr_word)) != 0)
             continue;
         if (is_same_heading(a->sets[i], &m->heading)) {
             *set = otr_anchor_set_ref(a->sets[i]);
@@ -282,12 +234,12 @@ static outrider_err find_set(struct making *m, const char *domain, const otr_anc
 
 static int compare_roots(const void *a, const void *b)
 {
-    return strcmp(((const struct root *)a)->fingerprint, ((const struct root *)b)->fingerprint);
+    return strcmp(((const struct otr_root *)a)->fingerprint, ((const struct otr_root *)b)->fingerprint);
 }
 
-static struct root *find_root(const otr_anchors *a, const X509 *cert)
+static struct otr_root *find_root(const otr_anchors *a, const X509 *cert)
 {
-    struct root key;
+    struct otr_root key;
 
     if (!otr_cert_fingerprint(cert, key.fingerprint) || a->root_count == 0)
         return NULL;
@@ -306,7 +258,7 @@ static outrider_err collect_roots(otr_anchors *a, const otr_anchor_source *sourc
         return OUTRIDER_E_NOMEM;
     for (size_t i = 0; i < source->rule_count; i++) {
         for (int j = 0; j < sk_X509_num(source->rules[i].roots); j++) {
-            struct root *root = &a->roots[a->root_count];
+            struct otr_root *root = &a->roots[a->root_count];
 
             root->cert = sk_X509_value(source->rules[i].roots, j);
             if (!otr_cert_fingerprint(root->cert, root->fingerprint) || !otr_cert_anchor_id(root->cert, root->anchor_id))
@@ -323,7 +275,7 @@ static outrider_err collect_roots(otr_anchors *a, const otr_anchor_source *sourc
             a->roots[kept++] = a->roots[i];
     }
     a->root_count = kept;
-    a->words = kept / WORD_BITS + 1;
+    a->words = kept / OTR_WORD_BITS + 1;
     return OUTRIDER_OK;
 }
 
@@ -343,15 +295,15 @@ static const char *const *copy_names(otr_arena *arena, const char *const *names)
 }
 
 /* A root is confined under every certificate that it has: another one with its name and key is the same root. */
-static void confine(const otr_anchors *a, struct rule *rule)
+static void confine(const otr_anchors *a, struct otr_rule *rule)
 {
     for (size_t i = 0; i < a->root_count; i++)
         for (size_t j = 0; j < a->root_count; j++)
-            if (has_bit(rule->roots, i) && strcmp(a->roots[i].anchor_id, a->roots[j].anchor_id) == 0)
+            if (otr_has_bit(rule->roots, i) && strcmp(a->roots[i].anchor_id, a->roots[j].anchor_id) == 0)
                 set_bit(rule->confined, j);
 }
 
-static outrider_err copy_rule(otr_anchors *a, const otr_anchor_rule *from, struct rule *rule)
+static outrider_err copy_rule(otr_anchors *a, const otr_anchor_rule *from, otr_time at, struct otr_rule *rule)
 {
     STACK_OF(X509) *roots = sk_X509_dup(from->roots);
 
@@ -367,12 +319,13 @@ static outrider_err copy_rule(otr_anchors *a, const otr_anchor_rule *from, struc
     rule->shown.names = copy_names(a->arena, from->names);
     rule->shown.confine = copy_names(a->arena, from->confine);
     rule->owned_roots = roots;
+    rule->has_ended = from->until != 0 && at >= from->until;
     rule->roots = new_bits(a);
-    rule->confined = from->confine != NULL ? new_bits(a) : NULL;
+    rule->confined = from->confine != NULL && !rule->has_ended ? new_bits(a) : NULL;
     if (otr_arena_failed(a->arena))
         return OUTRIDER_E_NOMEM;
     for (int i = 0; i < sk_X509_num(roots); i++) {
-        const struct root *root = find_root(a, sk_X509_value(roots, i));
+        const struct otr_root *root = find_root(a, sk_X509_value(roots, i));
 
         if (root == NULL)
             return OUTRIDER_E_NOMEM; /* it is there: only its hash can have failed */
@@ -391,7 +344,7 @@ static outrider_err copy_rules(otr_anchors *a, const otr_anchor_source *source)
     if (a->rules == NULL)
         return OUTRIDER_E_NOMEM;
     for (; err == OUTRIDER_OK && a->rule_count < source->rule_count; a->rule_count++)
-        err = copy_rule(a, &source->rules[a->rule_count], &a->rules[a->rule_count]);
+        err = copy_rule(a, &source->rules[a->rule_count], source->at, &a->rules[a->rule_count]);
     return err;
 }
 
@@ -399,7 +352,7 @@ static outrider_err copy_rules(otr_anchors *a, const otr_anchor_source *source)
 
 static int compare_places(const void *a, const void *b)
 {
-    return strcmp(((const struct place *)a)->name, ((const struct place *)b)->name);
+    return strcmp(((const struct otr_place *)a)->name, ((const struct otr_place *)b)->name);
 }
 
 static size_t count_names(const char *const *names)
@@ -422,13 +375,16 @@ static outrider_err collect_places(otr_anchors *a, outrider_diag *diag)
     size_t total = 0, kept = 0;
 
     for (size_t i = 0; i < a->rule_count; i++)
-        total += count_names(a->rules[i].shown.names) + count_names(a->rules[i].shown.confine);
+        if (!a->rules[i].has_ended)
+            total += count_names(a->rules[i].shown.names) + count_names(a->rules[i].shown.confine);
     if (total > OTR_ANCHOR_NAMES_MAX)
         return otr_fail(diag, OUTRIDER_E_LIMIT, "the rules hold more than %d names", OTR_ANCHOR_NAMES_MAX);
     a->places = calloc(total + 1, sizeof(*a->places));
     if (a->places == NULL)
         return OUTRIDER_E_NOMEM;
     for (size_t i = 0; i < a->rule_count; i++) {
+        if (a->rules[i].has_ended)
+            continue;
         take_names(a, a->rules[i].shown.names);
         take_names(a, a->rules[i].shown.confine);
     }
@@ -447,7 +403,7 @@ static outrider_err fill_places(struct making *m)
     char below[512];
 
     for (size_t i = 0; err == OUTRIDER_OK && i < m->a->place_count; i++) {
-        struct place *place = &m->a->places[i];
+        struct otr_place *place = &m->a->places[i];
 
         if (snprintf(below, sizeof(below), "%s%s", *place->name == '.' ? "*" : "", place->name) >= (int)sizeof(below))
             err = otr_fail(m->diag, OUTRIDER_E_LIMIT, "a name of more than %zu octets", sizeof(below));
@@ -473,7 +429,7 @@ static outrider_err compile(struct making *m)
             err = otr_roots_name(m->source->own[i], m->own[i], NULL);
     if (err != OUTRIDER_OK)
         return err;
-    m->bits = calloc(a->words, sizeof(word));
+    m->bits = calloc(a->words, sizeof(otr_word));
     m->heading.rules = calloc(a->rule_count + 1, sizeof(*m->heading.rules));
     return m->bits != NULL && m->heading.rules != NULL ? fill_places(m) : OUTRIDER_E_NOMEM;
 }
@@ -550,7 +506,7 @@ void otr_anchors_free(otr_anchors *a)
 
 static int compare_name(const void *name, const void *place)
 {
-    return strcmp(name, ((const struct place *)place)->name);
+    return strcmp(name, ((const struct otr_place *)place)->name);
 }
 
 const otr_anchor_set *otr_anchors_for(const otr_anchors *a, const char *domain)
@@ -558,7 +514,7 @@ const otr_anchor_set *otr_anchors_for(const otr_anchors *a, const char *domain)
     const char *end = domain;
 
     while (a->place_count > 0 && end != NULL && *end != '\0') {
-        const struct place *place = bsearch(end, a->places, a->place_count, sizeof(*a->places), compare_name);
+        const struct otr_place *place = bsearch(end, a->places, a->place_count, sizeof(*a->places), compare_name);
 
         if (place != NULL)
             return place->set;
@@ -574,102 +530,4 @@ outrider_err otr_anchors_each(const otr_anchors *a, otr_anchors_visit *visit, vo
     for (size_t i = 0; err == OUTRIDER_OK && i < a->set_count; i++)
         err = visit(arg, a->sets[i]);
     return err;
-}
-
-/* Why ------------------------------------------------------------------------------------------------------------ */
-
-static const otr_anchor_rule *confining(const otr_anchors *a, size_t root, const char *domain)
-{
-    for (size_t i = 0; i < a->rule_count; i++) {
-        const struct rule *rule = &a->rules[i];
-
-        if (rule->confined != NULL && has_bit(rule->confined, root) && !otr_names_match(rule->shown.confine, domain))
-            return &rule->shown;
-    }
-    return NULL;
-}
-
-const otr_anchor_rule *otr_anchors_confining(const otr_anchors *a, const X509 *cert, const char *domain)
-{
-    char id[OTR_SHA256_TEXT];
-
-    /* It may be no root of any rule, and have the name and key of one that is. */
-    for (size_t i = 0; otr_cert_anchor_id(cert, id) && i < a->root_count; i++)
-        if (strcmp(a->roots[i].anchor_id, id) == 0)
-            return confining(a, i, domain);
-    return NULL;
-}
-
-/* The rule that brings a root: one that counts, if there is one. */
-static const struct rule *bringing(const otr_anchors *a, size_t root, bool is_only, const char *domain)
-{
-    const struct rule *found = NULL;
-
-    for (size_t i = 0; i < a->rule_count; i++) {
-        const struct rule *rule = &a->rules[i];
-
-        if (!has_bit(rule->roots, root) || !rule_matches(rule, domain))
-            continue;
-        if (rule_counts(rule, is_only, domain))
-            return rule;
-        if (found == NULL)
-            found = rule;
-    }
-    return found;
-}
-
-const otr_anchor_rule *otr_anchors_only(const otr_anchors *a, const char *domain)
-{
-    for (size_t i = 0; i < a->rule_count; i++)
-        if (a->rules[i].shown.is_only && rule_matches(&a->rules[i], domain))
-            return &a->rules[i].shown;
-    return NULL;
-}
-
-/* Moves the reasons of one state to the front of what is left; within a state the order stays that of fingerprints. */
-static void sort_reasons(otr_root_reason *list, size_t count)
-{
-    size_t done = 0;
-
-    for (int state = OTR_ROOT_COUNTS; state <= OTR_ROOT_CONFINED; state++) {
-        for (size_t i = done; i < count; i++) {
-            otr_root_reason reason = list[i];
-
-            if (reason.state != (otr_root_state)state)
-                continue;
-            memmove(&list[done + 1], &list[done], (i - done) * sizeof(*list));
-            list[done++] = reason;
-        }
-    }
-}
-
-outrider_err otr_anchors_explain(const otr_anchors *a, const char *domain, otr_root_reason **reasons, size_t *count)
-{
-    bool is_only = is_under_only(a, domain);
-    otr_root_reason *list = calloc(a->root_count + 1, sizeof(*list));
-    size_t found = 0;
-
-    if (list == NULL)
-        return OUTRIDER_E_NOMEM;
-    for (size_t i = 0; i < a->root_count; i++) {
-        const struct rule *rule = bringing(a, i, is_only, domain);
-        const otr_anchor_rule *confined_by = confining(a, i, domain);
-        otr_root_reason *reason = &list[found];
-
-        if (rule == NULL)
-            continue;
-        *reason = (otr_root_reason){ .cert = a->roots[i].cert, .state = OTR_ROOT_COUNTS, .brought_by = &rule->shown };
-        if (!rule_counts(rule, is_only, domain)) {
-            reason->state = OTR_ROOT_NOT_ONLY;
-            reason->barred_by = otr_anchors_only(a, domain);
-        } else if (confined_by != NULL) {
-            reason->state = OTR_ROOT_CONFINED;
-            reason->barred_by = confined_by;
-        }
-        found++;
-    }
-    sort_reasons(list, found);
-    *reasons = list;
-    *count = found;
-    return OUTRIDER_OK;
 }

@@ -47,7 +47,7 @@ typedef struct otr_anchor_rule {
     const char *const *confine;  /* the same form; NULL: its roots are not confined */
     bool is_only;
     otr_on_change on_change;     /* for those whom it matches */
-    otr_time until;              /* exceptions: the end; 0: none */
+    otr_time until;              /* exceptions: the end, from which on it is for nobody; 0: none */
     const char *reason;          /* exceptions; else NULL */
 } otr_anchor_rule;
 
@@ -57,6 +57,7 @@ typedef struct otr_anchor_source {
     size_t rule_count;
     const STACK_OF(X509) *own[OTR_OWN_COUNT]; /* what each mail server trusts by itself; NULL: not known */
     const STACK_OF(X509_CRL) *crls;           /* revocation lists for all sets; NULL: nobody is asked */
+    otr_time at;                              /* rules that have ended by then are told of, and do nothing; 0: none has */
 } otr_anchor_source;
 
 /* Compile. Everything is copied (certificates by reference). One reference. OUTRIDER_OK, OUTRIDER_E_LIMIT, _NOMEM. */
@@ -100,24 +101,49 @@ outrider_err otr_anchors_each(const otr_anchors *anchors, otr_anchors_visit *vis
 
 /* --- why ---------------------------------------------------------------------------------------------------------- */
 
+/*
+ * What is told here is read from the bits of which the sets were made: nobody else works out again why a root counts. What
+ * points at rules or certificates lives as long as the anchors; of the lists, the caller frees the list.
+ */
+
+typedef enum otr_rule_state {
+    OTR_RULE_COUNTS,
+    OTR_RULE_NOT_ONLY, /* it matches, and another that matches says `only` */
+    OTR_RULE_ENDED,    /* an exception that named the destination, until its end */
+    OTR_RULE_OTHERS,   /* it is for others */
+} otr_rule_state;
+extern const char *const otr_rule_state_names[]; /* "counts", "not-only", "ended", "others" */
+
+typedef struct otr_rule_reason {
+    const otr_anchor_rule *rule;
+    otr_rule_state state;
+    size_t root_count; /* how many roots it has, each once */
+    size_t counting;   /* how many of these count for the destination because of it: some may be confined to others */
+} otr_rule_reason;
+
+/* Each rule, and what it does for this destination; those that count first, within a state in their order. */
+outrider_err otr_anchors_explain_rules(const otr_anchors *anchors, const char *domain, otr_rule_reason **reasons,
+                                       size_t *count);
+
 typedef enum otr_root_state {
     OTR_ROOT_COUNTS,
     OTR_ROOT_NOT_ONLY, /* a rule brings it, and another that matches says `only` */
     OTR_ROOT_CONFINED, /* a rule confines it to other names */
+    OTR_ROOT_ENDED,    /* an exception brought it, and has ended */
 } otr_root_state;
-extern const char *const otr_root_state_names[]; /* "counts", "not-only", "confined" */
+extern const char *const otr_root_state_names[]; /* "counts", "not-only", "confined", "ended" */
 
 typedef struct otr_root_reason {
-    X509 *cert;                   /* borrowed */
+    X509 *cert;
     otr_root_state state;
-    const otr_anchor_rule *brought_by; /* the first rule that matches and has it; borrowed */
-    const otr_anchor_rule *barred_by;  /* NOT_ONLY and CONFINED: which rule says so */
+    const otr_anchor_rule *brought_by; /* the first rule that counts and has it; else that matches; else that did */
+    const otr_anchor_rule *const *rules; /* all of that kind, in their order, NULL-terminated */
+    const otr_anchor_rule *barred_by;  /* NOT_ONLY and CONFINED: which rule says so; else NULL */
 } otr_root_reason;
 
 /*
- * Each root that the rules which match this destination bring, and what became of it; those that count first. Beside
- * each certificate once, with the rule because of which it is where it is. The caller frees `reasons`; what it points at
- * lives as long as the anchors.
+ * Each root that the rules which match this destination bring, or that an exception for it has brought until its end, and
+ * what became of it; those that count first, within a state by fingerprint. Each certificate once.
  */
 outrider_err otr_anchors_explain(const otr_anchors *anchors, const char *domain, otr_root_reason **reasons, size_t *count);
 

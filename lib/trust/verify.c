@@ -7,12 +7,14 @@
  */
 #include "trust/verify.h"
 
+#include "base/diag.h"
 #include "dns/name.h"
 #include "trust/anchor_set.h"
 #include "trust/pem.h"
 #include "trust/verify_reason.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <openssl/crypto.h>
@@ -20,6 +22,7 @@
 #include <openssl/x509v3.h>
 
 #define SECURITY_LEVEL 2
+#define SECURITY_BITS 112 /* of that level */
 #define HOST_FLAGS (X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS)
 #define REVOCATION_FLAGS (X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL)
 
@@ -179,6 +182,77 @@ outrider_err otr_verify_handshake(SSL *ssl, otr_verification *result)
         return OUTRIDER_E_NOMEM;
     conclude(result, (int)error, depth >= 0 ? depth : 0, path, X509_VERIFY_PARAM_get0_host(SSL_get0_param(ssl), 0));
     return OUTRIDER_OK;
+}
+
+/* A root by itself ------------------------------------------------------------------------------------------------ */
+
+/* As on_step(): whatever date the list has. */
+static bool is_revoked(const X509_STORE *store, X509 *root)
+{
+    STACK_OF(X509_OBJECT) *objects = X509_STORE_get0_objects(store);
+    bool is_named = false;
+
+    for (int i = 0; i < sk_X509_OBJECT_num(objects) && !is_named; i++) {
+        X509_CRL *crl = X509_OBJECT_get0_X509_CRL(sk_X509_OBJECT_value(objects, i));
+        X509_REVOKED *entry = NULL;
+
+        is_named = crl != NULL && X509_NAME_cmp(X509_CRL_get_issuer(crl), X509_get_subject_name(root)) == 0 &&
+                   X509_CRL_get0_by_cert(crl, &entry, root) == 1 && X509_CRL_verify(crl, X509_get0_pubkey(root)) == 1;
+    }
+    return is_named;
+}
+
+static outrider_err refuse_root(const X509 *root, outrider_diag *diag, const char *why)
+{
+    char name[OTR_CERT_NAME_SIZE];
+
+    return otr_fail(diag, OUTRIDER_E_SYNTAX, "%s %s", otr_cert_name(root, name), why);
+}
+
+static outrider_err check_root_dates(const X509 *root, otr_time at, outrider_diag *diag)
+{
+    char why[2 * OTR_TIME_TEXT], date[OTR_TIME_TEXT];
+
+    if (otr_cert_not_before(root) > at) {
+        snprintf(why, sizeof(why), "is not valid before %s", otr_time_text(otr_cert_not_before(root), date));
+        return refuse_root(root, diag, why);
+    }
+    if (otr_cert_not_after(root) <= at) {
+        snprintf(why, sizeof(why), "has expired (%s)", otr_time_text(otr_cert_not_after(root), date));
+        return refuse_root(root, diag, why);
+    }
+    return OUTRIDER_OK;
+}
+
+static outrider_err check_root(const otr_anchor_set *set, X509 *root, otr_time at, outrider_diag *diag)
+{
+    const EVP_PKEY *key = X509_get0_pubkey(root);
+
+    if (!otr_is_path_end(root))
+        return refuse_root(root, diag, "is no root: another CA has signed it");
+    if (X509_check_ca(root) == 0)
+        return refuse_root(root, diag, "is no CA: it may not sign certificates");
+    if (X509_check_purpose(root, X509_PURPOSE_SSL_SERVER, 1) <= 0)
+        return refuse_root(root, diag, "is not made for TLS servers");
+    if (key == NULL || EVP_PKEY_get_security_bits(key) < SECURITY_BITS)
+        return refuse_root(root, diag, "has a key that is too weak (RSA needs 2048 bits)");
+    if (is_revoked(set->store, root))
+        return refuse_root(root, diag, "has been revoked, says a revocation list of the configuration");
+    return check_root_dates(root, at, diag);
+}
+
+/*
+ * OpenSSL judges paths, and a root alone is none: it would be judged as the certificate of a server. What OpenSSL looks at in
+ * the last certificate of a path is asked here one by one; verify_test.c compares the answers.
+ */
+outrider_err otr_verify_root(const otr_anchor_set *set, X509 *root, otr_time at, outrider_diag *diag)
+{
+    outrider_err err;
+
+    ERR_set_mark();
+    err = check_root(set, root, at, diag);
+    ERR_pop_to_mark();
+    return err;
 }
 
 /* On paper -------------------------------------------------------------------------------------------------------- */

@@ -43,6 +43,12 @@ void otr_verification_clear(otr_verification *v);
 /* The root at the end of an accepted path; NULL if it was refused. Borrowed. */
 X509 *otr_verification_root(const otr_verification *v);
 
+/*
+ * Whether a path can end in this root of the set at `at`: else OUTRIDER_E_SYNTAX, and one sentence that says why not. It
+ * counts as far as rules are concerned, and is in the file; no certificate verifies by it.
+ */
+outrider_err otr_verify_root(const otr_anchor_set *set, X509 *root, otr_time at, outrider_diag *diag);
+
 /* Offline: a chain, leaf first, as a server sends it. OUTRIDER_OK (refused as well), OUTRIDER_E_NOMEM. */
 outrider_err otr_verify_chain(const otr_anchor_set *set, const STACK_OF(X509) *chain, const char *host, otr_time at,
                               otr_verification *result);

@@ -14,6 +14,12 @@ typedef struct otr_anchor_views {
     const char *postfix_dir; /* as smtp(8) sees it, relative to the queue directory: "outrider/ta" */
 } otr_anchor_views;
 
+/*
+ * The anchor file of a set as the answers for this mail server name it. False, and nothing written: they name none, because
+ * the mail server has exactly these roots by itself, or because it has no folder.
+ */
+bool otr_render_anchor_file(const otr_anchor_set *set, otr_own server, const otr_anchor_views *views, otr_buf *out);
+
 /* The payload of a socketmap reply: "OK dane-only", "NOTFOUND ", "TEMP ...", without netstring framing. */
 void otr_render_postfix(const otr_verdict *verdict, const otr_anchor_views *views, otr_buf *out);
 /* The same with the attributes that Postfix 3.10 added. */

@@ -234,8 +234,13 @@ static void put_skip_refused(otr_buf *out, const otr_verdict *v)
 /* The anchors for PKIX. Without one of ours Exim uses "system", as the verdict did. */
 static void put_anchors(otr_buf *out, const otr_verdict *v, const otr_anchor_views *views)
 {
-    if (!v->anchors->is_own[OTR_OWN_EXIM] && views->exim_dir != NULL)
-        otr_buf_printf(out, " ta=%s/%s.pem", views->exim_dir, v->anchors->name);
+    otr_buf file = OTR_BUF_INIT;
+
+    if (otr_render_anchor_file(v->anchors, OTR_OWN_EXIM, views, &file))
+        otr_buf_printf(out, " ta=%s", otr_buf_text(&file));
+    if (file.err != OUTRIDER_OK)
+        out->err = file.err;
+    otr_buf_clear(&file);
 }
 
 /* An anchor that nothing chains to: if Exim's own resolver sees no TLSA records, the check fails (L7). */

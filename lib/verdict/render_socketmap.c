@@ -51,7 +51,7 @@ static bool has_failed_host(const otr_verdict *v)
 
 static void put_secure(otr_buf *out, const otr_verdict *v, const otr_anchor_views *views)
 {
-    otr_buf names = OTR_BUF_INIT;
+    otr_buf names = OTR_BUF_INIT, file = OTR_BUF_INIT;
 
     if (put_match(&names, v, is_authenticated_by_sts) == 0) {
         put_temp(out, v, v->reason);
@@ -59,12 +59,13 @@ static void put_secure(otr_buf *out, const otr_verdict *v, const otr_anchor_view
         put_temp(out, v, "the TLSA lookup of an MX host failed, and no level leaves out that host alone");
     } else {
         otr_buf_printf(out, "OK secure %s servername=hostname", otr_buf_text(&names));
-        if (!v->anchors->is_own[OTR_OWN_POSTFIX] && views->postfix_dir != NULL)
-            otr_buf_printf(out, " tafile=%s/%s.pem", views->postfix_dir, v->anchors->name);
+        if (otr_render_anchor_file(v->anchors, OTR_OWN_POSTFIX, views, &file))
+            otr_buf_printf(out, " tafile=%s", otr_buf_text(&file));
     }
-    if (names.err != OUTRIDER_OK)
-        out->err = names.err;
+    if (names.err != OUTRIDER_OK || file.err != OUTRIDER_OK)
+        out->err = names.err != OUTRIDER_OK ? names.err : file.err;
     otr_buf_clear(&names);
+    otr_buf_clear(&file);
 }
 
 /* combine = both: Postfix cannot refuse an MX host by name at a DANE level, so mail waits where it would have to. */

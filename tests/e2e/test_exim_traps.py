@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import itertools
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -331,8 +332,8 @@ def test_the_sni_is_sent(lab, exim, daemon):
 @pytest.mark.parametrize("suffix", ["pem", "fp"])
 def test_without_the_file_of_roots_nothing_verifies(lab, exim, daemon, suffix):
     """A.. and A3 of docs/protocols.md: it is always there; were it not, no root would be trusted."""
-    (name,) = [name for name in os.listdir(daemon.exim_dir) if name.endswith(suffix) and not name.startswith("none")]
-    path = os.path.join(daemon.exim_dir, name)
+    file = re.search(r" ta=(\S+)\.pem ", daemon.exim(ENFORCED))[1]
+    path = f"{file}.{suffix}"
     shutil.move(path, f"{path}.away")
     try:
         found = exim.send([f"file@{ENFORCED}"])[f"file@{ENFORCED}"]

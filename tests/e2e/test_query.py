@@ -16,6 +16,8 @@ import conftest
 from lab import clients
 from lab.scenarios import SCENARIOS
 
+ENFORCED = "sts-enforce.example"
+
 OK, USAGE, DATAERR, TEMPFAIL, CONFIG = 0, 64, 65, 75, 78
 ROWS = {row.name: row for row in SCENARIOS}
 # One of each kind: DANE of all sorts, what DNS can do wrong, policies in each mode and state, both, neither.
@@ -326,7 +328,8 @@ def examples():
 
 
 def test_the_manual_has_examples():
-    assert [line.split()[1] for line in examples()] == ["query", "setup", "setup", "override", "lint", "tlsa", "trust"]
+    assert [line.split()[1] for line in examples()] == ["query", "setup", "setup", "override", "lint", "tlsa", "trust",
+                                                         "trust", "trust", "trust"]
 
 
 @pytest.mark.parametrize("command", examples())
@@ -337,13 +340,20 @@ def test_example_of_the_manual(build, lab, daemon, outrider, postfix, tmp_path, 
     chain = lab.mx["mx.dane-ee.example"].chain
     spki = chain.leaf.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     (tmp_path / "new.pem").write_bytes(b"".join(one.public_bytes(Encoding.PEM) for one in chain.certificates))
+    lab_root, root = lab.certs.authority("lab"), lab.certs.authority("other")
+    for name, certificates in (("chain", lab.mx[f"mx.{ENFORCED}"].chain.certificates), ("root", [root]), ("roots", [lab_root, root])):
+        (tmp_path / f"{name}.pem").write_bytes(b"".join(one.public_bytes(Encoding.PEM) for one in certificates))
     (tmp_path / "mta-sts.txt").write_text("version: STSv1\nmode: enforce\nmx: mx1.example.org\nmx: mx2.example.org\n"
                                           "max_age: 86400\n")
     command = command.replace(r"\(aq", "'").replace("HEX", hashlib.sha256(spki).hexdigest())
     if "query" in command or "probe" in command or is_setup:
         command = command.replace("example.org", "dane-ee.example")
+    if "verify" in command:
+        command = command.replace("example.org", ENFORCED).replace("'ISRG Root X1'", "root.pem")
     os.makedirs("/etc/outrider", exist_ok=True)
-    shutil.copy(daemon.config, "/etc/outrider/outrider.conf")
+    with open(daemon.config) as config, open("/etc/outrider/outrider.conf", "w") as copy:
+        text = config.read()
+        copy.write(text.replace(lab.certs.bundle, str(tmp_path / "roots.pem")) if "verify" in command else text)
     try:
         done = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, timeout=60,
                               env={**os.environ, "PATH": f"{build}:{os.environ['PATH']}"})

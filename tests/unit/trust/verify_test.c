@@ -639,6 +639,78 @@ static void a_list_counts_also_where_roots_are_left_out(void **state)
     sk_X509_CRL_pop_free(crls, X509_CRL_free);
 }
 
+/* A root by itself ----------------------------------------------------------------------------------------------- */
+
+/* Each root with a certificate right below it: what is said of the root is what the verifier makes of the two. */
+static void a_root_by_itself_is_judged_as_at_the_end_of_a_path(void **state)
+{
+    static const otr_cert *const other = &certs[OTHER_ROOT];
+    const struct {
+        const char *name;
+        otr_cert_plan plan;
+        bool is_revoked;
+        const char *why; /* NULL: a path can end in it */
+    } rows[] = {
+        { "a root", { .constraints = IS_CA }, false, NULL },
+        { "a root that may sign certificates", { .constraints = IS_CA, .key_usage = "keyCertSign,cRLSign" }, false, NULL },
+        { "a root that may not", { .constraints = IS_CA, .key_usage = "cRLSign" }, false, "is no CA: it may not sign certificates" },
+        { "a root that says that it is no CA", { .constraints = "critical,CA:FALSE" }, false, "is no CA" },
+        { "a root that does not say what it is", { .constraints = NULL, .key_usage = "keyCertSign" }, false, NULL },
+        { "a root for servers", { .constraints = IS_CA, .usage = "serverAuth" }, false, NULL },
+        { "a root for clients", { .constraints = IS_CA, .usage = "clientAuth" }, false, "is not made for TLS servers" },
+        { "PKIX-08: an expired root", { .constraints = IS_CA, PAST }, false, "has expired (2025-12-31T00:00:00Z)" },
+        { "PKIX-08: a root that ends now", { .constraints = IS_CA, .from = OTR_TEST_TIME - DAY, .until = OTR_TEST_TIME }, false,
+          "has expired (2026-01-01T00:00:00Z)" },
+        { "a root that ends in a second", { .constraints = IS_CA, .from = OTR_TEST_TIME - DAY, .until = OTR_TEST_TIME + 1 }, false,
+          NULL },
+        { "PKIX-08: a root of the future", { .constraints = IS_CA, FUTURE }, false, "is not valid before 2026-01-02T00:00:00Z" },
+        { "a root that begins now", { .constraints = IS_CA, .from = OTR_TEST_TIME, .until = OTR_TEST_TIME + DAY }, false, NULL },
+        { "a weak root", { .constraints = IS_CA, .key = certs[WEAK_ROOT].key }, false, "has a key that is too weak" },
+        { "SHA-1 in the signature of a root", { .constraints = IS_CA, .digest = EVP_sha1() }, false, NULL },
+        { "a root with a bad signature, which nobody checks", { .constraints = IS_CA, .is_badly_signed = true }, false, NULL },
+        { "STS-FETCH-22: a root that has revoked itself", { .constraints = IS_CA }, true, "has been revoked" },
+        { "what another CA has signed", { .constraints = IS_CA, .issuer = other }, false, "is no root: another CA has signed it" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        otr_cert_plan plan = rows[i].plan;
+        otr_cert root, leaf;
+        STACK_OF(X509) *roots = sk_X509_new_null(), *chain = sk_X509_new_null();
+        STACK_OF(X509_CRL) *crls = sk_X509_CRL_new_null();
+        otr_anchor_rule rule = { .name = "default", .roots = roots };
+        otr_anchors *anchors = NULL;
+        const otr_anchor_set *set;
+        outrider_diag diag = { .message = "" };
+        otr_verification v;
+        outrider_err err;
+
+        plan.common_name = "Some Root";
+        root = otr_make_cert(&plan);
+        leaf = otr_make_cert(&(otr_cert_plan){ .san = "DNS:" HOST, .issuer = &root });
+        sk_X509_push(roots, root.cert);
+        sk_X509_push(chain, leaf.cert);
+        sk_X509_CRL_push(crls, otr_make_crl(&root, rows[i].is_revoked ? &root : &certs[LEAF], SOON));
+        assert_int_equal(otr_anchors_make(&(otr_anchor_source){ .rules = &rule, .rule_count = 1,
+                                                                .crls = rows[i].is_revoked ? crls : NULL }, &anchors, NULL),
+                         OUTRIDER_OK);
+        set = otr_anchors_for(anchors, "example.org");
+        err = otr_verify_root(set, root.cert, OTR_TEST_TIME, &diag);
+        assert_int_equal(otr_verify_chain(set, chain, HOST, OTR_TEST_TIME, &v), OUTRIDER_OK);
+        if (v.is_accepted != (rows[i].why == NULL) || v.is_accepted != (err == OUTRIDER_OK) ||
+            (rows[i].why != NULL && strstr(diag.message, rows[i].why) == NULL))
+            fail_msg("%s\n  verifier: %s\n  of the root: %d, \"%s\"\n  want \"%s\"", rows[i].name,
+                     v.is_accepted ? "accepted" : v.reason, err, diag.message, rows[i].why != NULL ? rows[i].why : "");
+        otr_verification_clear(&v);
+        otr_anchors_free(anchors);
+        sk_X509_CRL_pop_free(crls, X509_CRL_free);
+        sk_X509_free(roots);
+        sk_X509_free(chain);
+        otr_cert_clear(&leaf);
+        otr_cert_clear(&root);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -651,6 +723,7 @@ int main(void)
         cmocka_unit_test(a_maze),
         cmocka_unit_test(revocation),
         cmocka_unit_test(a_list_counts_also_where_roots_are_left_out),
+        cmocka_unit_test(a_root_by_itself_is_judged_as_at_the_end_of_a_path),
     };
 
     return cmocka_run_group_tests(tests, make_certificates, clear_certificates);

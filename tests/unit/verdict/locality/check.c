@@ -191,23 +191,38 @@ static const fact *find_rule(const struct run *run, size_t side, const otr_ancho
         if ((f->when & sides[side].side) == 0 || f->kind != (rule->reason != NULL ? EXCEPTION : RULE))
             continue;
         snprintf(title, sizeof(title), "r%u", f->title);
-        if (f->kind == EXCEPTION ? f->certs == 1u << root && strcmp(rule->names[0], name_text(f->names[0])) == 0
+        if (f->kind == EXCEPTION ? f->certs == 1u << root && f->is_ended == (rule->until <= WORLD_TIME) &&
+                                       strcmp(rule->names[0], name_text(f->names[0])) == 0
                                  : strcmp(rule->name, title) == 0)
             return f;
     }
     return NULL;
 }
 
+/* Whether this is a rule about the destination that has the root. */
+static const fact *find_bringer(const struct run *run, size_t side, dest_id dest, const otr_anchor_rule *rule, unsigned root)
+{
+    const fact *f = find_rule(run, side, rule, root);
+    roots certs = f == NULL ? 0 : f->takes_system ? world_system(run->w, &sides[side]) : f->certs;
+
+    return f != NULL && oracle_is_about(f, dest, NO_FAULT) && (certs >> root & 1) != 0 ? f : NULL;
+}
+
 static bool is_well_explained(const struct run *run, size_t side, dest_id dest, const otr_root_reason *reason, roots set)
 {
     unsigned root = pool_index(reason->cert);
-    const fact *brought = find_rule(run, side, reason->brought_by, root),
+    const fact *brought = find_bringer(run, side, dest, reason->brought_by, root),
                *barred = reason->barred_by != NULL ? find_rule(run, side, reason->barred_by, root) : NULL;
     roots system = world_system(run->w, &sides[side]);
 
-    if (brought == NULL || !oracle_is_about(brought, dest, NO_FAULT) ||
-        ((brought->takes_system ? system : brought->certs) >> root & 1) == 0)
+    if (brought == NULL || reason->rules[0] != reason->brought_by)
         return false;
+    for (size_t i = 1; reason->rules[i] != NULL; i++) {
+        const fact *another = find_bringer(run, side, dest, reason->rules[i], root);
+
+        if (another == NULL || another->is_ended != brought->is_ended)
+            return false;
+    }
     switch (reason->state) {
     case OTR_ROOT_COUNTS:
         return (set >> root & 1) != 0 && reason->barred_by == NULL;
@@ -217,6 +232,8 @@ static bool is_well_explained(const struct run *run, size_t side, dest_id dest, 
     case OTR_ROOT_CONFINED:
         return (set >> root & 1) == 0 && barred != NULL && oracle_is_confined_away(barred, dest, NO_FAULT) &&
                (pool_alike(barred->takes_system ? system : barred->certs) >> root & 1) != 0;
+    case OTR_ROOT_ENDED:
+        return (set >> root & 1) == 0 && barred == NULL && brought->is_ended;
     }
     return false;
 }
@@ -225,13 +242,15 @@ static bool check_explain(struct run *run, size_t side, dest_id dest)
 {
     otr_root_reason *reasons = NULL;
     size_t count = 0;
-    roots set = roots_of(run->anchors[side], dest), told = 0, want = oracle_brought(run->w, &sides[side], dest);
+    roots set = roots_of(run->anchors[side], dest), told = 0, brought = oracle_brought(run->w, &sides[side], dest),
+          want = brought | oracle_ended(run->w, &sides[side], dest);
     bool is_good = otr_anchors_explain(run->anchors[side], dest_text(dest), &reasons, &count) == OUTRIDER_OK;
 
     for (size_t i = 0; is_good && i < count; i++) {
         roots bit = (roots)(1u << pool_index(reasons[i].cert));
 
         is_good = (told & bit) == 0 && is_well_explained(run, side, dest, &reasons[i], set) &&
+                  (reasons[i].state == OTR_ROOT_ENDED) == ((brought & bit) == 0) &&
                   (i == 0 || reasons[i - 1].state <= reasons[i].state);
         told |= bit;
     }
@@ -239,7 +258,7 @@ static bool check_explain(struct run *run, size_t side, dest_id dest)
     if (!is_good)
         return refute(run, "explain agrees with the set, and names rules that say so", dest, "%zu roots", count);
     if (told != want)
-        return differs(run, "explain tells of each root that a rule brings", dest, "told", told, "brought", want);
+        return differs(run, "explain tells of each root that a rule brings, or an exception did", dest, "told", told, "brought", want);
     return true;
 }
 

@@ -162,6 +162,19 @@ roots oracle_brought(const world *w, const struct view *view, dest_id dest)
     return all;
 }
 
+roots oracle_ended(const world *w, const struct view *view, dest_id dest)
+{
+    roots all = 0;
+
+    for (size_t i = 0; i < w->count; i++) {
+        const fact *f = &w->facts[i];
+
+        if (f->kind == EXCEPTION && f->is_ended && is_there(f, view, EXCEPTION_WITHOUT_END) && oracle_is_about(f, dest, NO_FAULT))
+            all |= held_by(w, view, f);
+    }
+    return all;
+}
+
 otr_on_change oracle_on_change(const world *w, const struct view *view, dest_id dest)
 {
     for (size_t i = 0; i < w->count; i++)

@@ -38,6 +38,8 @@ bool oracle_is_confined_away(const fact *f, dest_id dest, oracle_fault fault);
 roots oracle_anchors(const world *w, const struct view *view, dest_id dest, oracle_fault fault);
 /* Those that any rule about it brings. */
 roots oracle_brought(const world *w, const struct view *view, dest_id dest);
+/* Those that an exception about it brought, and brings no more. */
+roots oracle_ended(const world *w, const struct view *view, dest_id dest);
 
 otr_on_change oracle_on_change(const world *w, const struct view *view, dest_id dest);
 

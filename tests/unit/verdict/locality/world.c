@@ -72,7 +72,7 @@ static otr_anchor_rule make_rule(const fact *f, const struct view *view, roots s
         .confine = is_confined ? lists->confine : NULL,
         .is_only = f->is_only && !view->is_without_only,
         .on_change = f->on_change,
-        .until = f->kind == EXCEPTION ? 1 : 0,
+        .until = f->kind != EXCEPTION ? 0 : f->is_ended ? WORLD_TIME : WORLD_TIME + 1,
         .reason = f->kind == EXCEPTION ? "a reason" : NULL,
     };
 }
@@ -81,7 +81,7 @@ static bool is_rule(const fact *f, const struct view *view)
 {
     if ((f->when & view->side) == 0)
         return false;
-    return f->kind == RULE || (f->kind == EXCEPTION && !f->is_ended && !view->is_without_exceptions);
+    return f->kind == RULE || (f->kind == EXCEPTION && !view->is_without_exceptions);
 }
 
 otr_anchors *world_anchors(const world *w, const struct view *view)
@@ -90,7 +90,7 @@ otr_anchors *world_anchors(const world *w, const struct view *view)
     otr_anchor_rule rules[FACTS_MAX];
     struct lists lists[FACTS_MAX] = { 0 };
     STACK_OF(X509) *own[OTR_OWN_COUNT] = { NULL };
-    otr_anchor_source source = { .rules = rules };
+    otr_anchor_source source = { .rules = rules, .at = WORLD_TIME };
     otr_anchors *anchors = NULL;
     outrider_diag diag = { .message = "" };
 

@@ -47,6 +47,7 @@ typedef struct fact {
 } fact;
 
 #define FACTS_MAX 40
+#define WORLD_TIME 1 /* at which exceptions have ended, or not */
 
 typedef struct world {
     uint64_t seed; /* that it was drawn from */
@@ -65,7 +66,7 @@ struct view {
 /* All certificates in the system's bundle. */
 roots world_system(const world *w, const struct view *view);
 
-/* Compiled, as the rule book of the daemon does: exceptions that have ended do not count. */
+/* Compiled, as the rule book of the daemon does: exceptions that have ended are handed over, and do not count. */
 otr_anchors *world_anchors(const world *w, const struct view *view);
 
 #endif
