@@ -31,6 +31,7 @@ const char *otr_rr_type_name(uint16_t type)
     case OTR_RR_TXT: return "TXT";
     case OTR_RR_AAAA: return "AAAA";
     case OTR_RR_DS: return "DS";
+    case OTR_RR_RRSIG: return "RRSIG";
     case OTR_RR_TLSA: return "TLSA";
     }
     return "?";
@@ -124,6 +125,7 @@ static otr_dns_rr copy_record(otr_arena *arena, uint16_t type, const otr_dns_rr 
     case OTR_RR_AAAA:
     case OTR_RR_SOA:
     case OTR_RR_DS:
+    case OTR_RR_RRSIG:
         break;
     }
     return rr;

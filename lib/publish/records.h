@@ -72,7 +72,7 @@ typedef struct otr_records_question {
 
 /* The answer ------------------------------------------------------------------------------------------------------------ */
 
-typedef enum otr_record_role { OTR_ROLE_POLICY_HOST, OTR_ROLE_STS, OTR_ROLE_TLSRPT, OTR_ROLE_TLSA, OTR_ROLE_COUNT } otr_record_role;
+typedef enum otr_record_role { OTR_ROLE_POLICY_HOST, OTR_ROLE_STS, OTR_ROLE_TLSRPT, OTR_ROLE_TLSA } otr_record_role;
 extern const char *const otr_record_role_names[]; /* "policy-host", "sts", "tlsrpt", "tlsa" */
 
 typedef enum otr_record_state {
