@@ -168,7 +168,7 @@ def tell_g1(stage):
     stage.command("add", "--for", "g1-outlook.example", "--for", "g1-hotmail.example", "--until", until, "--reason",
                   "G1 transition", g1)
     stage.command("list")
-    #stage.command("explain", "g1-outlook.example")
+    stage.command("explain", "g1-outlook.example")
 
     tell.step("The next deliveries go.")
     stage.send("with the exception", NAMES, everybody)
