@@ -215,7 +215,7 @@ json_t *otr_own_domain_object(const otr_publisher *p, const otr_own_domain *d, o
 
     if (object == NULL)
         return NULL;
-    json_object_set_new(object, "serving", d->serving != NULL ? serving_object(d->serving) : json_null());
+    json_object_set_new(object, "serving", d->conf != NULL && d->serving != NULL ? serving_object(d->serving) : json_null());
     json_object_set_new(object, "withheld", withheld_object(d->held));
     json_object_set_new(object, "fault", text_or_null(d->fault));
     add_versions(object, d, now);
