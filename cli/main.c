@@ -18,6 +18,7 @@ static const struct command {
     { "override", "remove", otr_cmd_override_remove, "end an override now" },
     { "trust", "explain", otr_cmd_trust_explain, "which roots count for a destination, by which rules, and why not others" },
     { "trust", "probe", otr_cmd_trust_probe, "shake hands with MX hosts now, and record what they show" },
+    { "trust", "report", otr_cmd_trust_report, "what hangs on which root: a table, JSON, or a picture" },
     { "trust", "add", otr_cmd_trust_add, "trust a root for some destinations, until a date" },
     { "trust", "list", otr_cmd_trust_list, "the exceptions in force, and what waits to be accepted" },
     { "trust", "remove", otr_cmd_trust_remove, "end exceptions now" },
