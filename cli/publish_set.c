@@ -195,19 +195,20 @@ static void print_record(const command *c, const char *id)
     printf("when:   now, in place of the record that is there; behind a reverse proxy that keeps answers, in %d s\n", OTR_PUBLISH_CACHE_S);
 }
 
-/* The look was at what this configuration says; what is served is what that of outriderd says. */
-static bool is_as_proposed(const command *c, const char *id)
+/*
+ * The look was at what this configuration says, and outriderd may have read another one: it is told the id of the text that was looked at,
+ * and refuses if it would serve another. Returns false when out of memory.
+ */
+static bool find_id(const command *c, char id[OTR_STS_ID_MAX + 1])
 {
     otr_publication publication = c->look.meant.publication;
-    char wanted[OTR_STS_ID_MAX + 1] = "";
     otr_buf text = OTR_BUF_INIT;
-    bool is_same;
+    bool is_good;
 
     publication.mode = c->mode;
-    is_same = otr_publication_text(&publication, &text, NULL) == OUTRIDER_OK && otr_publication_id(text.data, text.len, wanted) == OUTRIDER_OK &&
-              strcmp(wanted, id) == 0;
+    is_good = otr_publication_text(&publication, &text, NULL) == OUTRIDER_OK && otr_publication_id(text.data, text.len, id) == OUTRIDER_OK;
     otr_buf_clear(&text);
-    return is_same;
+    return is_good;
 }
 
 static void print_text(const command *c, const json_t *told)
@@ -230,22 +231,17 @@ static int print_done(const command *c, json_t *answer)
 {
     json_t *told = json_object_get(answer, "publication");
     const char *id = json_string_value(json_object_get(json_object_get(told, "serving"), "id"));
-    bool is_other = c->mode == OTR_STS_ENFORCE && !is_as_proposed(c, id != NULL ? id : "");
     int status = EX_OK;
 
     if (c->is_json)
-        status = otr_print_json(json_pack("{s:s, s:s, s:b, s:b, s:b, s:b, s:o, s:O}", "domain", c->look.conf->domain, "mode",
-                                          otr_sts_mode_names[c->mode], "done", 1, "forced", c->is_forced, "as_looked_at", !is_other,
-                                          "record_is_in_dns", id != NULL && is_id_in_dns(c, id), "reasons", list_reasons(c->look.report),
-                                          "publication", told), EX_OK);
+        status = otr_print_json(json_pack("{s:s, s:s, s:b, s:b, s:b, s:o, s:O}", "domain", c->look.conf->domain, "mode",
+                                          otr_sts_mode_names[c->mode], "done", 1, "forced", c->is_forced, "record_is_in_dns",
+                                          id != NULL && is_id_in_dns(c, id), "reasons", list_reasons(c->look.report), "publication", told),
+                                EX_OK);
     else
         print_text(c, told);
     json_decref(answer);
-    if (status != EX_OK)
-        return status;
-    if (is_other)
-        status = otr_complain(EX_TEMPFAIL, c->look.conf->domain, "what is served is not what was looked at: outriderd runs with another "
-                              "configuration than this one; restart it, and say this again");
+
     return otr_flush_output(status);
 }
 
@@ -266,11 +262,14 @@ static json_t *sum_up(const otr_check_report *report)
 
 static int step(command *c)
 {
+    char id[OTR_STS_ID_MAX + 1];
     int status = EX_OK;
-    json_t *request = json_pack("{s:s, s:s, s:s, s:b}", "do", "publish.set", "domain", c->look.conf->domain, "mode",
-                                otr_sts_mode_names[c->mode], "forced", c->is_forced);
-    json_t *answer;
+    json_t *request, *answer;
 
+    if (!find_id(c, id))
+        return otr_complain(EX_OSERR, WHAT, "out of memory");
+    request = json_pack("{s:s, s:s, s:s, s:b, s:s}", "do", "publish.set", "domain", c->look.conf->domain, "mode", otr_sts_mode_names[c->mode],
+                        "forced", c->is_forced, "id", id);
     json_object_set_new(request, "checks", sum_up(c->look.report));
     if (c->reason != NULL && json_object_set_new(request, "reason", json_string(c->reason)) != 0) {
         json_decref(request);
