@@ -30,7 +30,7 @@ static const char help[] =
     "  -c, --config FILE  settings (default /etc/outrider/outrider.conf)\n"
     "  -h, --help\n"
     "\n"
-    "Exit status, as monitoring wants it: 0 all is well, 1 warning, 2 critical, 3 unknown; also 64 usage, 78 configuration.\n";
+    "Exit status: as monitoring wants it 0 all is well, 1 warning, 2 critical, 3 unknown; and 64 usage, 78 configuration.\n";
 
 enum { FINE, WARNING, CRITICAL, UNKNOWN };
 

@@ -5,6 +5,7 @@
 
 #include "support/cmocka_all.h"
 
+#include <stdint.h>
 #include <stdio.h>
 
 #define NOW (OTR_TEST_TIME)
@@ -204,6 +205,43 @@ static void test_what_is_remembered(void **state)
     otr_arena_free(arena);
 }
 
+/* PUB-18: what makes an emergency last is told before there is one; and a signature that ends soon. */
+static void test_what_is_told_of_records(void **state)
+{
+    static const struct {
+        uint32_t ttl;
+        int days; /* that the signature holds */
+        const char *id;
+        otr_check_status status;
+    } cases[] = {
+        { 3600, 14, "dane.ttl", OTR_CHECK_SKIPPED },
+        { 3600, 14, "dnssec.sig-expiry", OTR_CHECK_SKIPPED },
+        { 2 * 86400, 14, "dane.ttl", OTR_CHECK_WARNING },
+        { 3600, 2, "dnssec.sig-expiry", OTR_CHECK_WARNING },
+        { 3600, 60, "dnssec.sig-expiry", OTR_CHECK_INFO },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        otr_arena *arena = otr_arena_new();
+        otr_tlsa_history history = { .arena = arena };
+        otr_findings findings = { .arena = arena };
+        const char *sets[] = { "A", "A" };
+        otr_authority *a = scene_authority(sets, 2, cases[i].ttl, REFRESH, NEGATIVE);
+        otr_check_status got = OTR_CHECK_SKIPPED;
+
+        ((otr_server_word *)(uintptr_t)a->servers)[1].signed_until = (uint32_t)(NOW + cases[i].days * 86400);
+        otr_history_observe(&history, a, NOW);
+        otr_guard_look_at_records(a, &history, NOW, &findings);
+        for (size_t n = 0; n < findings.count; n++)
+            if (strcmp(findings.list[n].id, cases[i].id) == 0)
+                got = findings.list[n].status;
+        assert_int_equal(got, cases[i].status);
+        otr_authority_free(a);
+        otr_arena_free(arena);
+    }
+}
+
 static int open_scene(void **state)
 {
     (void)state;
@@ -224,6 +262,7 @@ int main(void)
         cmocka_unit_test(test_what_may_be_installed),
         cmocka_unit_test(test_a_zone_that_is_not_signed),
         cmocka_unit_test(test_what_is_remembered),
+        cmocka_unit_test(test_what_is_told_of_records),
     };
 
     return cmocka_run_group_tests(tests, open_scene, close_scene);
