@@ -105,18 +105,26 @@ static bool is_in_service(const command *c, const char *record)
     return false;
 }
 
-/* Those of the configuration whose time has come are in service, and no more the next ones: no mistake, as it would be in a command. */
+/* A key whose time has come is in service, and no next one any more: a command that is repeated once too often does nothing. */
+static void drop_used(command *c, otr_rollover_key *keys, size_t *count)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < *count; i++) {
+        if (!is_in_service(c, keys[i].record))
+            keys[kept++] = keys[i];
+        else if (c->next_key_count > 0)
+            otr_complain(EX_OK, keys[i].path, "this key is in service already");
+    }
+    *count = kept;
+}
+
 static int take_configured(command *c, otr_rollover_key *keys, size_t *count)
 {
     int status = EX_OK;
-    size_t kept = 0;
 
     for (size_t i = 0; c->section != NULL && i < c->section->next_keys.count && status == EX_OK; i++)
         status = otr_tlsa_keys_read(WHAT, c->section->next_keys.values[i], c->file.arena, keys, count);
-    for (size_t i = 0; i < *count; i++)
-        if (!is_in_service(c, keys[i].record))
-            keys[kept++] = keys[i];
-    *count = kept;
     return status;
 }
 
@@ -132,6 +140,8 @@ static int take_keys(command *c, otr_rollover_key *keys, size_t *count)
                                    count);
     if (status == EX_OK && c->next_key_count + c->new_key_count == 0 && is_idle(c))
         status = take_configured(c, keys, count);
+    if (status == EX_OK && is_idle(c))
+        drop_used(c, keys, count);
     return status;
 }
 
@@ -171,7 +181,7 @@ static int step(command *c)
 {
     otr_rollover_facts facts = facts_of(c);
 
-    c->findings = (otr_findings){ .arena = c->file.arena };
+    c->findings = (otr_findings){ .arena = c->file.arena, .host = c->host };
     otr_rollover_step(&c->file.rollover, &facts, &c->advice, &c->findings);
     otr_guard_look_at_records(c->authority, &c->file.history, facts.now, &c->findings);
     if (*c->service.unseen != '\0')

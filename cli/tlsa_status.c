@@ -30,7 +30,7 @@ static const char help[] =
     "  -c, --config FILE  settings (default /etc/outrider/outrider.conf)\n"
     "  -h, --help\n"
     "\n"
-    "Exit status, as monitoring wants it: 0 all is well, 1 warning, 2 critical, 3 unknown; also 64 usage, 78 configuration.\n";
+    "Exit status: as monitoring wants it 0 all is well, 1 warning, 2 critical, 3 unknown; and 64 usage, 78 configuration.\n";
 
 enum { FINE, WARNING, CRITICAL, UNKNOWN };
 
@@ -113,7 +113,7 @@ static int report(command *c, const otr_authority *a, otr_plan_file *file)
     otr_service service;
     otr_rollover trial = file->rollover;
     otr_rollover_advice advice;
-    otr_findings findings = { .arena = file->arena };
+    otr_findings findings = { .arena = file->arena, .host = a->host };
     otr_rollover_facts facts = { .authority = a, .history = &file->history, .service = &service,
                                  .now = c->at != 0 ? c->at : otr_clock_now(&c->desk.clock) };
     const otr_tlsa_conf *section = otr_tlsa_conf_of(&c->desk, a->host);

@@ -447,7 +447,9 @@ void otr_rollover_step(otr_rollover *plan, const otr_rollover_facts *facts, otr_
         return;
     }
     if (*facts->service->trouble != '\0')
-        otr_finding_add(findings, "smtp.connect", OTR_CHECK_UNKNOWN, "%s", facts->service->trouble);
+        otr_finding_add(findings, facts->service->is_failing ? "smtp.starttls" : "smtp.connect",
+                        facts->service->is_failing && facts->authority->validated.count > 0 ? OTR_CHECK_CRITICAL : OTR_CHECK_UNKNOWN, "%s",
+                        facts->service->trouble);
     if (facts->authority->status != OTR_DNS_SECURE) {
         otr_finding_add(findings, "dane.secure", plan->state == OTR_ROLLOVER_IDLE ? OTR_CHECK_INFO : OTR_CHECK_CRITICAL,
                         "the zone of %s is not signed: DANE does not apply", facts->authority->owner);

@@ -160,6 +160,7 @@ def test_a_whole_change_of_keys(make):
     assert f"update delete {host.zone.owner}. IN TLSA {host.record(old)}" in trimming["nsupdate"].splitlines()
     host.zone.update(trimming["nsupdate"])
     assert host.plan()["state"] == "trimmed"
+    assert host.plan("--next-key", path)["state"] == "idle", "a command that is repeated once too often does nothing"
     assert host.records() == ({host.record(new)}, {host.record(new)})
     assert host.plan()["state"] == "idle"
     code, found = host.status()
@@ -285,6 +286,15 @@ def test_one_algorithm_that_is_not_covered(make):
     assert code == 2 and "dane.match" in ids(found, "critical")
 
 
+def test_a_host_without_starttls(make):
+    """PUB-11: records and no STARTTLS: mail waits. Critical, and nothing begins there."""
+    host = begin(make)
+    host.mx.server = "no-starttls"
+    code, found = host.status()
+    assert code == 2 and "smtp.starttls" in ids(found, "critical")
+    assert host.run("plan", host.name, "--new-key", "ecdsa").returncode == 75
+
+
 def test_the_issuer_as_well(make):
     """PUB-15: 3 1 1 and 2 1 1. A renewal by another CA is refused until its record has settled."""
     host = make()
@@ -329,6 +339,24 @@ def test_an_anchor_that_is_not_sent(make):
     host.pass_time(24 * HOUR)
     assert host.guard(with_ca)[0] == 0
     assert host.guard(without)[0] == 1
+
+
+def test_records_behind_an_alias(make):
+    """The owner is an alias, as where many hosts share one RRset: its TTL counts, and changes are made where the records are."""
+    host = make()
+    target, old = f"_dane.{host.zone.name}", host.record(host.mx.chain)
+    host.zone.update(f"zone {host.zone.name}.\nupdate add {host.zone.owner}. 7200 IN CNAME {target}.\n"
+                     f"update add {target}. 300 IN TLSA {old}\nsend\n")
+    assert host.plan()["state"] == "idle"
+    host.pass_time(24 * HOUR)
+    staged = host.plan("--new-key", "ecdsa")
+    assert staged["nsupdate"].splitlines()[1].startswith(f"update add {target}. 300 IN TLSA 3 1 1 ")
+    host.zone.update(staged["nsupdate"])
+    assert host.plan()["state"] == "published"
+    host.pass_time(4 * HOUR - 60)
+    assert host.plan()["state"] == "published", "twice the TTL of the alias"
+    host.pass_time(120)
+    assert host.plan()["state"] == "settled"
 
 
 def test_an_emergency(make):
