@@ -74,6 +74,11 @@ void otr_records_line(otr_records_draft *d, otr_record_set *set, otr_record reco
     set->line_count++;
 }
 
+uint32_t otr_records_ttl(const otr_dns_answer *answer, uint32_t proposed)
+{
+    return answer != NULL && answer->rr_count > 0 && answer->ttl > proposed ? answer->ttl : proposed;
+}
+
 otr_record_state otr_records_absent(const otr_dns_answer *answer)
 {
     if (answer == NULL)
@@ -188,7 +193,8 @@ static void make_policy_host(otr_records_draft *d)
         const otr_dns_answer *answer = q->addresses[i].family == 4 ? a : aaaa;
 
         if (!is_address_published(answer, &q->addresses[i]))
-            otr_records_line(d, set, otr_record_of_address(d->arena, set->owner, OTR_RECORDS_TTL, &q->addresses[i]),
+            otr_records_line(d, set,
+                             otr_record_of_address(d->arena, set->owner, otr_records_ttl(answer, OTR_RECORDS_TTL), &q->addresses[i]),
                              otr_records_absent(answer), "");
     }
     if (q->address_count == 0 && set->is_absent)
@@ -213,7 +219,7 @@ static void compare_text(otr_records_draft *d, otr_record_set *set, const otr_dn
     otr_record want = { 0 };
 
     if (wanted != NULL)
-        want = otr_record_of_text(d->arena, set->owner, OTR_RECORDS_TTL, wanted);
+        want = otr_record_of_text(d->arena, set->owner, otr_records_ttl(answer, OTR_RECORDS_TTL), wanted);
     set->is_absent = answer != NULL && answer->content != OTR_DNS_UNKNOWN;
     for (size_t i = 0; answer != NULL && i < answer->rr_count; i++) {
         otr_record record = otr_record_of_answer(d->arena, answer, i);

@@ -25,6 +25,12 @@ otr_record_set *otr_records_begin(otr_records_draft *d, otr_record_role role, co
 void otr_records_line(otr_records_draft *d, otr_record_set *set, otr_record record, otr_record_state state, const char *note);
 void otr_records_tlsa(otr_records_draft *d, const otr_records_host *host);
 
+/*
+ * The TTL of a record that is added: the RRset's, where that is longer. A change that shortens a TTL would make a later look believe that
+ * everybody has forgotten what some still hold.
+ */
+uint32_t otr_records_ttl(const otr_dns_answer *answer, uint32_t proposed);
+
 /* What a wanted record is that is not among those published: MISSING, or what is known of the lookup. */
 otr_record_state otr_records_absent(const otr_dns_answer *answer);
 

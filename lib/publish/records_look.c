@@ -229,34 +229,26 @@ void otr_records_view_clear(otr_records_view *v)
 
 /* Zones ------------------------------------------------------------------------------------------------------------------- */
 
-/* The longest name above, or the name itself, that has an SOA record of its own: all are asked at once. */
+/* The name itself, and then those above it one by one: nobody is asked about what lies above the zone. */
 outrider_err otr_records_find_zone(const otr_records_net *net, otr_arena *arena, const char *name, const char **zone)
 {
-    otr_dns_answer *answers[ROUND_MAX] = { 0 };
     questions *q = calloc(1, sizeof(*q));
-    size_t count = 0;
-    bool is_good = q != NULL, is_known = true;
+    bool is_good = q != NULL, is_over = false;
 
     *zone = "";
-    if (is_good) {
-        q->net = net;
-        for (const char *at = name; *at != '\0' && count < ROUND_MAX; count++) {
-            const char *dot = strchr(at, '.');
+    for (const char *at = name; is_good && !is_over && at != NULL && *at != '\0';) {
+        otr_dns_answer *answer = NULL;
+        const char *dot = strchr(at, '.');
 
-            ask(q, at, OTR_RR_SOA, &answers[count]);
-            at = dot != NULL ? dot + 1 : "";
-        }
+        q->net = net;
+        ask(q, at, OTR_RR_SOA, &answer);
         is_good = ask_all(q);
+        is_over = is_good && (answer->content == OTR_DNS_UNKNOWN || (answer->content == OTR_DNS_DATA && answer->cname_count == 0));
+        if (is_over && answer->content == OTR_DNS_DATA)
+            *zone = otr_arena_text(arena, at);
+        otr_dns_answer_free(answer);
+        at = dot != NULL ? dot + 1 : NULL;
     }
-    for (size_t i = 0; is_good && is_known && i < count; i++) {
-        is_known = answers[i]->content != OTR_DNS_UNKNOWN;
-        if (answers[i]->content == OTR_DNS_DATA && answers[i]->cname_count == 0) {
-            *zone = otr_arena_text(arena, answers[i]->qname);
-            break;
-        }
-    }
-    for (size_t i = 0; i < count; i++)
-        otr_dns_answer_free(answers[i]);
     free(q);
     return is_good ? OUTRIDER_OK : OUTRIDER_E_NOMEM;
 }
