@@ -7,7 +7,6 @@ publishes its policy. The address of that policy host is an IPv6 one: on IPv4 po
 """
 
 import datetime
-import itertools
 import json
 import os
 import shutil
@@ -22,11 +21,11 @@ from lab.clock import Clock
 from lab.mxhost import MxHost
 from lab.outrider import USER, Outrider
 from lab.own_zone import OwnZone
+from lab.process import wait_until
 
 POLICY_HOST = "2001:db8:443::1"
 MX_ADDRESSES = [f"203.0.113.{number}" for number in range(241, 250)]  # of nobody else
-HOUR = 3600
-serial = itertools.count(1)
+DEPLOY = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "integration/acme/outrider-deploy")
 
 
 def new_key():
@@ -48,8 +47,7 @@ def replace(path, octets):
 class OwnDomain:
     """NAME.example: its zone, mx.NAME.example (and more), mta-sts.NAME.example."""
 
-    def __init__(self, world, build, folder, label, clock=None, ttl=300, settings=None, zone=None):
-        """zone: made by somebody else who closes it."""
+    def __init__(self, world, build, folder, label, clock=None, ttl=300, settings=None):
         self.world, self.folder, self.name = world, folder, f"{label}.example"
         for path in (folder, self.path("files"), self.path("acme")):
             os.makedirs(path, exist_ok=True)
@@ -59,12 +57,13 @@ class OwnDomain:
         self.state = self.path("tlsa")
         self.hosts, self._addresses = {}, {}
         self.add_host("mx", MX_ADDRESSES[0])
-        self.publication = {"mx": [self.mx], "max_age": "1h", "certificate": self.path("files/sts.pem"), "key": self.path("files/sts.pem"),
-                            "tlsrpt": [f"mailto:tls-reports@{self.name}"]}
+        section, certificate = f'publish "{self.name}"', self.path("files/sts.pem")
         self.daemon = Outrider(build, world, self.path("outrider"), clock=self.clock, **{
             "policy_host": {"listen": [f"inet:[{POLICY_HOST}]:443"], "acme": [f"inet:[{POLICY_HOST}]:80"],
                             "acme_directory": self.path("acme"), "addresses": [POLICY_HOST], "root_programs": [world.certs.bundle]},
-            f'publish "{self.name}"': self.publication, **(settings or {})})
+            section: {"mx": [self.mx], "max_age": "1h", "certificate": certificate, "key": certificate,
+                      "tlsrpt": [f"mailto:tls-reports@{self.name}"]}, **(settings or {})})
+        self.publication = self.daemon.settings[section]
 
     @property
     def mx(self):
@@ -106,6 +105,17 @@ class OwnDomain:
         replace(path, octets)
         return path
 
+    def pair(self, name, octets):
+        """As an ACME client leaves them: chain and key in two files."""
+        key, end, chain = octets.partition(b"-----END PRIVATE KEY-----\n")
+        self.install(f"{name}.key", key + end)
+        return self.install(f"{name}.chain", chain), self.path(f"files/{name}.key")
+
+    def shown(self, label):
+        """The certificates in the file of a host."""
+        with open(self.path(f"files/{label}.pem")) as file:
+            return file.read().partition("-----BEGIN CERTIFICATE")[2]
+
     def add_host(self, label, address=None):
         """One more MX host (its DNS records are the caller's). It shows what lies in its file."""
         name = f"{label}.{self.name}"
@@ -128,9 +138,18 @@ class OwnDomain:
         self.update("".join(f"{line}\n" for line in (f"zone {self.name}.", *(f"update {each}" for each in updates), "send")))
 
     def pass_time(self, seconds):
-        """For all who go by our clock."""
+        """For all who go by our clock. outriderd sees within seconds that it must write down how long it hands the policy out from now."""
         self.clock.forward(seconds)
         self.world.resolver.forget()
+        if self.is_running():
+            wait_until(self._hands_out, 30, self.daemon.log)
+
+    def is_running(self):
+        return self.daemon.process is not None and self.daemon.process.status() is None
+
+    def _hands_out(self):
+        horizon = self.told()["serving"]["horizon"]
+        return datetime.datetime.strptime(horizon, "%Y-%m-%dT%H:%M:%S%z").timestamp() > self.clock.now()
 
     # Commands
 
@@ -155,12 +174,48 @@ class OwnDomain:
             raise AssertionError(f"outrider {' '.join(arguments)}: exit status {done.returncode}, not {status}: {done.stdout}{done.stderr}")
         return json.loads(done.stdout)
 
-    def publication_told(self):
+    def told(self):
         """What outriderd says of the domain."""
-        return self.json("publish", "status", "--offline", self.name)["outriderd"]
+        return self.json("publish", "status", "--offline", self.name)["daemon"]
+
+    def reconfigure(self, **publication):
+        """What an administrator does after changing the section."""
+        self.publication.update(publication)
+        self.daemon.write_config()
+        self.daemon.restart()
+
+    def wait_for_certificate(self, state="good"):
+        """The files are looked at every few seconds, and taken when they have stood still. state: of what is served then."""
+        wait_until(lambda: self.told()["certificate"]["state"] == state, 60, self.daemon.log)
+
+    # The deploy hook
+
+    def deploy_lines(self, *lines):
+        """/etc/outrider/deploy.conf of this machine."""
+        with open(self.path("deploy.conf"), "w") as file:
+            file.writelines(f"{line}\n" for line in lines)
+
+    def deploy(self, *arguments, **environment):
+        """`outrider-deploy ARGUMENTS...`, finished; it finds our outrider, with our configuration and state."""
+        program = self.path("bin/outrider")
+        if not os.path.exists(program):
+            os.makedirs(os.path.dirname(program))
+            with open(program, "w") as file:
+                file.write(f'#!/bin/sh\nfirst=$1 second=$2; shift 2\nexec {self.daemon.cli} "$first" "$second" '
+                           f'--config {self.daemon.config} --state {self.state} "$@"\n')
+            os.chmod(program, 0o755)
+        return subprocess.run([DEPLOY, "--config", self.path("deploy.conf"), *arguments], capture_output=True, text=True, timeout=180,
+                              env={**self.deploy_environment(), **environment})
+
+    def deploy_environment(self):
+        """Of whoever calls outrider-deploy: an ACME client, or its hook."""
+        folders = (os.path.dirname(DEPLOY), self.path("bin"), os.environ["PATH"])
+        return {**self.clock.environment, "PATH": ":".join(folders), "OUTRIDER_DEPLOY_STATE": self.path("deploy")}
+
+    # The policy
 
     def fetch(self):
-        """The policy with curl, as the world gets it: (status, text)."""
+        """The policy with curl, as the world gets it: (status, text, complaint)."""
         done = subprocess.run(["curl", "-sS", "--max-time", "10", "-w", "%{http_code}", f"https://{self.policy_host}/.well-known/mta-sts.txt"],
                               capture_output=True, text=True)
         return done.stdout[-3:], done.stdout[:-3], done.stderr
