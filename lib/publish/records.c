@@ -211,7 +211,7 @@ static bool has_id(const otr_dns_rr *rr, const char *id)
     return otr_sts_record_parse(rr->txt.text, rr->txt.len, &parsed, NULL) == OUTRIDER_OK && otr_slice_is(parsed.id, id);
 }
 
-/* `version` begins the records of this kind; others at the name are none of ours, and senders pass over them. `wanted` NULL: none. */
+/* `version` begins the records of this kind; others at the name are none of ours, and senders pass over them. wanted NULL: none. */
 static void compare_text(otr_records_draft *d, otr_record_set *set, const otr_dns_answer *answer, const char *version,
                          const char *wanted)
 {
