@@ -158,6 +158,8 @@ static bool begin(otr_look *look)
     otr_lookout *l = look->lookout;
     otr_discover_settings settings = otr_conf_discover(l->conf);
 
+    if (l->takes_own_hosts)
+        settings.own_hosts = NULL;
     if (look->destination.kind == OTR_TO_ADDRESS)
         return take_address(look);
     if (!recall(look))

@@ -21,13 +21,14 @@ typedef struct otr_lookout {
     otr_resolver *resolver;
     otr_fetcher *fetcher;
     otr_anchors *anchors;
+    bool takes_own_hosts; /* set by the caller: hosts of own_hosts are like any other, and no end of the list (M12) */
     otr_store *store; /* borrowed; NULL: none. Policies that outriderd knows are what a look begins with (REMEMBER) */
     otr_clock clock;
     otr_sts_net net;
 } otr_lookout;
 
 /*
- * *l is zeroed by the caller, and must not move afterwards. On failure as well it is to be closed.
+ * *l is zeroed by the caller but for takes_own_hosts, and must not move afterwards. On failure as well it is to be closed.
  *   anchors  a reference is added; NULL: those of the configuration alone
  *   store    open for reading, borrowed; NULL: nothing is remembered
  */

@@ -335,6 +335,7 @@ static int open_all(command *c)
         return otr_complain(EX_DATAERR, WHAT, "there is no destination to probe");
     if (!c->is_silent && (status = otr_probe_recorder_open(&c->recorder, c->config, c->socket)) != EX_OK)
         return otr_complain(status, WHAT, "nothing would be recorded; --no-record goes on without");
+    c->lookout.takes_own_hosts = true; /* no mail goes there, so it cannot loop; others see what they show */
     err = otr_lookout_open(&c->lookout, c->view.conf, c->view.anchors, c->view.store, &diag);
     return err == OUTRIDER_OK ? EX_OK : otr_trust_complain(WHAT, err, &diag);
 }

@@ -8,17 +8,14 @@
 #include "cli/trust_what_if.h"
 
 #include "cli/command.h"
+#include "cli/trust_walk.h"
 
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #define WHAT "trust what-if"
 #define EX_WAITING 1         /* mail would be deferred: not a sysexit, so that a hook can tell it from failure */
-#define PROGRESS_STEP 1000   /* destinations between two looks at the clock */
-#define PROGRESS_AFTER 2     /* s before any progress is shown */
 
 static const char help[] =
     "usage: outrider trust what-if [--json] [--all] [--domain DOMAIN]... [--at DATE] [--config FILE]\n"
@@ -106,46 +103,9 @@ static int read_options(int argc, char **argv, struct options *o)
 
 /* The other world ------------------------------------------------------------------------------------------------- */
 
-static bool has_cert(const STACK_OF(X509) *sorted, const X509 *cert)
-{
-    for (int i = 0; i < sk_X509_num(sorted); i++)
-        if (X509_cmp(sk_X509_value(sorted, i), cert) == 0)
-            return true;
-    return false;
-}
-
-/* Those of `from` that `other` lacks. NULL: out of memory. */
-static STACK_OF(X509) *subtract(const STACK_OF(X509) *from, const STACK_OF(X509) *other)
-{
-    STACK_OF(X509) *left = sk_X509_new_null();
-
-    for (int i = 0; left != NULL && i < sk_X509_num(from); i++) {
-        X509 *cert = sk_X509_value(from, i);
-
-        if (has_cert(other, cert))
-            continue;
-        if (sk_X509_push(left, cert) <= 0) {
-            sk_X509_pop_free(left, X509_free);
-            return NULL;
-        }
-        X509_up_ref(cert);
-    }
-    return left;
-}
-
-/* Of all sets together: an exception that brings a root for one destination keeps it from leaving there, and only there. */
-static int compare_worlds(otr_what_if *w, const STACK_OF(X509) *was, const STACK_OF(X509) *becomes)
-{
-    if (was != NULL && becomes != NULL) {
-        w->leaving = subtract(was, becomes);
-        w->coming = subtract(becomes, was);
-    }
-    return w->leaving != NULL && w->coming != NULL ? EX_OK : otr_complain(EX_OSERR, WHAT, "out of memory");
-}
-
 static int make_other_world(const struct options *o, const otr_trust_view *view, otr_what_if *w, otr_anchors **after)
 {
-    STACK_OF(X509) *bundle = NULL, *was = otr_trust_all_roots(view->anchors), *becomes = NULL;
+    STACK_OF(X509) *bundle = NULL, *was = otr_trust_all_roots(view->anchors);
     char id[OTR_SHA256_TEXT];
     otr_rule_change change = { 0 };
     outrider_diag diag = { 0 };
@@ -164,13 +124,10 @@ static int make_other_world(const struct options *o, const otr_trust_view *view,
         err = otr_rule_book_compile(view->book, view->exceptions, view->exception_count, view->at, &change, after, &diag);
     if (err != OUTRIDER_OK)
         status = otr_trust_complain(WHAT, err, &diag);
-    if (status == EX_OK) {
-        becomes = otr_trust_all_roots(*after);
-        status = compare_worlds(w, was, becomes);
-    }
+    if (status == EX_OK && otr_anchors_compare(view->anchors, *after, &w->leaving, &w->coming) != OUTRIDER_OK)
+        status = otr_complain(EX_OSERR, WHAT, "out of memory");
     sk_X509_pop_free(bundle, X509_free);
     sk_X509_pop_free(was, X509_free);
-    sk_X509_pop_free(becomes, X509_free);
     return status;
 }
 
@@ -187,25 +144,15 @@ static bool has_rule_of(const otr_conf *conf, const char *file)
 struct judging {
     otr_what_if *w;
     const otr_anchors *before, *after;
-    size_t seen, room;
-    bool keeps_all, shows_progress;
-    time_t started, shown;
-    outrider_err err;
-    outrider_diag diag;
+    size_t room;
+    bool keeps_all;
 };
 
-static void show_progress(struct judging *j)
+static void tell_deferred(void *arg)
 {
-    time_t now;
+    const struct judging *j = arg;
 
-    if (!j->shows_progress || j->seen % PROGRESS_STEP != 0)
-        return;
-    now = time(NULL);
-    if (now - j->started < PROGRESS_AFTER || now == j->shown)
-        return;
-    j->shown = now;
-    fprintf(stderr, "\r%zu destinations, %zu of them deferred ", j->seen, j->w->counts[OTR_EFFECT_DEFERRED]);
-    fflush(stderr);
+    fprintf(stderr, ", %zu of them deferred", j->w->counts[OTR_EFFECT_DEFERRED]);
 }
 
 static bool keep(struct judging *j, const otr_dependant *d, const otr_effect *effect)
@@ -231,52 +178,19 @@ static bool keep(struct judging *j, const otr_dependant *d, const otr_effect *ef
     return o->domain != NULL && o->reason != NULL;
 }
 
-static bool judge_one(void *arg, const otr_dependant *dependant)
+static outrider_err judge_one(void *arg, const otr_dependant *dependant, outrider_diag *diag)
 {
     struct judging *j = arg;
     otr_effect effect;
+    outrider_err err = otr_effect_judge(dependant, j->before, j->after, j->w->at, &effect, diag);
 
-    j->err = otr_effect_judge(dependant, j->before, j->after, j->w->at, &effect, &j->diag);
-    if (j->err == OUTRIDER_OK && (j->keeps_all || effect.class != OTR_EFFECT_NONE) && !keep(j, dependant, &effect))
-        j->err = OUTRIDER_E_NOMEM;
-    if (j->err != OUTRIDER_OK)
-        return true;
+    if (err == OUTRIDER_OK && (j->keeps_all || effect.class != OTR_EFFECT_NONE) && !keep(j, dependant, &effect))
+        err = OUTRIDER_E_NOMEM;
+    if (err != OUTRIDER_OK)
+        return err;
     j->w->counts[effect.class]++;
     j->w->traffic += dependant->traffic;
-    j->seen++;
-    show_progress(j);
-    return false;
-}
-
-/* One that was asked for by name. */
-static outrider_err judge_named(const otr_trust_view *view, const char *name, struct judging *j, size_t *unrecorded)
-{
-    char domain[OTR_DOMAIN_SIZE];
-    bool is_found = false;
-    outrider_err err = otr_domain_normalize(name, strlen(name), domain, &j->diag);
-
-    if (err == OUTRIDER_OK)
-        err = otr_store_dependant(view->store, domain, view->now, otr_trust_own_hosts(view), judge_one, j, &is_found,
-                                  &j->diag);
-    if (err == OUTRIDER_OK && !is_found)
-        j->w->unrecorded[(*unrecorded)++] = name;
-    return err;
-}
-
-static int judge_all(const struct options *o, const otr_trust_view *view, struct judging *j)
-{
-    outrider_err err = OUTRIDER_OK;
-    size_t unrecorded = 0;
-
-    for (size_t i = 0; err == OUTRIDER_OK && j->err == OUTRIDER_OK && i < o->domain_count; i++)
-        err = judge_named(view, o->domains[i], j, &unrecorded);
-    if (o->domain_count == 0)
-        err = otr_store_each_dependant(view->store, view->now, otr_trust_own_hosts(view), judge_one, j, &j->diag);
-    if (j->shown != 0)
-        fputs("\r\033[K", stderr);
-    if (j->err != OUTRIDER_OK)
-        err = j->err;
-    return err == OUTRIDER_OK ? EX_OK : otr_trust_complain(WHAT, err, &j->diag);
+    return OUTRIDER_OK;
 }
 
 static int compare_outcomes(const void *a, const void *b)
@@ -298,20 +212,20 @@ static int find_out(const struct options *o, const otr_trust_view *view, otr_wha
 {
     otr_anchors *after = NULL;
     const char *file = otr_rule_book_path(o->in_place_of != NULL ? o->in_place_of : view->conf->rules[0].roots);
-    struct judging j = { .w = w, .before = view->anchors, .keeps_all = o->is_all || o->domain_count > 0,
-                         .shows_progress = isatty(STDERR_FILENO) == 1, .started = time(NULL) };
+    struct judging j = { .w = w, .before = view->anchors, .keeps_all = o->is_all || o->domain_count > 0 };
+    otr_trust_walk walk = { .what = WHAT, .domains = o->domains, .domain_count = o->domain_count, .visit = judge_one,
+                            .note = tell_deferred, .arg = &j };
     int status;
 
     *w = (otr_what_if){ .without = o->without, .bundle = o->bundle, .in_place_of = file,
                         .is_used = has_rule_of(view->conf, file), .is_all = j.keeps_all, .at = view->at,
-                        .store_path = view->conf->store.path, .is_recorded = view->store != NULL,
-                        .unrecorded = calloc(o->domain_count + 1, sizeof(*w->unrecorded)) };
-    if (w->unrecorded == NULL)
-        return otr_complain(EX_OSERR, WHAT, "out of memory");
+                        .store_path = view->conf->store.path, .is_recorded = view->store != NULL };
     status = make_other_world(o, view, w, &after);
     j.after = after;
-    if (status == EX_OK && view->store != NULL)
-        status = judge_all(o, view, &j);
+    if (status == EX_OK) {
+        status = otr_trust_walk_run(view, &walk);
+        w->unrecorded = walk.unrecorded;
+    }
     if (w->outcome_count > 0)
         qsort(w->outcomes, w->outcome_count, sizeof(*w->outcomes), compare_outcomes);
     otr_anchors_free(after);
@@ -360,7 +274,7 @@ int otr_cmd_trust_what_if(int argc, char **argv)
     status = otr_trust_view_open(WHAT, o.config, o.at, &view);
     if (status == EX_OK)
         status = find_out(&o, &view, &w);
-    if (status == EX_OK || (status == EX_DATAERR && w.coming != NULL))
+    if (status == EX_OK || (status == EX_DATAERR && w.unrecorded != NULL))
         status = show(&o, &w, status);
 out:
     clear_what_if(&w);

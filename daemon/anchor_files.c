@@ -289,12 +289,23 @@ outrider_err otr_anchor_files_write(const char *folder, const otr_anchor_set *se
     return err;
 }
 
-void otr_anchor_files_touch(const char *folder, const char *name)
+/* False: it is not there, or cannot be touched. */
+static bool touch_file(const char *folder, const char *name, const char *suffix)
 {
-    static const char *const suffixes[] = { "fp", "pem" };
     char path[PATH_MAX];
 
-    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++)
-        if (snprintf(path, sizeof(path), "%s/%s.%s", folder, name, suffixes[i]) < (int)sizeof(path))
-            (void)utimensat(AT_FDCWD, path, NULL, AT_SYMLINK_NOFOLLOW);
+    return snprintf(path, sizeof(path), "%s/%s.%s", folder, name, suffix) < (int)sizeof(path) &&
+           utimensat(AT_FDCWD, path, NULL, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+outrider_err otr_anchor_files_keep_none(const char *folder, outrider_diag *diag)
+{
+    return touch_file(folder, "none", "fp") && touch_file(folder, "none", "pem") ? OUTRIDER_OK
+                                                                                 : otr_anchor_files_write_none(folder, diag);
+}
+
+void otr_anchor_files_touch(const char *folder, const char *name)
+{
+    (void)touch_file(folder, name, "fp");
+    (void)touch_file(folder, name, "pem");
 }

@@ -17,6 +17,9 @@ outrider_err otr_anchor_files_prepare(const char *folder, const char *user, outr
 /* none.pem and none.fp (0644), new ones; each file whole or not at all, as below. */
 outrider_err otr_anchor_files_write_none(const char *folder, outrider_diag *diag);
 
+/* The same where one of them is missing; else they are touched. */
+outrider_err otr_anchor_files_keep_none(const char *folder, outrider_diag *diag);
+
 /* The files of one set. Where they lie already, and are whole, they are touched. */
 outrider_err otr_anchor_files_write(const char *folder, const otr_anchor_set *set, outrider_diag *diag);
 

@@ -4,6 +4,7 @@
 #include "daemon/flow/control_record.h"
 
 #include "base/diag.h"
+#include "daemon/flow/place.h"
 #include "daemon/flow/record.h"
 #include "trust/pem.h"
 
@@ -20,6 +21,34 @@ static json_t *describe(const otr_control_request *r, otr_verification *v)
     return json_pack("{s:s, s:s, s:b, s:s, s:s, s:s}", "domain", r->domain, "host", r->host, "accepted", 1,
                      "root", otr_cert_name(root, name), "root_sha256", sha256,
                      "expires_at", otr_time_text(v->expires_at, expires));
+}
+
+static bool is_own_host(const otr_worker *worker, const char *host)
+{
+    for (const char *const *own = worker->flow->discover.own_hosts; own != NULL && *own != NULL; own++)
+        if (strcmp(*own, host) == 0)
+            return true;
+    return false;
+}
+
+/*
+ * Mail to our own domains would loop, so nobody asks for them, and nobody looks for their policies (M12). Who probes their
+ * hosts wants to know what others will see of them, and for that it matters to which policy they hold us.
+ */
+static void look_for_own_policy(otr_worker *worker, const char *domain)
+{
+    char flow[OTR_FLOW_ID_SIZE];
+    otr_destination destination;
+    otr_place *place = NULL;
+
+    if (otr_destination_parse(domain, strlen(domain), &destination, NULL) == OUTRIDER_OK)
+        place = otr_place_get(worker, &destination);
+    if (place == NULL || place->domain == NULL || place->errand != NULL)
+        return;
+    otr_worker_name_flow(worker, flow);
+    (void)otr_domain_look(place->domain, flow); /* what fails is in the log */
+    if (place->answer == NULL)
+        otr_worker_arm(place->timer, 1); /* nothing keeps the place once the policy is there */
 }
 
 outrider_err otr_control_record(otr_worker *worker, const otr_control_request *r, json_t **sighting, outrider_diag *diag)
@@ -39,6 +68,8 @@ outrider_err otr_control_record(otr_worker *worker, const otr_control_request *r
         otr_fail(diag, err, "out of memory");
     if (err == OUTRIDER_OK)
         *sighting = describe(r, &v);
+    if (err == OUTRIDER_OK && is_own_host(worker, r->host))
+        look_for_own_policy(worker, r->domain);
     otr_verification_clear(&v);
     sk_X509_pop_free(chain, X509_free);
     return err;

@@ -247,31 +247,71 @@ static bool is_of_root(const X509 *root, const char *fingerprint)
 }
 
 /*
+ * The fetch held the anchors that it began with. Those that count now judge what it has seen: a root that was taken away
+ * while it was under way vouches for nothing any more.
+ */
+static outrider_err judge_again(const otr_worker *worker, const char *domain, const char *host, const otr_fetch_result *result,
+                                otr_verification *now)
+{
+    const otr_anchor_set *set = anchors_of(worker, domain);
+    const X509 *root = otr_verification_root(result->verification);
+
+    *now = (otr_verification){ .depth = -1 };
+    if (root == NULL || otr_anchor_set_has(set, root))
+        return OUTRIDER_OK;
+    return otr_verify_chain(set, result->chain, host, otr_clock_now(worker->flow->clock), now);
+}
+
+/*
  * What the policy host says under a root that is held is not taken: the policy on hand stays (REMEMBER). Where the store
  * fails, the root cannot be compared with the one before; that holds a new policy back too, unless there is no policy on
  * hand: none would be worse, and what cannot be stored is not answered from anyway.
  */
-bool otr_record_policy_host(void *arg, const char *domain, const char *host, const otr_fetch_result *result,
+static bool is_policy_taken(otr_worker *worker, const char *domain, const char *host, const X509 *root, outrider_err recorded,
                             char why[OTR_STS_ERROR_SIZE])
 {
-    otr_worker *worker = arg;
     const otr_domain *known = otr_domain_find(worker, domain);
-    outrider_err err = otr_record_sighting(worker, domain, OTR_ROLE_POLICY, host, OTR_SEEN_IN_FETCH, result->chain,
-                                           result->verification, NULL);
-    const X509 *root = otr_verification_root(result->verification);
     otr_hold hold;
 
-    if (root == NULL || !is_deferring(worker, domain))
+    if (!is_deferring(worker, domain))
         return true;
     if (otr_holds_find_host(worker->flow->holds, domain, OTR_ROLE_POLICY, host, &hold)) {
         snprintf(why, OTR_STS_ERROR_SIZE, "has come to the root %.80s, which is held; \"outrider trust accept\" lets it in",
                  hold.to_name);
         return is_of_root(root, hold.from);
     }
-    if (err == OUTRIDER_OK || err == OUTRIDER_E_LIMIT || known == NULL || !otr_domain_has_policy(known))
+    if (recorded == OUTRIDER_OK || recorded == OUTRIDER_E_LIMIT || known == NULL || !otr_domain_has_policy(known))
         return true;
     snprintf(why, OTR_STS_ERROR_SIZE, "its root cannot be compared with the one before: the store fails");
     return false;
+}
+
+bool otr_record_policy_host(void *arg, const char *domain, const char *host, const otr_fetch_result *result,
+                            char why[OTR_STS_ERROR_SIZE])
+{
+    otr_worker *worker = arg;
+    otr_verification again;
+    const otr_verification *v = result->verification;
+    outrider_err err = judge_again(worker, domain, host, result, &again);
+    const X509 *root;
+    bool is_taken = true;
+
+    if (err != OUTRIDER_OK) {
+        snprintf(why, OTR_STS_ERROR_SIZE, "out of memory");
+        return false;
+    }
+    if (again.path != NULL || again.error != X509_V_OK)
+        v = &again;
+    err = otr_record_sighting(worker, domain, OTR_ROLE_POLICY, host, OTR_SEEN_IN_FETCH, result->chain, v, NULL);
+    root = otr_verification_root(v);
+    if (root != NULL) {
+        is_taken = is_policy_taken(worker, domain, host, root, err, why);
+    } else if (v == &again) {
+        snprintf(why, OTR_STS_ERROR_SIZE, "the roots have changed while it was asked: %.150s", again.reason);
+        is_taken = false;
+    }
+    otr_verification_clear(&again);
+    return is_taken;
 }
 
 /* Accepting ---------------------------------------------------------------------------------------------------- */

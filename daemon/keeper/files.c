@@ -103,6 +103,15 @@ outrider_err otr_anchor_files_add(const otr_anchor_folders *folders, const otr_a
     return err;
 }
 
+outrider_err otr_anchor_files_tend(const otr_anchor_folders *folders, const otr_anchors *anchors, outrider_diag *diag)
+{
+    outrider_err err = OUTRIDER_OK;
+
+    for (size_t i = 0; err == OUTRIDER_OK && i < folders->count; i++)
+        err = otr_anchor_files_keep_none(folders->list[i], diag);
+    return err == OUTRIDER_OK ? otr_anchor_files_add(folders, anchors, NULL, diag) : err;
+}
+
 struct parting {
     const otr_anchor_folders *folders;
     struct names left;

@@ -22,6 +22,9 @@ otr_anchor_folders otr_conf_anchor_folders(const otr_conf *conf);
 outrider_err otr_anchor_files_add(const otr_anchor_folders *folders, const otr_anchors *anchors, const otr_anchors *before,
                                   outrider_diag *diag);
 
+/* The files of all of them, and none.pem: touched, or written again where one is missing or damaged. */
+outrider_err otr_anchor_files_tend(const otr_anchor_folders *folders, const otr_anchors *anchors, outrider_diag *diag);
+
 /* The files of sets that `after` has no more: they are in use until now. */
 void otr_anchor_files_part(const otr_anchor_folders *folders, const otr_anchors *before, const otr_anchors *after);
 

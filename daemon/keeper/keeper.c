@@ -101,6 +101,34 @@ static outrider_err write_all_files(const otr_keeper *keeper, outrider_diag *dia
     return err == OUTRIDER_OK ? otr_anchor_files_add(&keeper->folders, keeper->trust->anchors, NULL, diag) : err;
 }
 
+/* Files of what is in force are touched, or written again where somebody has removed them; old ones go. */
+static void tend_files(otr_keeper *keeper)
+{
+    otr_time now = (otr_time)time(NULL);
+    outrider_diag diag = { 0 };
+    size_t removed = 0;
+    char count[24];
+
+    if (keeper->change != NULL || (now < keeper->tended_at && !keeper->lacks_files))
+        return;
+    if (otr_anchor_files_tend(&keeper->folders, keeper->trust->anchors, &diag) != OUTRIDER_OK) {
+        if (!keeper->lacks_files)
+            OTR_LOG(OTR_LOG_ERROR, "trust.files.failed", { "error", diag.message },
+                    { "effect", "mail that needs a missing file waits until it can be written" });
+        keeper->lacks_files = true;
+        return;
+    }
+    if (keeper->lacks_files)
+        OTR_LOG(OTR_LOG_NOTICE, "trust.files.written", { "effect", "no anchor file is missing any more" });
+    keeper->lacks_files = false;
+    keeper->tended_at = now + TEND_S;
+    for (size_t i = 0; i < keeper->folders.count; i++)
+        removed += otr_anchor_files_sweep(keeper->folders.list[i], keeper->trust->anchors, now);
+    snprintf(count, sizeof(count), "%zu", removed);
+    if (removed > 0)
+        OTR_LOG(OTR_LOG_INFO, "trust.files.removed", { "files", count });
+}
+
 outrider_err otr_keeper_open(otr_keeper *keeper, otr_store *store, otr_clock *clock, outrider_diag *diag)
 {
     otr_anchors *anchors = NULL;
@@ -118,7 +146,10 @@ outrider_err otr_keeper_open(otr_keeper *keeper, otr_store *store, otr_clock *cl
     if (keeper->trust == NULL)
         return otr_fail(diag, OUTRIDER_E_NOMEM, "out of memory");
     otr_keeper_count(keeper);
-    return write_all_files(keeper, diag);
+    err = write_all_files(keeper, diag);
+    if (err == OUTRIDER_OK)
+        tend_files(keeper);
+    return err;
 }
 
 otr_trust *otr_keeper_trust(const otr_keeper *keeper)
@@ -127,34 +158,6 @@ otr_trust *otr_keeper_trust(const otr_keeper *keeper)
 }
 
 /* By the clock --------------------------------------------------------------------------------------------------- */
-
-/* Files of what is in force are touched, or written again where somebody has removed them; old ones go. */
-static void tend_files(otr_keeper *keeper)
-{
-    otr_time now = (otr_time)time(NULL);
-    outrider_diag diag = { 0 };
-    size_t removed = 0;
-    char count[24];
-
-    if (keeper->change != NULL || (now < keeper->tended_at && !keeper->lacks_files))
-        return;
-    if (otr_anchor_files_add(&keeper->folders, keeper->trust->anchors, NULL, &diag) != OUTRIDER_OK) {
-        if (!keeper->lacks_files)
-            OTR_LOG(OTR_LOG_ERROR, "trust.files.failed", { "error", diag.message },
-                    { "effect", "mail that needs a missing file waits until it can be written" });
-        keeper->lacks_files = true;
-        return;
-    }
-    if (keeper->lacks_files)
-        OTR_LOG(OTR_LOG_NOTICE, "trust.files.written", { "effect", "no anchor file is missing any more" });
-    keeper->lacks_files = false;
-    keeper->tended_at = now + TEND_S;
-    for (size_t i = 0; i < keeper->folders.count; i++)
-        removed += otr_anchor_files_sweep(keeper->folders.list[i], keeper->trust->anchors, now);
-    snprintf(count, sizeof(count), "%zu", removed);
-    if (removed > 0)
-        OTR_LOG(OTR_LOG_INFO, "trust.files.removed", { "files", count });
-}
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
@@ -204,6 +207,7 @@ static void take_mail(void *arg, otr_mail *mail)
         break;
     case OTR_MAIL_TICKET: /* these are never sent here */
     case OTR_MAIL_TOLD:
+    case OTR_MAIL_TALLY:
         break;
     }
 }

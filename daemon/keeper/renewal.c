@@ -16,46 +16,17 @@
 
 /* What it is about --------------------------------------------------------------------------------------------- */
 
-static outrider_err gather_roots(void *arg, const otr_anchor_set *set)
-{
-    STACK_OF(X509) *all = arg;
-
-    for (int i = 0; i < sk_X509_num(set->roots); i++)
-        if (sk_X509_find(all, sk_X509_value(set->roots, i)) < 0 && sk_X509_push(all, sk_X509_value(set->roots, i)) <= 0)
-            return OUTRIDER_E_NOMEM;
-    return OUTRIDER_OK;
-}
-
-static int compare_certs(const X509 *const *a, const X509 *const *b)
-{
-    return X509_cmp(*a, *b);
-}
-
-/* Every root that counts for somebody. Borrowed certificates; what memory does not suffice for is not named. */
-static STACK_OF(X509) *all_roots(const otr_anchors *anchors)
-{
-    STACK_OF(X509) *all = sk_X509_new(compare_certs);
-
-    if (all != NULL)
-        (void)otr_anchors_each(anchors, gather_roots, all);
-    return all;
-}
-
-/* "NAME, NAME" of those in `all` that are not in `others`, and how many. */
-static size_t name_difference(STACK_OF(X509) *all, STACK_OF(X509) *others, otr_buf *names)
+/* "NAME, NAME", and how many. */
+static size_t put_names(const STACK_OF(X509) *roots, otr_buf *names)
 {
     char name[OTR_CERT_NAME_SIZE];
-    size_t count = 0;
+    int count = sk_X509_num(roots); /* of NULL there are -1: memory was short */
 
-    for (int i = 0; i < sk_X509_num(all); i++) {
-        if (others != NULL && sk_X509_find(others, sk_X509_value(all, i)) >= 0)
-            continue;
-        if (++count <= NAMES_MAX)
-            otr_buf_printf(names, "%s%s", count > 1 ? ", " : "", otr_cert_name(sk_X509_value(all, i), name));
-    }
+    for (int i = 0; i < count && i < NAMES_MAX; i++)
+        otr_buf_printf(names, "%s%s", i > 0 ? ", " : "", otr_cert_name(sk_X509_value(roots, i), name));
     if (count > NAMES_MAX)
-        otr_buf_printf(names, ", and %zu more", count - NAMES_MAX);
-    return count;
+        otr_buf_printf(names, ", and %d more", count - NAMES_MAX);
+    return count > 0 ? (size_t)count : 0;
 }
 
 static void put_counts(const otr_preview_result *result, otr_buf *out)
@@ -82,17 +53,20 @@ static void log_worst(const otr_preview_result *result)
 
 static void log_change(const otr_anchors *before, const otr_anchors *after, const otr_preview_result *result)
 {
-    STACK_OF(X509) *old = all_roots(before), *new = all_roots(after);
+    STACK_OF(X509) *leaving = NULL, *coming = NULL;
     otr_buf added = OTR_BUF_INIT, removed = OTR_BUF_INIT, counts = OTR_BUF_INIT;
-    size_t lost = name_difference(old, new, &removed), won = name_difference(new, old, &added);
+    size_t lost, won;
 
+    (void)otr_anchors_compare(before, after, &leaving, &coming); /* what memory does not suffice for is not named */
+    lost = put_names(leaving, &removed);
+    won = put_names(coming, &added);
     put_counts(result, &counts);
     OTR_LOG(lost > 0 ? OTR_LOG_WARNING : won > 0 ? OTR_LOG_NOTICE : OTR_LOG_INFO, "trust.bundle.changed", { "added", otr_buf_text(&added) },
             { "removed", otr_buf_text(&removed) }, { "affected", otr_buf_text(&counts) },
             { "error", result->err != OUTRIDER_OK ? result->error : NULL });
     log_worst(result);
-    sk_X509_free(old);
-    sk_X509_free(new);
+    sk_X509_pop_free(leaving, X509_free);
+    sk_X509_pop_free(coming, X509_free);
     otr_buf_clear(&added);
     otr_buf_clear(&removed);
     otr_buf_clear(&counts);
@@ -130,18 +104,21 @@ void otr_keeper_look_at_files(otr_keeper *keeper)
     outrider_diag diag = { 0 };
     outrider_err err;
 
-    if (keeper->preview != NULL || keeper->next_book != NULL || !otr_bundle_watch_look(keeper->watch))
+    if (keeper->preview != NULL || !otr_bundle_watch_look(keeper->watch))
         return;
     err = otr_rule_book_read(keeper->conf, &book, &diag);
     if (!otr_bundle_watch_settle(keeper->watch)) { /* it went on while we read */
         otr_rule_book_free(book);
         return;
     }
-    if (err == OUTRIDER_OK) {
-        keeper->next_book = book;
-        err = start_preview(keeper, &diag);
-    }
     if (err != OUTRIDER_OK) {
+        log_refusal(diag.message);
+        return;
+    }
+    otr_rule_book_free(keeper->next_book); /* one that could not be taken over so far is out of date */
+    keeper->next_book = book;
+    keeper->adopt_after = 0;
+    if (start_preview(keeper, &diag) != OUTRIDER_OK) {
         log_refusal(diag.message);
         otr_rule_book_free(keeper->next_book);
         keeper->next_book = NULL;

@@ -19,6 +19,8 @@
 
 #include <openssl/x509_vfy.h>
 
+#define EXAMPLE_SIZE 512
+
 const char *const otr_on_change_names[] = { "log", "defer", NULL };
 
 /* Names -------------------------------------------------------------------------------------------------------- */
@@ -396,19 +398,24 @@ static outrider_err collect_places(otr_anchors *a, outrider_diag *diag)
     return OUTRIDER_OK;
 }
 
-/* Someone below a name, and below no other: "*" is no label of a destination, so no rule names it. */
+/* Someone below a name, and below no other: "*" is no label of a destination, so no rule names it. False: too long. */
+static bool put_example(const struct otr_place *place, char domain[EXAMPLE_SIZE])
+{
+    return snprintf(domain, EXAMPLE_SIZE, "%s%s", *place->name == '.' ? "*" : "", place->name) < EXAMPLE_SIZE;
+}
+
 static outrider_err fill_places(struct making *m)
 {
     outrider_err err = find_set(m, "*", &m->a->everyone);
-    char below[512];
+    char domain[EXAMPLE_SIZE];
 
     for (size_t i = 0; err == OUTRIDER_OK && i < m->a->place_count; i++) {
         struct otr_place *place = &m->a->places[i];
 
-        if (snprintf(below, sizeof(below), "%s%s", *place->name == '.' ? "*" : "", place->name) >= (int)sizeof(below))
-            err = otr_fail(m->diag, OUTRIDER_E_LIMIT, "a name of more than %zu octets", sizeof(below));
+        if (put_example(place, domain))
+            err = find_set(m, domain, &place->set);
         else
-            err = find_set(m, below, &place->set);
+            err = otr_fail(m->diag, OUTRIDER_E_LIMIT, "a name of more than %d octets", EXAMPLE_SIZE);
     }
     return err;
 }
@@ -529,5 +536,16 @@ outrider_err otr_anchors_each(const otr_anchors *a, otr_anchors_visit *visit, vo
 
     for (size_t i = 0; err == OUTRIDER_OK && i < a->set_count; i++)
         err = visit(arg, a->sets[i]);
+    return err;
+}
+
+outrider_err otr_anchors_each_place(const otr_anchors *a, otr_anchors_visit_place *visit, void *arg)
+{
+    outrider_err err = visit(arg, "*", a->everyone);
+    char domain[EXAMPLE_SIZE];
+
+    for (size_t i = 0; err == OUTRIDER_OK && i < a->place_count; i++)
+        if (put_example(&a->places[i], domain)) /* as it was when the set was made */
+            err = visit(arg, domain, a->places[i].set);
     return err;
 }

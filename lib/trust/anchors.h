@@ -99,6 +99,17 @@ void otr_anchor_set_pem(const otr_anchor_set *set, otr_buf *out);
 typedef outrider_err otr_anchors_visit(void *arg, const otr_anchor_set *set); /* an error ends the visits */
 outrider_err otr_anchors_each(const otr_anchors *anchors, otr_anchors_visit *visit, void *arg);
 
+/* Each kind of destination that the rules tell apart: `domain` is one of them, "*" in it for a label that no rule names. */
+typedef outrider_err otr_anchors_visit_place(void *arg, const char *domain, const otr_anchor_set *set);
+outrider_err otr_anchors_each_place(const otr_anchors *anchors, otr_anchors_visit_place *visit, void *arg);
+
+/*
+ * Which roots leave the set of somebody, and which come into one: what a change of a file is about. A root that an exception
+ * keeps for one destination has left all others all the same. Each once; sk_X509_pop_free() both.
+ */
+outrider_err otr_anchors_compare(const otr_anchors *before, const otr_anchors *after, STACK_OF(X509) **leaving,
+                                 STACK_OF(X509) **coming);
+
 /* --- why ---------------------------------------------------------------------------------------------------------- */
 
 /*

@@ -14,6 +14,7 @@
 #include <openssl/x509v3.h>
 
 #define SHA256_OCTETS 32
+#define KEY_BITS_MIN 112 /* of security: what level 2 of verify.h asks of a CA */
 
 static void put_hex(const unsigned char digest[SHA256_OCTETS], char text[OTR_SHA256_TEXT])
 {
@@ -149,6 +150,9 @@ outrider_err otr_cert_check_root(X509 *cert, otr_time now, outrider_diag *diag)
                         "%.90s is an intermediate CA, signed by %.60s: mail servers want a root that has signed itself", name,
                         issuer);
     }
+    if (EVP_PKEY_get_security_bits(X509_get0_pubkey(cert)) < KEY_BITS_MIN)
+        return otr_fail(diag, OUTRIDER_E_SYNTAX, "%s has a key that is too weak (RSA needs 2048 bits): nothing verifies by it",
+                        name);
     if (otr_cert_not_after(cert) <= now)
         return otr_fail(diag, OUTRIDER_E_SYNTAX, "%s has expired (%s): nothing verifies by it", name,
                         otr_time_text(otr_cert_not_after(cert), date));

@@ -73,6 +73,9 @@ static otr_effect_class classify(const otr_dependant *d, const otr_fates *fates,
     case OTR_STS_TESTING: class = is_losing ? OTR_EFFECT_REPORTED : t->is_moving ? OTR_EFFECT_OTHER_PATH : OTR_EFFECT_NONE; break;
     case OTR_STS_NONE: class = is_losing || t->is_moving ? OTR_EFFECT_NO_POLICY : OTR_EFFECT_NONE; break;
     }
+    /* Where the best MX host is ours no mail goes out to it, so none waits here: it was never decided which hosts there are. */
+    if (d->is_own && d->host_count == 0 && (class == OTR_EFFECT_DEFERRED || (class == OTR_EFFECT_UNKNOWN && is_losing)))
+        class = OTR_EFFECT_OWN;
     /* Nobody holds us to a policy that we do not have. */
     if (d->is_own && is_losing && d->mode != OTR_STS_NONE && class > OTR_EFFECT_OWN)
         class = OTR_EFFECT_OWN;

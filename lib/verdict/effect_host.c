@@ -159,23 +159,35 @@ static bool has_leaf_lapsed(const otr_sighting *s, const otr_verification *v, ot
  * A server's certificate that was good when it was seen and has ended since was renewed, mostly by the same CA: what it was
  * worth then is the best that is known. Of the root the end counts as it is now.
  */
-static outrider_err try_one(const otr_sighting *s, const otr_anchor_set *set, otr_time at, otr_fate *fate, X509 **root)
+outrider_err otr_fate_verify(const otr_sighting *s, const otr_anchor_set *set, otr_time at, otr_verification *v,
+                             bool *is_accepted)
 {
-    otr_verification v;
-    outrider_err err = otr_verify_chain(set, s->chain, s->host, at, &v);
-    X509 *found;
+    outrider_err err = otr_verify_chain(set, s->chain, s->host, at, v);
+    const X509 *root;
 
-    if (err == OUTRIDER_OK && !v.is_accepted && has_leaf_lapsed(s, &v, at)) {
-        otr_verification_clear(&v);
-        err = otr_verify_chain(set, s->chain, s->host, s->seen_at, &v);
+    if (err == OUTRIDER_OK && !v->is_accepted && has_leaf_lapsed(s, v, at)) {
+        otr_verification_clear(v);
+        err = otr_verify_chain(set, s->chain, s->host, s->seen_at, v);
     }
     if (err != OUTRIDER_OK)
         return err;
-    found = otr_verification_root(&v);
-    *fate = found != NULL && otr_cert_not_after(found) > at ? OTR_FATE_ACCEPTED : OTR_FATE_REFUSED;
-    if (*fate == OTR_FATE_ACCEPTED) {
-        X509_up_ref(found);
-        *root = found;
+    root = otr_verification_root(v);
+    *is_accepted = root != NULL && otr_cert_not_after(root) > at;
+    return OUTRIDER_OK;
+}
+
+static outrider_err try_one(const otr_sighting *s, const otr_anchor_set *set, otr_time at, otr_fate *fate, X509 **root)
+{
+    otr_verification v;
+    bool is_accepted;
+    outrider_err err = otr_fate_verify(s, set, at, &v, &is_accepted);
+
+    if (err != OUTRIDER_OK)
+        return err;
+    *fate = is_accepted ? OTR_FATE_ACCEPTED : OTR_FATE_REFUSED;
+    if (is_accepted) {
+        *root = otr_verification_root(&v);
+        X509_up_ref(*root);
     }
     otr_verification_clear(&v);
     return OUTRIDER_OK;

@@ -45,6 +45,10 @@ outrider_err otr_fates_try(otr_fates *fates, const otr_anchor_set *before, const
                            bool is_in_full);
 void otr_fates_clear(otr_fates *fates);
 
+/* What a chain that was seen is worth at `at`. On OUTRIDER_OK the caller clears `v`; its path is that of an accepted chain. */
+outrider_err otr_fate_verify(const otr_sighting *s, const otr_anchor_set *set, otr_time at, otr_verification *v,
+                             bool *is_accepted);
+
 static inline bool otr_fate_is_lost(const otr_host_fate *host)
 {
     return host->before == OTR_FATE_ACCEPTED && host->after != OTR_FATE_ACCEPTED;

@@ -9,7 +9,9 @@ that it is shown and ends as told; in the last tests all programs are the real o
 """
 
 import contextlib
+import datetime
 import io
+import itertools
 import os
 import re
 import shutil
@@ -20,8 +22,12 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 import conftest
+import domains
 from lab import namespace
+from lab.model import UNSIGNED, Host, Sts
+from lab.process import wait_until
 
+serial = itertools.count(1)
 HOOK = "/usr/local/lib/outrider/apt-hook"
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 PACKAGED, BY_HAND = "/usr/share/ca-certificates", "/usr/local/share/ca-certificates"
@@ -276,10 +282,10 @@ def test_what_apt_says(stand_in, packages, plan, outcome):
 
 
 def test_what_outrider_is_asked(stand_in, packages, tmp_path):
-    """One option, the path of a file in a folder that nobody else can enter and that is gone afterwards."""
+    """The path of a file in a folder that nobody else can enter and that is gone afterwards, and what it stands for."""
     assert hook(version_3(packages["deb"]), TMPDIR=str(tmp_path)).returncode == 0
-    *words, path = read(stand_in.asked).splitlines()
-    assert words == ["trust", "what-if", "--bundle"]
+    *words, path, in_place, of = read(stand_in.asked).splitlines()
+    assert words == ["trust", "what-if", "--bundle"] and (in_place, of) == ("--in-place-of", BUNDLE)
     assert path.startswith(f"{tmp_path}/") and os.listdir(tmp_path) == []
 
 
@@ -456,3 +462,66 @@ def test_missing_hook(machine, stand_in):
     finally:
         os.rename(f"{HOOK}.away", HOOK)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+# --- all of it, real --------------------------------------------------------------------------------------------------
+
+@pytest.fixture
+def mail(lab, machine, build, outrider):
+    """A ca-certificates with the CA "other", mail that depends on it, and a daemon that has seen so; the hook finds the real
+    outrider with the configuration in its usual place."""
+    number = next(serial)
+    names = [f"apt-other-{number}", f"apt-lab-{number}"]
+    domains.add(lab, domains.row(names[0], zone=UNSIGNED, hosts=(Host(cert="other"),), sts=Sts()),
+                domains.row(names[1], zone=UNSIGNED, sts=Sts()))
+    debconf("trust_new_crts", "select", "yes")
+    mozilla = [name for name in read(CONF).splitlines() if name.startswith("mozilla/")][:2]
+    write(CONF, "".join(f"{name}\n" for name in mozilla))
+    assert machine.apt("install", machine.package(["lab", "other"], only=mozilla), OUTRIDER_WHAT_IF="off").returncode == 0
+    daemon = outrider(anchors={"roots": "system"})
+    os.makedirs("/etc/outrider", exist_ok=True)
+    shutil.copy(daemon.config, "/etc/outrider/outrider.conf")
+    os.makedirs(f"{FOLDER}/real", exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        os.symlink(f"{build}/outrider", f"{FOLDER}/real/outrider")
+    for name in names:
+        assert daemon.postfix(f"{name}.example").startswith("OK secure")
+    probed = daemon.run_cli("trust", "probe", "--config", daemon.config, "--rate", "100", "--ehlo", "probe.lab.test",
+                            *(f"{name}.example" for name in names), timeout=60)
+    assert probed.returncode == 0, probed.stdout + probed.stderr
+    yield daemon, mozilla, names
+    os.unlink("/etc/outrider/outrider.conf")
+
+
+def test_a_root_that_mail_depends_on_leaves_ca_certificates(machine, mail):
+    """The whole way: apt, dpkg, the hook, outrider, the daemon's record. apt stops; an exception for the one destination lets it
+    go on; the daemon notices the bundle; that destination has the root still, and nobody else."""
+    daemon, mozilla, (other, lab_only) = mail
+    tomorrow = (datetime.date.today() + datetime.timedelta(days=2)).isoformat()
+    path, real = machine.package(["lab"], only=mozilla), f"{FOLDER}/real:/usr/sbin:/usr/bin:/sbin:/bin"
+    before, bundle = machine.installed(), read(BUNDLE)
+    done = machine.apt("install", path, PATH=real)
+    assert done.returncode == 100, done.stdout + done.stderr
+    assert f"D  mail would be deferred: 1\n  {other}.example  at once" in done.stderr and STOPPED in done.stderr, done.stderr
+    assert "leaves: " in done.stderr and "Outrider lab, other CA" in done.stderr and lab_only not in done.stderr
+    assert (machine.installed(), read(BUNDLE)) == (before, bundle)
+
+    root = f"{PACKAGED}/lab/other.crt"  # as the hook advises: the file is still there
+    daemon.trust("add", "--for", f"{other}.example", "--until", tomorrow, "--reason", "apt", root)
+    done = machine.apt("install", path, PATH=real)
+    assert done.returncode == 0 and STOPPED not in done.stderr, done.stdout + done.stderr
+    assert machine.installed() != before and certificates(machine.authorities["other"]).isdisjoint(certificates(read(BUNDLE)))
+    wait_until(lambda: "event=trust.bundle.changed" in daemon.log() and "event=trust.applied" in daemon.log().split("trust.bundle.changed")[1],
+               30, daemon.log)
+    assert "event=trust.affected" not in daemon.log(), "nobody's mail waits"
+    has_root = {name: daemon.query(name)["anchors"]["count"] for name in (f"{other}.example", f"{lab_only}.example")}
+    assert has_root[f"{other}.example"] == has_root[f"{lab_only}.example"] + 1
+    assert daemon.postfix(f"{other}.example").startswith("OK secure")
+
+
+def test_nobody_depends_on_the_root_that_leaves(machine, mail):
+    """The same machine, another root: apt goes on, and shows what it was told."""
+    daemon, mozilla, _ = mail
+    done = machine.apt("install", machine.package(["lab", "other"], only=mozilla[1:]), PATH=f"{FOLDER}/real:/usr/sbin:/usr/bin:/sbin:/bin")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "No mail would be deferred, as far as is recorded." in done.stderr, done.stderr

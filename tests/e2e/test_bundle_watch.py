@@ -4,6 +4,7 @@ only then they are used. What cannot be used changes nothing. Real files, replac
 import itertools
 import os
 import re
+import subprocess
 import time
 
 import pytest
@@ -104,6 +105,7 @@ def test_what_cannot_be_used_changes_nothing(watched, under_policy):
     time.sleep(5)
     assert len(w.lines("trust.bundle.failed")) == 4, "once each"
     assert w.daemon.postfix(name) == before
+    assert level(w.daemon, under_policy[5]) == "secure", "a policy is fetched by the roots in memory: the file is gone"
     w.replace(w.other_ca + w.lab_ca)
     w.wait_for_answer(name, lambda answer: answer != before)
 
@@ -123,6 +125,25 @@ def test_who_is_harmed_is_told_before_it_is_used(watched, under_policy):
     log = w.daemon.log()
     assert log.index("event=trust.affected") < log.index("event=trust.applied")
     assert level(w.daemon, name) == "secure", "the policy that is on hand goes on (REMEMBER)"
+
+
+def test_what_could_not_be_taken_over_gives_way_to_the_next(watched, under_policy):
+    """The folder of anchor files cannot be written, so a new bundle is not used. The one that comes next is not kept waiting for it."""
+    w, name = watched("waits"), under_policy[4]
+    before, folder = w.daemon.postfix(name), w.daemon.postfix_dir
+    subprocess.run(["mount", "--bind", folder, folder], check=True)
+    subprocess.run(["mount", "-o", "remount,ro,bind", folder], check=True)
+    try:
+        w.replace(w.lab_ca + w.other_ca)
+        assert folder in w.wait("trust.bundle.failed")
+        assert w.daemon.postfix(name) == before
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+    w.replace(w.lab_ca + pem(w.lab.certs.authority("private")))
+    after = w.wait_for_answer(name, lambda answer: answer != before)  # well before the next attempt, after a minute
+    with open(os.path.join(folder, tafile(after)), "rb") as file:
+        content = file.read()
+    assert pem(w.lab.certs.authority("private")) in content and w.other_ca not in content
 
 
 @pytest.mark.at_once

@@ -317,6 +317,18 @@ def test_a_teller_is_not_believed(lab, daemon):
     assert rows(daemon) == before
 
 
+def test_what_is_told_changes_no_answer(lab, daemon):
+    """H2: whatever is told of the host, a chain that is refused too, the answers stay the same to the octet."""
+    name, host = "sts-enforce.example", "mx.sts-enforce.example"
+    before = daemon.postfix(name), daemon.exim(name)
+    for issuer, accepted in (("other", False), ("lab", True)):
+        with open(lab.certs.issue(issuer, host).pem) as file:
+            pem = "".join(file.read().partition("-----BEGIN CERTIFICATE-----")[1:])
+        answer = say(daemon, json.dumps({"do": "trust.record", "domain": name, "role": "mx", "host": host, "chain": pem}))
+        assert answer["sighting"]["accepted"] is accepted, answer
+        assert (daemon.postfix(name), daemon.exim(name)) == before
+
+
 def ballast(count, octets):
     """Certificates of that size that have nothing to do with anything."""
     key = ec.generate_private_key(ec.SECP256R1())

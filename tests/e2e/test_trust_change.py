@@ -19,7 +19,7 @@ import time
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 import domains
 from domains import level
@@ -46,9 +46,9 @@ def pem(certificate):
     return certificate.public_bytes(serialization.Encoding.PEM)
 
 
-def make_root(name="Lab root of its own", begin=-DAY, end=30 * DAY, ca=True, issuer=None):
+def make_root(name="Lab root of its own", begin=-DAY, end=30 * DAY, ca=True, issuer=None, key=None):
     """A root, or what is none: key and certificate."""
-    key = ec.generate_private_key(ec.SECP256R1())
+    key = key or ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, f"{name} {next(serial)}")])
     signer, parent = issuer or (key, None)
     builder = (x509.CertificateBuilder().subject_name(subject).issuer_name(parent.subject if parent else subject)
@@ -214,6 +214,7 @@ def test_what_is_no_root_is_refused(lab, outrider, root_file, tmp_path):
         root_file(make_root(issuer=(key, root))[1]): "intermediate",
         root_file(make_root(begin=-30 * DAY, end=-DAY)[1]): "has expired",
         root_file(make_root(begin=DAY)[1]): "not valid before",
+        root_file(make_root(key=rsa.generate_private_key(65537, 1024))[1]): "too weak",
         root_file(root, make_root()[1]): "2 certificates",
         str(tmp_path / "garbage"): "no certificate",
         str(tmp_path / "half"): "does not parse",
@@ -302,6 +303,19 @@ def test_removing(lab, outrider, root_file):
     assert daemon.log().count("event=trust.removed") == 3
     line = next(line for line in daemon.log().splitlines() if "event=trust.added" in line and "domain=b.example" in line)
     assert sha256 in line and "uid=0" in line and "4711" in line and f"until={tomorrow()}" in line
+
+
+def test_a_list_as_long_as_there_can_be(lab, outrider):
+    """10000 holds of the longest names, and names of roots with quotes, which JSON makes longer."""
+    daemon = outrider(anchors={"on_change": "defer"})
+    daemon.stop()
+    long, root = ".".join(["x" * 60] * 3), '"' * 150
+    with sqlite3.connect(daemon.store) as store:
+        store.executemany("INSERT INTO holds VALUES (?, 'mx', ?, ?, ?, ?, ?, ?)",
+                          [(f"d{i}.{long}.example", f"mx.d{i}.{long}.example", "a" * 64, root, "b" * 64, root, int(time.time()))
+                           for i in range(10000)])
+    daemon.start()
+    assert len(json.loads(daemon.trust("list", "--json").stdout)["holds"]) == 10000
 
 
 def test_accepting_another_root(lab, outrider, pair):

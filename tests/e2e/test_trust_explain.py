@@ -504,6 +504,20 @@ def test_a_store_that_cannot_be_read(tmp_path):
     assert (done.returncode, done.stdout) == (NOINPUT, "") and str(world.store) in done.stderr
 
 
+def test_a_hold_that_cannot_be_believed(tmp_path):
+    """It holds nothing, as in outriderd: the rest is told, and the exit status says that something is wrong."""
+    world = World(tmp_path)
+    world.put_exception("late", "both.example", int(time.time()) + 86400, "a reason")
+    with sqlite3.connect(world.store) as store:
+        store.execute("INSERT INTO holds VALUES ('both.example', 'mx', 'mx.both.example', ?, 'Old CA', ?, 'New CA', ?)",
+                      ("no fingerprint", "b" * 64, int(time.time())))
+    store.close()
+    done = world.call("--json", "both.example")
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["holds"], found["anchors"]["rules"]) == (DATAERR, [], ["default", "added", "exception"])
+    assert done.stderr.startswith("outrider: trust explain: ") and 'the hold of "both.example" is not used' in done.stderr
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
 @pytest.mark.parametrize("private", ["store", "configuration"])
 def test_without_privileges(private):

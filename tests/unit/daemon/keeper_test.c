@@ -319,6 +319,31 @@ static void a_damaged_file_is_written_again(void **state)
     otr_anchors_free(anchors);
 }
 
+/* Exim's answers name none.pem for every host with DANE; without it that mail waits. */
+static void the_file_without_roots_is_tended_too(void **state)
+{
+    otr_anchors *anchors = compile(NULL);
+    otr_anchor_folders folders = { { folder, NULL }, 1 };
+    struct stat first, found;
+    size_t count;
+
+    (void)state;
+    assert_int_equal(otr_anchor_files_tend(&folders, anchors, NULL), OUTRIDER_OK);
+    assert_int_equal(stat(path_of("none", ".pem"), &first), 0);
+    count = count_files();
+    age(path_of("none", ".pem"), 30);
+    age(path_of("none", ".fp"), 30);
+    assert_int_equal(otr_anchor_files_tend(&folders, anchors, NULL), OUTRIDER_OK);
+    assert_int_equal(stat(path_of("none", ".pem"), &found), 0);
+    assert_true(found.st_ino == first.st_ino && found.st_mtime > time(NULL) - 86400); /* touched, not another */
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(unlink(path_of("none", i == 0 ? ".pem" : ".fp")), 0);
+        assert_int_equal(otr_anchor_files_tend(&folders, anchors, NULL), OUTRIDER_OK);
+        assert_int_equal(count_files(), count);
+    }
+    otr_anchors_free(anchors);
+}
+
 /* Watching ----------------------------------------------------------------------------------------------------------- */
 
 static void put(const char *path, const char *text)
@@ -381,6 +406,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(ten_thousand_names_share_a_file, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(files_go_a_week_after_their_last_use, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_damaged_file_is_written_again, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(the_file_without_roots_is_tended_too, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_file_has_changed_when_it_is_left_alone_again, make_folder, remove_folder),
     };
     otr_cert made[COUNT(roots)];

@@ -100,9 +100,14 @@ static otr_anchors *make_anchors(otr_on_change on_change)
 
 static void take_reply(void *arg, otr_mail *mail)
 {
-    otr_ticket *ticket = caa_container_of(mail, otr_ticket, mail);
+    otr_ticket *ticket;
 
     (void)arg;
+    if (mail->kind == OTR_MAIL_SWAP) {
+        otr_swap_free(caa_container_of(mail, otr_swap, mail));
+        return;
+    }
+    ticket = caa_container_of(mail, otr_ticket, mail);
     otr_answer_unref(answer);
     answer = ticket->answer;
     ticket->answer = NULL;
@@ -353,6 +358,46 @@ static void a_refused_one_as_well(void **state)
     expect_level("example.org", OTR_LEVEL_MAY);
     expect_recorded("example.org", "mx.example.org; policy mta-sts.example.org by fetch: refused; ");
     assert_int_equal(counted(OTR_CELL_SIGHTINGS + OTR_SIGHTING_REFUSED), before + 1);
+}
+
+/* The anchors of all, of which B is gone. */
+static void take_away_root_b(void)
+{
+    STACK_OF(X509) *left = sk_X509_new_null();
+    otr_anchors *anchors = NULL;
+    otr_trust *trust;
+
+    sk_X509_push(left, roots[A].cert);
+    assert_int_equal(otr_anchors_make(&(otr_anchor_source){ .rules = &(otr_anchor_rule){ .name = "default", .roots = left },
+                                                            .rule_count = 1 }, &anchors, NULL), OUTRIDER_OK);
+    sk_X509_free(left);
+    trust = otr_trust_new(anchors, 0, NULL, 0);
+    assert_non_null(trust);
+    otr_swap_do(worker, otr_swap_new(trust, &replies));
+    otr_trust_unref(trust);
+}
+
+/* Whoever takes a root away is told that it counts for nobody: so it replaces no policy a moment later. */
+static void a_root_that_goes_while_the_policy_is_fetched(void **state)
+{
+    (void)state;
+    publish("a", BODY("enforce", "864000"), A);
+    expect_level("example.org", OTR_LEVEL_SECURE);
+    pass(700);
+    publish("b", BODY("none", "864000"), B);
+    otr_scripted_fetcher_never(worker->fetcher, "example.org");
+    expect_level("example.org", OTR_LEVEL_SECURE); /* the policy on hand applies, and the fetch goes on */
+    assert_int_equal(otr_scripted_fetcher_waiting(worker->fetcher), 1);
+    take_away_root_b();
+    otr_scripted_fetcher_body(worker->fetcher, "example.org", BODY("none", "864000"));
+    otr_scripted_fetcher_shows(worker->fetcher, "example.org", policy_chains[B], NOW);
+    otr_scripted_fetcher_release(worker->fetcher);
+    settle();
+    assert_int_equal(otr_scripted_fetcher_waiting(worker->fetcher), 0);
+    expect_level("example.org", OTR_LEVEL_SECURE);
+    assert_string_equal(answer->verdict->sts.id, "a");
+    assert_non_null(strstr(answer->verdict->sts.error, "the roots have changed while it was asked"));
+    expect_recorded("example.org", "mx.example.org admitted; policy mta-sts.example.org by fetch: refused; ");
 }
 
 static void without_a_policy_there_is_nothing_to_put_down(void **state)
@@ -773,6 +818,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         LOGGING(a_policy_fetch_leaves_a_record),
         LOGGING(a_refused_one_as_well),
+        LOGGING(a_root_that_goes_while_the_policy_is_fetched),
         LOGGING(without_a_policy_there_is_nothing_to_put_down),
         LOGGING(what_was_decided_is_put_down_when_it_changes),
         LOGGING(a_failed_lookup_takes_nothing_back),

@@ -122,6 +122,12 @@ void otr_scripted_fetcher_never(otr_fetcher *fetcher, const char *domain)
     renew_rule(fetcher, domain)->is_never = true;
 }
 
+void otr_scripted_fetcher_release(otr_fetcher *fetcher)
+{
+    for (scripted_fetch *f = ((scripted_fetcher *)fetcher)->fetches; f != NULL; f = f->next)
+        event_active(f->event, EV_TIMEOUT, 0);
+}
+
 static void unlink_fetch(scripted_fetch *f)
 {
     scripted_fetch **at = &((scripted_fetcher *)f->fetch.fetcher)->fetches;

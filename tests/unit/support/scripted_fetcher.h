@@ -18,6 +18,8 @@ void otr_scripted_fetcher_fail(otr_fetcher *fetcher, const char *domain, otr_sts
  * chain is borrowed, and replaced by a later call. A refusal ends the fetch, whatever the rule says. */
 void otr_scripted_fetcher_shows(otr_fetcher *fetcher, const char *domain, const STACK_OF(X509) *chain, otr_time at);
 void otr_scripted_fetcher_never(otr_fetcher *fetcher, const char *domain);
+/* Those that were never to end do so in the next turn of the loop, by the rule that there is then. */
+void otr_scripted_fetcher_release(otr_fetcher *fetcher);
 
 /* The fetches that were started, in order: domain, and the addresses as "192.0.2.1 2001:db8::1". */
 size_t otr_scripted_fetcher_count(const otr_fetcher *fetcher);

@@ -1,181 +1,15 @@
 /*
- * effect_test.c - what becomes of mail when the roots change. Each row is a destination, a change, and its class.
- *
- * Chains are written as letters: "A", "B": a server's certificate from root A, B. "X": from CA X, which sends a certificate
- * of its own that root B has signed, so that roots X and B both end it. "L": from A, lapsed since it was seen. "W": from A, for
- * another name. "D": from root D, which lapses itself before the time in question. "O": from A, was expired when it was seen.
+ * effect_test.c - what becomes of mail when the roots change. Each row is a destination, a change, and its class. Worlds and
+ * destinations are written as dependants.h says.
  */
+#include "dependants.h"
 #include "support/cmocka_all.h"
-#include "support/make_cert.h"
-#include "verdict/effect.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#define DOMAIN "example.org"
 #define NOW OTR_TEST_TIME
-#define DAY OTR_TEST_DAY
-#define POLICY_END (NOW + 10 * DAY)
-#define HOSTS 4
-
-static otr_cert roots[26], cross; /* by letter; X as root B has signed it */
-
-static otr_cert *root_of(char letter)
-{
-    return &roots[letter - 'A'];
-}
-
-static int make_roots(void **state)
-{
-    static const char *const names[] = { ['A' - 'A'] = "Root A", ['B' - 'A'] = "Root B", ['C' - 'A'] = "Root C",
-                                         ['D' - 'A'] = "Root D", ['X' - 'A'] = "Root X" };
-
-    (void)state;
-    for (char letter = 'A'; letter <= 'X'; letter++) {
-        if (names[letter - 'A'] == NULL)
-            continue;
-        *root_of(letter) = otr_make_cert(&(otr_cert_plan){ .common_name = names[letter - 'A'], .constraints = "critical,CA:TRUE",
-                                                           .from = NOW - 100 * DAY,
-                                                           .until = letter == 'D' ? NOW - DAY : NOW + 100 * DAY });
-    }
-    cross = otr_make_cert(&(otr_cert_plan){ .common_name = "Root X", .constraints = "critical,CA:TRUE", .issuer = root_of('B'),
-                                            .key = root_of('X')->key, .from = NOW - 100 * DAY, .until = NOW + 100 * DAY });
-    return 0;
-}
-
-static int clear_roots(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < 26; i++)
-        otr_cert_clear(&roots[i]);
-    otr_cert_clear(&cross);
-    return 0;
-}
-
-/* The anchors ------------------------------------------------------------------------------------------------------ */
-
-/* Rules of letters: "default" for all, and one for DOMAIN that may be `only`. */
-typedef struct world {
-    const char *all;      /* "" is a rule without roots */
-    const char *here;     /* for DOMAIN; NULL: no such rule */
-    const char *confined; /* roots that count for .elsewhere.example and nowhere else; NULL */
-    bool is_only;
-} world;
-
-static STACK_OF(X509) *stack_of(const char *letters)
-{
-    STACK_OF(X509) *stack = sk_X509_new_null();
-
-    for (; letters != NULL && *letters != '\0'; letters++)
-        assert_true(sk_X509_push(stack, root_of(*letters)->cert) > 0);
-    return stack;
-}
-
-static otr_anchors *make_anchors(const world *w)
-{
-    static const char *const here[] = { DOMAIN, NULL }, *const elsewhere[] = { ".elsewhere.example", NULL };
-    STACK_OF(X509) *all = stack_of(w->all), *some = stack_of(w->here), *confined = stack_of(w->confined);
-    otr_anchor_rule rules[3] = { { .name = "default", .file = "all.pem", .roots = all } };
-    size_t count = 1;
-    otr_anchors *anchors = NULL;
-
-    if (w->here != NULL)
-        rules[count++] = (otr_anchor_rule){ .name = "here", .roots = some, .names = here, .is_only = w->is_only };
-    if (w->confined != NULL)
-        rules[count++] = (otr_anchor_rule){ .name = "there", .roots = confined, .names = elsewhere, .confine = elsewhere };
-    assert_int_equal(otr_anchors_make(&(otr_anchor_source){ .rules = rules, .rule_count = count }, &anchors, NULL), OUTRIDER_OK);
-    sk_X509_free(all);
-    sk_X509_free(some);
-    sk_X509_free(confined);
-    return anchors;
-}
-
-/* The destination -------------------------------------------------------------------------------------------------- */
-
-static STACK_OF(X509) *make_chain(const char *host, char kind)
-{
-    char issuer = kind == 'L' || kind == 'W' || kind == 'O' ? 'A' : kind, san[300];
-    STACK_OF(X509) *chain = sk_X509_new_null();
-    otr_cert leaf;
-
-    snprintf(san, sizeof(san), "DNS:%s", kind == 'W' ? "other.example" : host);
-    leaf = otr_make_cert(&(otr_cert_plan){ .san = san, .issuer = root_of(issuer), .from = NOW - 60 * DAY,
-                                           .until = kind == 'L'   ? NOW - 2 * DAY
-                                                    : kind == 'O' ? NOW - 40 * DAY
-                                                                  : NOW + 60 * DAY });
-    assert_true(sk_X509_push(chain, leaf.cert) > 0);
-    X509_up_ref(leaf.cert);
-    if (kind == 'X') {
-        assert_true(sk_X509_push(chain, cross.cert) > 0);
-        X509_up_ref(cross.cert);
-    }
-    otr_cert_clear(&leaf);
-    return chain;
-}
-
-typedef struct scene {
-    otr_dependant d;
-    otr_dependant_host hosts[HOSTS];
-    otr_sighting sightings[HOSTS + 1];
-    char names[HOSTS][40];
-} scene;
-
-static void see(scene *s, otr_role role, const char *host, char kind)
-{
-    otr_sighting *sighting = &s->sightings[s->d.sighting_count++];
-
-    *sighting = (otr_sighting){ .role = role, .source = OTR_SEEN_IN_PROBE, .seen_at = NOW - 30 * DAY,
-                                .chain = make_chain(host, kind) };
-    snprintf(sighting->domain, sizeof(sighting->domain), DOMAIN);
-    snprintf(sighting->host, sizeof(sighting->host), "%s", host);
-}
-
-/*
- * "A !B dane daneA -": the MX hosts mx1, mx2, ... with the chain that was seen, or "-" if none was; "!" one that the policy does
- * not name. "seen:A" hosts that are known from sightings only.
- */
-static void read_hosts(scene *s, const char *text)
-{
-    bool is_decided = strncmp(text, "seen:", 5) != 0;
-    char copy[80], *at = copy, *word;
-
-    snprintf(copy, sizeof(copy), "%s", is_decided ? text : text + 5);
-    for (size_t i = 0; (word = strsep(&at, " ")) != NULL && *word != '\0'; i++) {
-        bool is_admitted = *word != '!';
-
-        assert_true(i < HOSTS);
-        word += !is_admitted;
-        snprintf(s->names[i], sizeof(s->names[i]), "mx%zu." DOMAIN, i + 1);
-        s->hosts[i] = (otr_dependant_host){ .name = s->names[i], .has_dane = strncmp(word, "dane", 4) == 0,
-                                            .is_admitted = is_admitted };
-        if (is_decided)
-            s->d.host_count = i + 1;
-        word += s->hosts[i].has_dane ? 4 : 0;
-        if (*word != '\0' && *word != '-')
-            see(s, OTR_ROLE_MX, s->names[i], *word);
-    }
-}
-
-static scene *make_scene(otr_sts_mode mode, const char *policy, const char *hosts, bool is_own)
-{
-    scene *s = calloc(1, sizeof(*s));
-
-    assert_non_null(s);
-    s->d = (otr_dependant){ .domain = DOMAIN, .mode = mode, .policy_expires_at = mode != OTR_STS_NONE ? POLICY_END : 0,
-                            .hosts = s->hosts, .sightings = s->sightings, .is_own = is_own };
-    if (*policy != '-')
-        see(s, OTR_ROLE_POLICY, "mta-sts." DOMAIN, *policy);
-    read_hosts(s, hosts);
-    return s;
-}
-
-static void free_scene(scene *s)
-{
-    for (size_t i = 0; i < s->d.sighting_count; i++)
-        otr_sighting_clear(&s->sightings[i]);
-    free(s);
-}
+#define POLICY_END (NOW + TEST_POLICY_LEFT)
 
 /* The rows --------------------------------------------------------------------------------------------------------- */
 
@@ -185,9 +19,9 @@ static void free_scene(scene *s)
 
 typedef struct row {
     const char *name;
-    world before, after;
+    test_world before, after;
     otr_sts_mode mode;
-    const char *policy, *hosts; /* as make_scene() reads them */
+    const char *policy, *hosts; /* as make_dependant() reads them */
     char want;                  /* the letter */
     const char *reason;         /* a part of it; NULL: it is empty */
     bool is_own, loses_policy_host;
@@ -225,6 +59,10 @@ static const row rows[] = {
     { .name = "D: an `only` rule loses its root", ONLY_A, ONLY_NONE, ENFORCE, "-", "A", 'D', "Root A", .lost = 1 },
     { .name = "D: the root is confined to other names", ALL, CONFINED_A, ENFORCE, "B", "A", 'D', "Root A", .lost = 1 },
     { .name = "D: a cross-signed CA, both roots gone", ALL, BX_GONE, ENFORCE, "A", "X", 'D', "mx1.example.org loses Root", .lost = 1 },
+    { .name = "G: all hosts of ours, to which no mail goes out from here", ALL, WITHOUT_A, ENFORCE, "B", "seen:A", 'G',
+      "ours: mx1.example.org loses Root A; senders who drop that root as well cannot use it", .is_own = true, .lost = 1 },
+    { .name = "G: and the policy host", ALL, WITHOUT_A, ENFORCE, "A", "seen:A", 'G', "ours: mx1.example.org loses Root A", .is_own = true,
+      .loses_policy_host = true, .lost = 1 },
     { .name = "G: one of two hosts of ours", ALL, WITHOUT_A, ENFORCE, "B", "A B", 'G', "ours: mx1.example.org loses Root A",
       .is_own = true, .lost = 1, .left = 1 },
     { .name = "G: our policy host", ALL, WITHOUT_A, ENFORCE, "A", "B", 'G', "ours: the policy host mta-sts.example.org loses Root A",
@@ -301,8 +139,8 @@ static void complain(const row *r, const otr_effect *e, const char *what)
 
 static void check_row(const row *r)
 {
-    otr_anchors *before = make_anchors(&r->before), *after = make_anchors(&r->after);
-    scene *s = make_scene(r->mode, r->policy, r->hosts, r->is_own);
+    otr_anchors *before = make_test_anchors(&r->before), *after = make_test_anchors(&r->after);
+    test_dependant *s = make_dependant(r->mode, r->policy, r->hosts, r->is_own);
     otr_effect e, in_full;
 
     assert_int_equal(otr_effect_judge(&s->d, before, after, NOW, &e, NULL), OUTRIDER_OK);
@@ -317,7 +155,7 @@ static void check_row(const row *r)
         complain(r, &e, "when");
     if (memcmp(&e, &in_full, sizeof(e)) != 0)
         complain(r, &in_full, "trying all comes to something else");
-    free_scene(s);
+    free_dependant(s);
     otr_anchors_free(before);
     otr_anchors_free(after);
 }
@@ -362,24 +200,24 @@ static void the_shortcut_is_the_full_trial(void **state)
     print_message("seed %u\n", first);
     for (unsigned i = 0; i < TRIALS; i++) {
         char letters[6][8], hosts[80] = "", policy[2] = { 0 };
-        world before, after;
+        test_world before, after;
         otr_anchors *was, *becomes;
         otr_effect quick, full;
-        scene *s;
+        test_dependant *s;
 
         seed = first + i;
-        before = (world){ .all = draw_letters(letters[0], "ABCDX"), .here = draw(2) ? draw_letters(letters[1], "ABCDX") : NULL,
+        before = (test_world){ .all = draw_letters(letters[0], "ABCDX"), .here = draw(2) ? draw_letters(letters[1], "ABCDX") : NULL,
                           .confined = draw(4) == 0 ? draw_letters(letters[2], "ABX") : NULL, .is_only = draw(2) };
-        after = (world){ .all = draw_letters(letters[3], "ABCDX"), .here = draw(2) ? draw_letters(letters[4], "ABCDX") : NULL,
+        after = (test_world){ .all = draw_letters(letters[3], "ABCDX"), .here = draw(2) ? draw_letters(letters[4], "ABCDX") : NULL,
                          .confined = draw(4) == 0 ? draw_letters(letters[5], "ABX") : NULL, .is_only = draw(2) };
-        for (unsigned k = draw(HOSTS + 1); k > 0; k--) {
+        for (unsigned k = draw(TEST_HOSTS + 1); k > 0; k--) {
             strcat(hosts, kinds[draw(sizeof(kinds) / sizeof(kinds[0]))]);
             strcat(hosts, k > 1 ? " " : "");
         }
         policy[0] = policies[draw(sizeof(policies) - 1)];
-        s = make_scene((otr_sts_mode)draw(3), policy, hosts, draw(5) == 0);
-        was = make_anchors(&before);
-        becomes = make_anchors(&after);
+        s = make_dependant((otr_sts_mode)draw(3), policy, hosts, draw(5) == 0);
+        was = make_test_anchors(&before);
+        becomes = make_test_anchors(&after);
         assert_int_equal(otr_effect_judge(&s->d, was, becomes, NOW, &quick, NULL), OUTRIDER_OK);
         assert_int_equal(otr_effect_judge_in_full(&s->d, was, becomes, NOW, &full, NULL), OUTRIDER_OK);
         counts[full.class]++;
@@ -391,7 +229,7 @@ static void the_shortcut_is_the_full_trial(void **state)
                      otr_effect_letters[quick.class], quick.reason, otr_effect_letters[full.class], full.reason);
         otr_anchors_free(was);
         otr_anchors_free(becomes);
-        free_scene(s);
+        free_dependant(s);
     }
     /* A world that never comes to a class proves nothing about it. */
     for (size_t i = 0; i < OTR_EFFECT_COUNT; i++)
@@ -406,5 +244,5 @@ int main(void)
         cmocka_unit_test(the_shortcut_is_the_full_trial),
     };
 
-    return cmocka_run_group_tests_name("effect", tests, make_roots, clear_roots);
+    return cmocka_run_group_tests_name("effect", tests, make_test_roots, clear_test_roots);
 }
