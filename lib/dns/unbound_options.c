@@ -181,6 +181,8 @@ outrider_err otr_unbound_options_check(const otr_unbound_options *options, outri
     err = check_servers(options->forwarders, "forwarder", diag);
     if (err == OUTRIDER_OK)
         err = check_stubs(options->stubs, diag);
+    if (err != OUTRIDER_OK || options->is_plain) /* the rest is about files that are not read then */
+        return err;
     if (err == OUTRIDER_OK)
         err = check_zone_file(options->trust_anchor, "DS", "DNSKEY", diag);
     for (size_t i = 0; err == OUTRIDER_OK && i < count_list(options->extra_anchors); i++)
