@@ -23,7 +23,8 @@ static const char help[] =
     "Look at the MX hosts of DOMAIN, and let outriderd serve its policy as the configuration has it, in this mode. Enforce is\n"
     "refused unless each MX host would pass under the policy at each of its addresses.\n"
     "\n"
-    "  -m, --mode MODE    none, testing or enforce (default: the mode that is served now)\n"
+    "  -m, --mode MODE    testing or enforce (default: the mode that is served now, else that of the configuration); a policy\n"
+    "                     is withdrawn with \"outrider publish retire\"\n"
     "  -f, --force        whatever the look says; outriderd logs it\n"
     "  -r, --reason TEXT  one line, for the log\n"
     "  -j, --json         one line of JSON\n"
@@ -88,8 +89,10 @@ static int find_mode(command *c)
     if (c->mode_name != NULL)
         return EX_OK;
     served = json_string_value(json_object_get(json_object_get(told, "serving"), "mode"));
-    if (served == NULL || !read_mode(served, &c->mode))
+    if (served == NULL || !read_mode(served, &c->mode) || c->mode == OTR_STS_NONE)
         c->mode = (otr_sts_mode)c->look.conf->mode;
+    if (c->mode == OTR_STS_NONE)
+        return otr_complain(EX_CONFIG, domain, "the configuration says mode = none; change that first, and restart outriderd");
     return EX_OK;
 }
 
@@ -99,7 +102,7 @@ static json_t *list_reasons(const otr_check_report *report)
 {
     json_t *list = json_array();
 
-    for (size_t i = 0; report != NULL && i < report->count; i++)
+    for (size_t i = 0; i < report->count; i++)
         if (otr_gate_is_barred_by(&report->results[i]))
             json_array_append_new(list, otr_result_json(&report->results[i]));
     return list;
@@ -149,14 +152,12 @@ static void warn(const command *c)
 static int look(command *c)
 {
     outrider_diag diag = { 0 };
-    outrider_err err = otr_publish_propose(&c->look, c->mode == OTR_STS_NONE ? OTR_STS_NONE : OTR_STS_ENFORCE, &diag);
+    outrider_err err = otr_publish_propose(&c->look, OTR_STS_ENFORCE, &diag);
     otr_gate gate;
     int status;
 
     if (err != OUTRIDER_OK)
         return otr_complain(err == OUTRIDER_E_NOMEM ? EX_OSERR : EX_CONFIG, WHAT, "%s", diag.message);
-    if (c->mode == OTR_STS_NONE)
-        return -1; /* nothing that a host does could be wrong then */
     status = otr_publish_look_at(WHAT, &c->view, &c->look, 1, OTR_GATE_GROUPS, c->timeout * 1000, true);
     if (status != EX_OK)
         return status;
@@ -194,19 +195,20 @@ static void print_record(const command *c, const char *id)
     printf("when:   now, in place of the record that is there; behind a reverse proxy that keeps answers, in %d s\n", OTR_PUBLISH_CACHE_S);
 }
 
-/* The look was at what this configuration says; what is served is what that of outriderd says. */
-static bool is_as_proposed(const command *c, const char *id)
+/*
+ * The look was at what this configuration says, and outriderd may have read another one: it is told the id of the text that was looked at,
+ * and refuses if it would serve another. Returns false when out of memory.
+ */
+static bool find_id(const command *c, char id[OTR_STS_ID_MAX + 1])
 {
     otr_publication publication = c->look.meant.publication;
-    char wanted[OTR_STS_ID_MAX + 1] = "";
     otr_buf text = OTR_BUF_INIT;
-    bool is_same;
+    bool is_good;
 
     publication.mode = c->mode;
-    is_same = otr_publication_text(&publication, &text, NULL) == OUTRIDER_OK && otr_publication_id(text.data, text.len, wanted) == OUTRIDER_OK &&
-              strcmp(wanted, id) == 0;
+    is_good = otr_publication_text(&publication, &text, NULL) == OUTRIDER_OK && otr_publication_id(text.data, text.len, id) == OUTRIDER_OK;
     otr_buf_clear(&text);
-    return is_same;
+    return is_good;
 }
 
 static void print_text(const command *c, const json_t *told)
@@ -223,31 +225,23 @@ static void print_text(const command *c, const json_t *told)
         printf("note:   %s\n", why);
     if (id != NULL)
         print_record(c, id);
-    if (c->mode == OTR_STS_NONE)
-        printf("note:   \"outrider publish retire %s\" walks the rest of the way, and says when the record and the policy host may go\n",
-               c->look.conf->domain);
 }
 
 static int print_done(const command *c, json_t *answer)
 {
     json_t *told = json_object_get(answer, "publication");
     const char *id = json_string_value(json_object_get(json_object_get(told, "serving"), "id"));
-    bool is_other = c->mode == OTR_STS_ENFORCE && !is_as_proposed(c, id != NULL ? id : "");
     int status = EX_OK;
 
     if (c->is_json)
-        status = otr_print_json(json_pack("{s:s, s:s, s:b, s:b, s:b, s:b, s:o, s:O}", "domain", c->look.conf->domain, "mode",
-                                          otr_sts_mode_names[c->mode], "done", 1, "forced", c->is_forced, "as_looked_at", !is_other,
-                                          "record_is_in_dns", id != NULL && is_id_in_dns(c, id), "reasons", list_reasons(c->look.report),
-                                          "publication", told), EX_OK);
+        status = otr_print_json(json_pack("{s:s, s:s, s:b, s:b, s:b, s:o, s:O}", "domain", c->look.conf->domain, "mode",
+                                          otr_sts_mode_names[c->mode], "done", 1, "forced", c->is_forced, "record_is_in_dns",
+                                          id != NULL && is_id_in_dns(c, id), "reasons", list_reasons(c->look.report), "publication", told),
+                                EX_OK);
     else
         print_text(c, told);
     json_decref(answer);
-    if (status != EX_OK)
-        return status;
-    if (is_other)
-        status = otr_complain(EX_TEMPFAIL, c->look.conf->domain, "what is served is not what was looked at: outriderd runs with another "
-                              "configuration than this one; restart it, and say this again");
+
     return otr_flush_output(status);
 }
 
@@ -257,7 +251,7 @@ static json_t *sum_up(const otr_check_report *report)
     otr_buf text = OTR_BUF_INIT;
     json_t *value;
 
-    for (size_t i = 0; report != NULL && i < report->count && text.len < CHECKS_MAX - CHECK_SIZE; i++)
+    for (size_t i = 0; i < report->count && text.len < CHECKS_MAX - CHECK_SIZE; i++)
         if (otr_gate_is_barred_by(&report->results[i]))
             otr_buf_printf(&text, "%s%s%s%.60s", text.len > 0 ? ", " : "", report->results[i].id, *report->results[i].host != '\0' ? " " : "",
                            report->results[i].host);
@@ -268,12 +262,15 @@ static json_t *sum_up(const otr_check_report *report)
 
 static int step(command *c)
 {
+    char id[OTR_STS_ID_MAX + 1];
     int status = EX_OK;
-    json_t *request = json_pack("{s:s, s:s, s:s, s:b}", "do", "publish.set", "domain", c->look.conf->domain, "mode",
-                                otr_sts_mode_names[c->mode], "forced", c->is_forced);
-    json_t *answer;
+    json_t *request, *answer;
 
-    json_object_set_new(request, "checks", c->look.report != NULL ? sum_up(c->look.report) : json_string("not looked"));
+    if (!find_id(c, id))
+        return otr_complain(EX_OSERR, WHAT, "out of memory");
+    request = json_pack("{s:s, s:s, s:s, s:b, s:s}", "do", "publish.set", "domain", c->look.conf->domain, "mode", otr_sts_mode_names[c->mode],
+                        "forced", c->is_forced, "id", id);
+    json_object_set_new(request, "checks", sum_up(c->look.report));
     if (c->reason != NULL && json_object_set_new(request, "reason", json_string(c->reason)) != 0) {
         json_decref(request);
         return otr_complain(EX_DATAERR, WHAT, "the reason is not UTF-8");
@@ -341,7 +338,9 @@ static int read_options(int argc, char **argv, command *c)
     if (argc - optind != 1)
         return otr_complain(EX_USAGE, WHAT, "takes one domain; outrider publish set --help shows the options");
     if (c->mode_name != NULL && !read_mode(c->mode_name, &c->mode))
-        return otr_complain(EX_USAGE, c->mode_name, "--mode takes none, testing or enforce");
+        return otr_complain(EX_USAGE, c->mode_name, "--mode takes testing or enforce");
+    if (c->mode_name != NULL && c->mode == OTR_STS_NONE)
+        return otr_complain(EX_USAGE, c->mode_name, "a policy is withdrawn with \"outrider publish retire\", which knows when that is over");
     return -1;
 }
 

@@ -14,13 +14,15 @@ static const char *const cache_results[] = { "hit", "miss" };
 static const char *const refresh_results[] = { "fetched",   "unchanged",     "absent",
                                                "held-back", "record-failed", "failed" };
 static const char *const types[] = { "A", "AAAA", "MX", "TXT", "TLSA", "other" };
-static const char *const limits[] = { "connections", "waiting", "files", "http" };
+static const char *const limits[] = { "connections", "waiting", "files", "http", "policy-host", "policy-host-address" };
 static const char *const operations[] = { "read", "write" };
 static const char *const modes[] = { "enforce", "testing", "none" };
 static const char *const roles[] = { "policy", "mx" };
 static const char *const effects[] = { "deferred",   "own",  "downgraded", "unknown", "reported",
                                        "other-path", "dane", "no-policy",  "none" };
 static const char *const sightings[] = { "accepted", "refused", "lost" };
+static const char *const web_listeners[] = { "https", "plain", "acme" };
+static const char *const handshakes[] = { "full", "resumed", "unknown-name", "failed", "timeout" };
 static const char *const publish_failures[] = { "store", "certificate", "challenges" };
 static const char *const phases[] = { "none", "testing", "enforce", "retiring", "retired" };
 static const char *const versions[] = { OUTRIDER_VERSION };
@@ -32,6 +34,7 @@ static_assert(COUNT(refresh_results) == OTR_REFRESH_COUNT, "a word for each resu
 static_assert(COUNT(types) == OTR_TYPE_COUNT && COUNT(limits) == OTR_LIMIT_COUNT, "a word for each type and limit");
 static_assert(COUNT(roles) == OTR_ROLE_COUNT && COUNT(sightings) == OTR_SIGHTING_RESULTS, "a word for each result");
 static_assert(COUNT(operations) == OTR_STORE_OPERATIONS && COUNT(modes) == OTR_POLICY_COUNT, "a word for each");
+static_assert(COUNT(web_listeners) == OTR_WEB_KINDS && COUNT(handshakes) == OTR_SHAKEN_COUNT, "a word for each");
 static_assert(COUNT(publish_failures) == OTR_PUBLISH_FAILURES && COUNT(phases) == OTR_PHASE_RETIRED + 1, "a word for each");
 static_assert(COUNT(effects) == OTR_EFFECT_COUNT, "a word for each class");
 
@@ -61,6 +64,12 @@ const otr_metric otr_metrics[] = {
       { LABEL("role", roles), LABEL("outcome", sightings) } },
     { "outrider_trust_root_changes_total", OTR_COUNTER, OTR_CELL_ROOT_CHANGES,
       "Hosts whose certificate came from another root than before.", { LABEL("role", roles) } },
+    { "outrider_policy_host_replies_total", OTR_COUNTER, OTR_CELL_WEB_REPLIES,
+      "Answers of our policy host, by listener and HTTP status.",
+      { LABEL("listener", web_listeners), { "status", otr_status_texts, OTR_STATUS_COUNT } } },
+    { "outrider_policy_host_handshakes_total", OTR_COUNTER, OTR_CELL_WEB_HANDSHAKES,
+      "TLS handshakes of our policy host; unknown-name: without SNI, or for a name that has no certificate here.",
+      { LABEL("result", handshakes) } },
     { "outrider_publish_failures_total", OTR_COUNTER, OTR_CELL_PUBLISH_FAILURES,
       "Failures of what our own policies are published with.", { LABEL("what", publish_failures) } },
     { "outrider_store_errors_total", OTR_COUNTER, OTR_CELL_STORE_ERRORS,

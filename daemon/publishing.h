@@ -5,11 +5,16 @@
 #define OTR_DAEMON_PUBLISHING_H
 
 #include "daemon/publish/publisher.h"
+#include "daemon/publish/server.h"
 #include "daemon/sockets.h"
 
 typedef struct otr_publishing {
-    otr_publisher *publisher; /* owned */
+    otr_publisher *publisher;  /* owned */
+    otr_policy_server *server; /* owned; NULL without a listener */
 } otr_publishing;
+
+/* How many of its descriptors may be open at once. */
+unsigned long otr_publishing_connections(const otr_conf *conf);
 
 /* As the user who goes on. What it borrows outlives it. */
 outrider_err otr_publishing_start(otr_publishing *publishing, const otr_conf *conf, const otr_sockets *sockets, otr_store *store,

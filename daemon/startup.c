@@ -327,8 +327,8 @@ static outrider_err start_watching(otr_daemon *d, outrider_diag *diag)
 
 static void raise_limits(const otr_conf *c)
 {
-    unsigned long least = c->limits.connections + FILES_LEAST;
-    unsigned long got = otr_raise_files_limit(c->limits.connections + c->threads.resolver * FILES_PER_RESOLVER);
+    unsigned long policy_host = otr_publishing_connections(c), least = c->limits.connections + policy_host + FILES_LEAST;
+    unsigned long got = otr_raise_files_limit(c->limits.connections + policy_host + c->threads.resolver * FILES_PER_RESOLVER);
     char number[32];
 
     if (got >= least)

@@ -143,7 +143,7 @@ def tell_g1(stage):
 
     tell.step("Which CAs does the mail depend on? A handshake with each MX host, no mail; then the report.")
     stage.command("probe", *(each.domain for each in ROWS), show=False)
-    #stage.command("report")
+    stage.command("report")
 
     tell.step("The next bundle comes without g1. What would that do? (This is what the hook of apt asks.)")
     following = stage.write("next.pem", "lab")
@@ -168,7 +168,7 @@ def tell_g1(stage):
     stage.command("add", "--for", "g1-outlook.example", "--for", "g1-hotmail.example", "--until", until, "--reason",
                   "G1 transition", g1)
     stage.command("list")
-    #stage.command("explain", "g1-outlook.example")
+    stage.command("explain", "g1-outlook.example")
 
     tell.step("The next deliveries go.")
     stage.send("with the exception", NAMES, everybody)

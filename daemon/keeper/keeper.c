@@ -101,33 +101,6 @@ static outrider_err write_all_files(const otr_keeper *keeper, outrider_diag *dia
     return err == OUTRIDER_OK ? otr_anchor_files_add(&keeper->folders, keeper->trust->anchors, NULL, diag) : err;
 }
 
-outrider_err otr_keeper_open(otr_keeper *keeper, otr_store *store, otr_clock *clock, outrider_diag *diag)
-{
-    otr_anchors *anchors = NULL;
-    outrider_err err;
-
-    keeper->store = store;
-    keeper->clock = clock;
-    err = load_exceptions(keeper, diag);
-    if (err == OUTRIDER_OK)
-        err = otr_rule_book_compile(keeper->book, keeper->exceptions.list, keeper->exceptions.count, otr_clock_now(clock), NULL,
-                                    &anchors, diag);
-    if (err != OUTRIDER_OK)
-        return err;
-    keeper->trust = otr_trust_new(anchors, 0, keeper->exceptions.list, keeper->exceptions.count);
-    if (keeper->trust == NULL)
-        return otr_fail(diag, OUTRIDER_E_NOMEM, "out of memory");
-    otr_keeper_count(keeper);
-    return write_all_files(keeper, diag);
-}
-
-otr_trust *otr_keeper_trust(const otr_keeper *keeper)
-{
-    return keeper->trust;
-}
-
-/* By the clock --------------------------------------------------------------------------------------------------- */
-
 /* Files of what is in force are touched, or written again where somebody has removed them; old ones go. */
 static void tend_files(otr_keeper *keeper)
 {
@@ -155,6 +128,36 @@ static void tend_files(otr_keeper *keeper)
     if (removed > 0)
         OTR_LOG(OTR_LOG_INFO, "trust.files.removed", { "files", count });
 }
+
+outrider_err otr_keeper_open(otr_keeper *keeper, otr_store *store, otr_clock *clock, outrider_diag *diag)
+{
+    otr_anchors *anchors = NULL;
+    outrider_err err;
+
+    keeper->store = store;
+    keeper->clock = clock;
+    err = load_exceptions(keeper, diag);
+    if (err == OUTRIDER_OK)
+        err = otr_rule_book_compile(keeper->book, keeper->exceptions.list, keeper->exceptions.count, otr_clock_now(clock), NULL,
+                                    &anchors, diag);
+    if (err != OUTRIDER_OK)
+        return err;
+    keeper->trust = otr_trust_new(anchors, 0, keeper->exceptions.list, keeper->exceptions.count);
+    if (keeper->trust == NULL)
+        return otr_fail(diag, OUTRIDER_E_NOMEM, "out of memory");
+    otr_keeper_count(keeper);
+    err = write_all_files(keeper, diag);
+    if (err == OUTRIDER_OK)
+        tend_files(keeper);
+    return err;
+}
+
+otr_trust *otr_keeper_trust(const otr_keeper *keeper)
+{
+    return keeper->trust;
+}
+
+/* By the clock --------------------------------------------------------------------------------------------------- */
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {

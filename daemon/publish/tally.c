@@ -5,10 +5,7 @@
 
 #include "daemon/hash.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -160,28 +157,4 @@ void otr_tally_merge(otr_tally *to, const otr_tally *from)
     for (size_t i = 0; i < from->count; i++)
         otr_tally_add(to, from->rows[i].domain, from->rows[i].day, from->rows[i].network, from->rows[i].count);
     to->lost += from->lost;
-}
-
-const char *otr_network_of(const struct sockaddr *client, char network[OTR_FETCH_NETWORK_SIZE])
-{
-    unsigned char v6[16];
-    char text[INET6_ADDRSTRLEN];
-
-    if (client != NULL && client->sa_family == AF_INET) {
-        memcpy(v6 + 12, &((const struct sockaddr_in *)(const void *)client)->sin_addr, 4);
-    } else if (client != NULL && client->sa_family == AF_INET6) {
-        const struct in6_addr *address = &((const struct sockaddr_in6 *)(const void *)client)->sin6_addr;
-
-        memcpy(v6, address, 16);
-        if (!IN6_IS_ADDR_V4MAPPED(address)) {
-            memset(v6 + 6, 0, 10);
-            snprintf(network, OTR_FETCH_NETWORK_SIZE, "%s/48", inet_ntop(AF_INET6, v6, text, sizeof(text)));
-            return network;
-        }
-    } else {
-        snprintf(network, OTR_FETCH_NETWORK_SIZE, OTR_FETCH_OTHER);
-        return network;
-    }
-    snprintf(network, OTR_FETCH_NETWORK_SIZE, "%u.%u.%u.0/24", v6[12], v6[13], v6[14]);
-    return network;
 }

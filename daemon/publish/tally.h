@@ -1,18 +1,16 @@
 /*
- * tally.h - fetches of our policies, counted by domain, UTC day and client network (/24 or /48). The server counts into a tally of its own and mails
- * it to the publisher (otr_publisher_tell) every few seconds and when it ends; the publisher adds it to what it will write.
+ * tally.h - fetches of our policies, counted by domain, UTC day and client network (/24 or /48). The server counts into a tally of its
+ * own and mails it to the publisher (otr_publisher_tell) every few seconds and when it ends; the publisher adds it to what it will
+ * write.
  *
- * Bounds: OTR_TALLY_NETWORKS_MAX rows with a network; beyond, a fetch counts as OTR_FETCH_OTHER of its domain and day, for which there is always room:
- * the domains are ours.
- * Threads: one at a time.
+ * Bounds: OTR_TALLY_NETWORKS_MAX rows with a network; beyond, a fetch counts as OTR_FETCH_OTHER of its domain and day, for which there
+ * is always room: the domains are ours. Threads: one at a time.
  */
 #ifndef OTR_DAEMON_TALLY_H
 #define OTR_DAEMON_TALLY_H
 
 #include "daemon/mailbox.h"
 #include "store/store_publish.h"
-
-#include <sys/socket.h>
 
 #define OTR_TALLY_NETWORKS_MAX 8192
 #define OTR_DAY_S 86400
@@ -33,8 +31,5 @@ void otr_tally_free(otr_tally *tally); /* NULL is fine */
 void otr_tally_add(otr_tally *tally, const char *domain, int64_t day, const char *network, uint64_t count);
 void otr_tally_reset(otr_tally *tally); /* all counts are gone */
 void otr_tally_merge(otr_tally *to, const otr_tally *from);
-
-/* "192.0.2.0/24", "2001:db8:1::/48"; an IPv4 address in IPv6 is one of IPv4, and what has no address is OTR_FETCH_OTHER. Pure. */
-const char *otr_network_of(const struct sockaddr *client, char network[OTR_FETCH_NETWORK_SIZE]);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * verbs.c - what an operator wants of our domains: publish.status, publish.set, publish.retire, publish.reload. A request is answered when the store has it
- * and the server shows it. Asked again, each is the same; killed in between, what the store has goes on.
+ * verbs.c - what an operator wants of our domains: publish.status, publish.set, publish.retire, publish.reload. A request is answered
+ * when the store has it and the server shows it. Asked again, each is the same; killed in between, what the store has goes on.
  *
  * Whether enforce is safe has been looked at by whoever asks; refused is here what contradicts itself.
  */
@@ -18,7 +18,8 @@ static outrider_err find(const otr_publisher *p, const char *domain, otr_own_dom
 {
     *d = otr_publisher_find(p, domain);
     if (*d == NULL)
-        return otr_fail(diag, OUTRIDER_E_CONFIG, "%s: is none of ours: there is no section publish \"%s\" in the configuration", domain, domain);
+        return otr_fail(diag, OUTRIDER_E_CONFIG, "%s: is none of ours: there is no section publish \"%s\" in the configuration", domain,
+                        domain);
     return OUTRIDER_OK;
 }
 
@@ -27,8 +28,8 @@ static outrider_err find_configured(const otr_publisher *p, const char *domain, 
     outrider_err err = find(p, domain, d, diag);
 
     if (err == OUTRIDER_OK && (*d)->conf == NULL)
-        err = otr_fail(diag, OUTRIDER_E_CONFIG, "%s: its section publish is not in the configuration any more: put it back, and restart outriderd",
-                       domain);
+        err = otr_fail(diag, OUTRIDER_E_CONFIG, "%s: its section publish is not in the configuration any more: put it back, and "
+                       "restart outriderd", domain);
     return err;
 }
 
@@ -52,6 +53,15 @@ static bool is_same(const otr_life_plan *plan)
     return d->has_life && d->life.phase == plan->life.phase && d->serving == plan->edition && d->held == plan->held;
 }
 
+/* Whoever has looked has read a configuration of his own, which may be newer than ours: what he did not look at is not served at his word. */
+static outrider_err check_id(const otr_life_plan *plan, const char *id, outrider_diag *diag)
+{
+    if (*id == '\0' || strcmp(plan->edition->v.id, id) == 0)
+        return OUTRIDER_OK;
+    return otr_fail(diag, OUTRIDER_E_CONFIG, "%s: what was looked at (id %s) is not what would be served (id %s): outriderd runs with another configuration "
+                    "than the one that was read; restart it", plan->domain->domain, id, plan->edition->v.id);
+}
+
 /* The domain goes into a phase, with nothing withheld from now on that somebody has looked at. */
 static outrider_err enter(otr_publisher *p, otr_own_domain *d, otr_phase phase, const otr_job *job, bool *is_news, outrider_diag *diag)
 {
@@ -69,7 +79,8 @@ static outrider_err enter(otr_publisher *p, otr_own_domain *d, otr_phase phase, 
     err = otr_life_plan_make(d, &next, now, &plan, diag);
     if (err != OUTRIDER_OK)
         return err;
-    *is_news = !is_same(&plan);
+    err = check_id(&plan, r->id, diag);
+    *is_news = err == OUTRIDER_OK && !is_same(&plan);
     if (*is_news) {
         plan.life.uid = job->uid;
         plan.life.is_forced = r->is_forced;
@@ -130,7 +141,8 @@ static outrider_err status(otr_publisher *p, const otr_job *job, json_t **answer
         json_decref(list);
         return err;
     }
-    *answer = json_pack("{s:b, s:s, s:b, s:o}", "ok", 1, "at", otr_time_text(now, text), "store_failing", p->is_failing, "publications", list);
+    *answer = json_pack("{s:b, s:s, s:b, s:o}", "ok", 1, "at", otr_time_text(now, text), "store_failing", p->is_failing,
+                        "publications", list);
     return OUTRIDER_OK;
 }
 

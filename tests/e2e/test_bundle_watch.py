@@ -105,6 +105,7 @@ def test_what_cannot_be_used_changes_nothing(watched, under_policy):
     time.sleep(5)
     assert len(w.lines("trust.bundle.failed")) == 4, "once each"
     assert w.daemon.postfix(name) == before
+    assert level(w.daemon, under_policy[5]) == "secure", "a policy is fetched by the roots in memory: the file is gone"
     w.replace(w.other_ca + w.lab_ca)
     w.wait_for_answer(name, lambda answer: answer != before)
 

@@ -272,6 +272,7 @@ static void visit(const scene *s, const char *word, const char *chain, otr_probe
 static void make_host(scene *s)
 {
     otr_host_facts *host;
+    otr_buf text = OTR_BUF_INIT;
 
     need(otr_facts_take_hosts(s->facts), "hosts");
     if (s->facts->host_count == 0)
@@ -301,7 +302,9 @@ static void make_host(scene *s)
     host->knows_staged = true;
     if (is(s, STAGED, "none"))
         return;
-    need(otr_tlsa_parse(value_of(s, STAGED), strlen(value_of(s, STAGED)), &s->staged_data, &s->staged, NULL) == OUTRIDER_OK, "staged");
+    put_substituted(s, value_of(s, STAGED), &text);
+    need(otr_tlsa_parse(text.data, text.len, &s->staged_data, &s->staged, NULL) == OUTRIDER_OK, "staged");
+    otr_buf_clear(&text);
     host->staged = &s->staged;
     host->staged_count = 1;
 }
