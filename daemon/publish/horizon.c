@@ -1,6 +1,7 @@
 /*
- * horizon.c - what was handed out, and what may be without asking the store: the horizon is written ahead of the clock, for all domains in one
- * transaction, long before it lapses. A disk that fails is tried again every minute; what it held goes on until the horizon is reached.
+ * horizon.c - what was handed out, and what may be without asking the store: the horizon is written ahead of the clock, for all domains
+ * in one transaction, long before it lapses. A disk that fails is tried again every minute; what it held goes on until the horizon is
+ * reached.
  */
 #include "base/diag.h"
 #include "base/log.h"
@@ -75,8 +76,8 @@ static void clear_list(times_list *list)
     free(list->editions);
 }
 
-/* What is offered gets a new horizon (0: it is offered no more), and what is not, the truth. Durable. */
-static outrider_err write_horizons(otr_publisher *p, otr_time horizon, outrider_diag *diag)
+/* What is offered gets a new horizon (`now` 0: it is offered no more), and what is not, the truth. Durable. */
+static outrider_err write_horizons(otr_publisher *p, otr_time now, outrider_diag *diag)
 {
     outrider_err err = OUTRIDER_OK;
     times_list list;
@@ -87,7 +88,7 @@ static outrider_err write_horizons(otr_publisher *p, otr_time horizon, outrider_
         otr_own_domain *d = &p->domains[i];
 
         for (otr_edition *e = d->editions; e != NULL; e = e->next) {
-            otr_time wanted = horizon > 0 && is_offered(d, e) ? horizon : truth_of(e);
+            otr_time wanted = now > 0 && is_offered(d, e) ? otr_edition_horizon(e, now) : truth_of(e);
 
             if (e->is_stored && wanted != e->v.horizon)
                 append(&list, d, e, wanted);
@@ -107,6 +108,7 @@ static outrider_err write_horizons(otr_publisher *p, otr_time horizon, outrider_
 void otr_publisher_extend(otr_publisher *p, otr_time now)
 {
     outrider_diag diag = { 0 };
+    outrider_err err;
     bool is_due = false;
 
     for (size_t i = 0; !is_due && i < p->domain_count; i++) {
@@ -115,9 +117,12 @@ void otr_publisher_extend(otr_publisher *p, otr_time now)
         for (const otr_edition *e = d->editions; !is_due && e != NULL; e = e->next)
             is_due = is_offered(d, e) ? e->v.horizon - now < RENEW_S : e->is_stored && e->v.horizon != truth_of(e);
     }
-    if (is_due)
-        otr_publisher_tell_failure(p, "renewing the time until which policies may be handed out",
-                                   write_horizons(p, now + OTR_PUBLISH_HORIZON_S, &diag), &diag);
+    if (!is_due)
+        return;
+    err = write_horizons(p, now, &diag);
+    otr_publisher_tell_failure(p, "renewing the time until which policies may be handed out", err, &diag);
+    if (err == OUTRIDER_E_SYNTAX) /* somebody has taken versions out of the store: those that are served are put back */
+        p->is_behind = true;
 }
 
 void otr_publisher_settle(otr_publisher *p)

@@ -24,7 +24,7 @@ typedef struct otr_edition {
     char *body;               /* that body */
     otr_time owed;            /* may have been handed out until then by a run that ended badly; 0: none did */
     otr_served served;
-    bool is_stored;
+    bool is_stored;           /* the store has it */
     struct otr_edition *next;
 } otr_edition;
 
@@ -68,6 +68,7 @@ struct otr_publisher {
     otr_acme_tokens tokens;
     int acme_fd;               /* owned; -1: not watched */
     bool is_acme_failing;
+    bool is_site_old;          /* there was no memory for the one that should be shown */
     bool is_behind;            /* the store did not take what the configuration wants; it is tried again */
     bool is_failing;           /* the last write failed: told of once */
     otr_time beat_at;          /* the next */
@@ -139,7 +140,8 @@ void otr_publisher_beat(otr_publisher *p, otr_time now);
 void otr_publisher_count(otr_publisher *p, otr_time now);
 otr_time otr_own_exit(const otr_own_domain *d);
 
-/* Versions, one by one: when it was last handed out, as far as is known. */
+/* When it was last handed out, as far as is known; and until when it may be, if it is offered at `now`: never before what is owed. */
 otr_time otr_edition_last(const otr_edition *e);
+otr_time otr_edition_horizon(const otr_edition *e, otr_time now);
 
 #endif

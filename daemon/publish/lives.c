@@ -1,5 +1,6 @@
 /*
- * lives.c - the life of each of our domains: what the store knows of it, what comes next, and taking that step: into the store first, then in memory.
+ * lives.c - the life of each of our domains: what the store knows of it, what comes next, and taking that step: into the store first,
+ * then in memory.
  */
 #include "base/diag.h"
 #include "base/log.h"
@@ -20,6 +21,13 @@ otr_time otr_edition_last(const otr_edition *e)
     otr_time last = atomic_load_explicit(&e->served.last, memory_order_relaxed);
 
     return last > e->v.last ? last : e->v.last;
+}
+
+otr_time otr_edition_horizon(const otr_edition *e, otr_time now)
+{
+    otr_time horizon = now + OTR_PUBLISH_HORIZON_S;
+
+    return e->owed > horizon ? e->owed : horizon; /* a clock that was wrong before the crash */
 }
 
 static int compare(const void *a, const void *b)
@@ -282,10 +290,11 @@ static void log_step(const otr_life_plan *plan, bool is_new_text)
         OTR_LOG(OTR_LOG_WARNING, "publish.withheld", { "domain", d->domain }, { "reason", otr_holding_words[plan->held] });
 }
 
-static void adopt(otr_life_plan *plan, otr_time horizon)
+static void adopt(otr_life_plan *plan, otr_time now)
 {
     otr_own_domain *d = plan->domain;
     otr_edition *e = plan->edition;
+    otr_time horizon = otr_edition_horizon(e, now);
 
     log_step(plan, e != d->serving);
     if (!is_of(d, e)) {
@@ -312,7 +321,7 @@ outrider_err otr_life_plans_carry_out(otr_publisher *p, otr_life_plan *plans, si
     for (size_t i = 0; steps != NULL && versions != NULL && i < count; i++) {
         versions[i] = plans[i].edition->v;
         versions[i].last = otr_edition_last(plans[i].edition);
-        versions[i].horizon = now + OTR_PUBLISH_HORIZON_S;
+        versions[i].horizon = otr_edition_horizon(plans[i].edition, now);
         steps[i] = (otr_publish_step){ plans[i].domain->domain, plans[i].life, &versions[i] };
     }
     if (steps != NULL && versions != NULL)
@@ -320,7 +329,7 @@ outrider_err otr_life_plans_carry_out(otr_publisher *p, otr_life_plan *plans, si
     else
         (void)otr_fail(diag, err, "out of memory");
     for (size_t i = 0; err == OUTRIDER_OK && i < count; i++)
-        adopt(&plans[i], now + OTR_PUBLISH_HORIZON_S);
+        adopt(&plans[i], now);
     free(steps);
     free(versions);
     return err;
@@ -333,6 +342,9 @@ static bool plan_one(otr_own_domain *d, otr_time now, otr_life_plan *plan)
     otr_next next = otr_lifecycle_next(&configured, d->has_life ? &d->life : NULL, d->serving != NULL ? &d->serving->v : NULL);
     outrider_diag diag = { 0 };
 
+    if (d->has_life && d->life.phase == OTR_PHASE_ENFORCE && next.phase != OTR_PHASE_ENFORCE)
+        OTR_LOG(OTR_LOG_ERROR, "publish.withheld", { "domain", d->domain },
+                { "reason", "its enforce policy is not in the store any more: testing is served until outrider publish set" });
     if (otr_life_plan_make(d, &next, now, plan, &diag) == OUTRIDER_OK)
         return true;
     if (strcmp(d->fault, diag.message) != 0)

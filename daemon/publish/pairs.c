@@ -1,8 +1,8 @@
 /*
  * pairs.c - certificates and their keys: read again when the files change, refused unless they fit, and the last good one goes on.
  *
- * A client that renews a certificate writes two files, one after the other. So what has changed is read when it has stood still for a tick, or
- * at once when somebody says so ("publish.reload", which hooks use).
+ * A client that renews a certificate writes two files, one after the other. So what has changed is read when it has stood still for a
+ * tick, or at once when somebody says so ("publish.reload", which hooks use).
  */
 #include "base/diag.h"
 #include "base/log.h"

@@ -67,7 +67,7 @@ static bool watch_challenges(otr_publisher *p)
         (void)otr_acme_watch(p->conf->policy_host.acme_directory, &p->acme_fd, &diag); /* reading fails as well then, and tells */
         otr_publisher_read_tokens(p);
         if (p->acme_fd < 0)
-            return was_failing != p->is_acme_failing;
+            return !was_failing || !p->is_acme_failing; /* it is looked at again and again where it cannot be watched */
     }
     if (p->base != NULL && p->on_acme == NULL) {
         p->on_acme = event_new(p->base, p->acme_fd, EV_READ | EV_PERSIST, on_acme, p);
@@ -171,7 +171,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     (void)what;
     if (p->acme_fd < 0 || p->on_acme == NULL)
         is_changed |= watch_challenges(p);
-    if (is_changed) {
+    if (is_changed || p->is_site_old) {
         swap(p);
         otr_publisher_count(p, now);
     }

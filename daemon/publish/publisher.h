@@ -1,11 +1,11 @@
 /*
- * publisher.h - the publisher: a thread that alone owns what we publish - the life of each domain, what may be handed out until when, certificates,
- * ACME challenges - and makes of it the site that the server shows.
+ * publisher.h - the publisher: a thread that alone owns what we publish - the life of each domain, what may be handed out until when,
+ * certificates, ACME challenges - and makes of it the site that the server shows.
  *
  *     configuration, request, time, file that changed ──► plan (lib/publish) ──► store ──► site ──► server
  *
- * The store decides: nothing is handed out that is not in it, with the time until which it may be. So after kill -9 the exit clock is never shorter than
- * the truth. Where the disk fails, what is in service goes on until that time, and after it the server says 503.
+ * The store decides: nothing is handed out that is not in it, with the time until which it may be. So after kill -9 the exit clock is
+ * never shorter than the truth. Where the disk fails, what is in service goes on until that time, and after it the server says 503.
  */
 #ifndef OTR_DAEMON_PUBLISHER_H
 #define OTR_DAEMON_PUBLISHER_H
@@ -19,8 +19,9 @@
 typedef struct otr_publisher otr_publisher;
 
 /*
- * As the user who goes on: lives and versions from the store, certificates, and the first site, whatever the disk or a certificate says: mail servers do
- * not wait for what we publish. Store and clock are borrowed. OUTRIDER_OK, OUTRIDER_E_IO (the store cannot be read) or OUTRIDER_E_NOMEM.
+ * As the user who goes on: lives and versions from the store, certificates, and the first site, whatever the disk or a certificate says:
+ * mail servers do not wait for what we publish. Store and clock are borrowed. OUTRIDER_OK, OUTRIDER_E_IO (the store cannot be read) or
+ * OUTRIDER_E_NOMEM.
  */
 outrider_err otr_publisher_new(const otr_conf *conf, otr_store *store, otr_clock *clock, otr_publisher **publisher, outrider_diag *diag);
 void otr_publisher_free(otr_publisher *publisher); /* when no thread may send it mail any more; NULL is fine */
@@ -50,8 +51,8 @@ typedef struct otr_publisher_stats {
 otr_publisher_stats otr_publisher_look(const otr_publisher *publisher);
 
 /*
- * Whether what is configured can be published, for outriderd -t: each mistake is told, also those that do not keep the daemon from starting. Returns
- * how many.
+ * Whether what is configured can be published, for outriderd -t: each mistake is told, also those that do not keep the daemon from
+ * starting. Returns how many.
  */
 size_t otr_publish_check(const otr_conf *conf, otr_time now, void (*tell)(void *arg, unsigned line, const char *what), void *arg);
 

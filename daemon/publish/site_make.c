@@ -75,6 +75,7 @@ outrider_err otr_publisher_swap_site(otr_publisher *p, outrider_diag *diag)
     otr_arena *arena = otr_arena_new();
     otr_site *site = arena != NULL ? otr_arena_alloc(arena, 1, sizeof(*site)) : NULL;
 
+    p->is_site_old = true;
     if (site == NULL) {
         if (arena != NULL)
             otr_arena_free(arena);
@@ -91,6 +92,7 @@ outrider_err otr_publisher_swap_site(otr_publisher *p, outrider_diag *diag)
     otr_snapshot_lock(&p->site);
     otr_snapshot_replace(&p->site, &site->value);
     otr_snapshot_unlock(&p->site);
+    p->is_site_old = false;
     return OUTRIDER_OK;
 }
 

@@ -171,7 +171,9 @@ static json_t *fetches_object(const otr_publisher *p, const otr_own_domain *d, o
         json_array_append_new(networks, json_pack("{s:s, s:I}", "network", found.networks[i].text, "count",
                                                   (json_int_t)found.networks[i].count));
     object = json_pack("{s:o, s:o, s:I, s:o}", "days", days_list(&found), "networks", networks, "network_count", (json_int_t)found.count,
-                       "error", err != OUTRIDER_OK ? json_string(diag.message) : found.is_short ? json_string("out of memory") : json_null());
+                       "error", err != OUTRIDER_OK ? json_string(diag.message)
+                                : found.is_short   ? json_string("out of memory")
+                                                   : json_null());
     free(found.networks);
     return object;
 }
@@ -192,6 +194,13 @@ static json_t *certificate_object(const otr_own_domain *d, otr_time now)
                      "error", text_or_null(d->certificate_error));
 }
 
+static json_t *withheld_object(otr_holding held)
+{
+    if (held == OTR_HOLD_NOTHING)
+        return json_null();
+    return json_pack("{s:s, s:s}", "what", otr_holding_names[held], "why", otr_holding_words[held]);
+}
+
 json_t *otr_own_domain_object(const otr_publisher *p, const otr_own_domain *d, otr_time now, int64_t days)
 {
     json_t *object = json_pack("{s:s, s:s, s:b, s:s, s:o, s:o, s:b, s:o}",
@@ -206,10 +215,8 @@ json_t *otr_own_domain_object(const otr_publisher *p, const otr_own_domain *d, o
 
     if (object == NULL)
         return NULL;
-    json_object_set_new(object, "serving", d->serving != NULL ? serving_object(d->serving) : json_null());
-    json_object_set_new(object, "withheld", d->held != OTR_HOLD_NOTHING
-                                                ? json_pack("{s:s, s:s}", "what", otr_holding_names[d->held], "why", otr_holding_words[d->held])
-                                                : json_null());
+    json_object_set_new(object, "serving", d->conf != NULL && d->serving != NULL ? serving_object(d->serving) : json_null());
+    json_object_set_new(object, "withheld", withheld_object(d->held));
     json_object_set_new(object, "fault", text_or_null(d->fault));
     add_versions(object, d, now);
     json_object_set_new(object, "certificate", certificate_object(d, now));

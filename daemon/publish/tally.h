@@ -1,10 +1,10 @@
 /*
- * tally.h - fetches of our policies, counted by domain, UTC day and client network (/24 or /48). The server counts into a tally of its own and mails
- * it to the publisher (otr_publisher_tell) every few seconds and when it ends; the publisher adds it to what it will write.
+ * tally.h - fetches of our policies, counted by domain, UTC day and client network (/24 or /48). The server counts into a tally of its
+ * own and mails it to the publisher (otr_publisher_tell) every few seconds and when it ends; the publisher adds it to what it will
+ * write.
  *
- * Bounds: OTR_TALLY_NETWORKS_MAX rows with a network; beyond, a fetch counts as OTR_FETCH_OTHER of its domain and day, for which there is always room:
- * the domains are ours.
- * Threads: one at a time.
+ * Bounds: OTR_TALLY_NETWORKS_MAX rows with a network; beyond, a fetch counts as OTR_FETCH_OTHER of its domain and day, for which there
+ * is always room: the domains are ours. Threads: one at a time.
  */
 #ifndef OTR_DAEMON_TALLY_H
 #define OTR_DAEMON_TALLY_H

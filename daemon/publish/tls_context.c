@@ -9,9 +9,9 @@
 #define SECURITY_LEVEL 2 /* as senders ask of us (trust/verify.h) */
 #define SESSION_S 300
 
-static const unsigned char http_11[] = "\x08http/1.1";
+static const unsigned char protocols[] = "\x08http/1.1\x08http/1.0";
 
-/* A client that offers protocols, and HTTP/1.1 is none of them, will not understand us (RFC 7301 §3.2). */
+/* A client that offers protocols, and ours is none of them, will not understand us (RFC 7301 §3.2). */
 static int select_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in, unsigned in_len,
                            void *arg)
 {
@@ -19,7 +19,7 @@ static int select_protocol(SSL *ssl, const unsigned char **out, unsigned char *o
 
     (void)ssl;
     (void)arg;
-    if (SSL_select_next_proto(&chosen, out_len, http_11, sizeof(http_11) - 1, in, in_len) != OPENSSL_NPN_NEGOTIATED)
+    if (SSL_select_next_proto(&chosen, out_len, protocols, sizeof(protocols) - 1, in, in_len) != OPENSSL_NPN_NEGOTIATED)
         return SSL_TLSEXT_ERR_ALERT_FATAL;
     *out = chosen;
     return SSL_TLSEXT_ERR_OK;

@@ -1,6 +1,6 @@
 /*
- * verbs.c - what an operator wants of our domains: publish.status, publish.set, publish.retire, publish.reload. A request is answered when the store has it
- * and the server shows it. Asked again, each is the same; killed in between, what the store has goes on.
+ * verbs.c - what an operator wants of our domains: publish.status, publish.set, publish.retire, publish.reload. A request is answered
+ * when the store has it and the server shows it. Asked again, each is the same; killed in between, what the store has goes on.
  *
  * Whether enforce is safe has been looked at by whoever asks; refused is here what contradicts itself.
  */
@@ -18,7 +18,8 @@ static outrider_err find(const otr_publisher *p, const char *domain, otr_own_dom
 {
     *d = otr_publisher_find(p, domain);
     if (*d == NULL)
-        return otr_fail(diag, OUTRIDER_E_CONFIG, "%s: is none of ours: there is no section publish \"%s\" in the configuration", domain, domain);
+        return otr_fail(diag, OUTRIDER_E_CONFIG, "%s: is none of ours: there is no section publish \"%s\" in the configuration", domain,
+                        domain);
     return OUTRIDER_OK;
 }
 
@@ -27,8 +28,8 @@ static outrider_err find_configured(const otr_publisher *p, const char *domain, 
     outrider_err err = find(p, domain, d, diag);
 
     if (err == OUTRIDER_OK && (*d)->conf == NULL)
-        err = otr_fail(diag, OUTRIDER_E_CONFIG, "%s: its section publish is not in the configuration any more: put it back, and restart outriderd",
-                       domain);
+        err = otr_fail(diag, OUTRIDER_E_CONFIG, "%s: its section publish is not in the configuration any more: put it back, and "
+                       "restart outriderd", domain);
     return err;
 }
 
@@ -140,7 +141,8 @@ static outrider_err status(otr_publisher *p, const otr_job *job, json_t **answer
         json_decref(list);
         return err;
     }
-    *answer = json_pack("{s:b, s:s, s:b, s:o}", "ok", 1, "at", otr_time_text(now, text), "store_failing", p->is_failing, "publications", list);
+    *answer = json_pack("{s:b, s:s, s:b, s:o}", "ok", 1, "at", otr_time_text(now, text), "store_failing", p->is_failing,
+                        "publications", list);
     return OUTRIDER_OK;
 }
 

@@ -14,7 +14,8 @@ const char *const otr_holding_names[] = { "nothing", "enforce", "patterns", "non
 const char *const otr_holding_words[] = {
     [OTR_HOLD_NOTHING] = "",
     [OTR_HOLD_ENFORCE] = "the configuration says enforce, and nobody has looked yet: testing is served until outrider publish set",
-    [OTR_HOLD_PATTERNS] = "the configured mx no longer cover those in service: the policy in service goes on until outrider publish set has looked",
+    [OTR_HOLD_PATTERNS] = "the configured mx no longer cover those in service: the policy in service goes on until outrider publish set "
+                          "has looked",
     [OTR_HOLD_NONE] = "the configuration says none: the policy in service goes on until outrider publish retire",
     [OTR_HOLD_RETIRING] = "the domain is being retired, or is: none is served until outrider publish set",
 };

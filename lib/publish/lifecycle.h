@@ -39,12 +39,12 @@ typedef struct otr_version {
  * and the sender. 0: it was never handed out. */
 otr_time otr_version_end(const otr_version *version);
 
-/* The exit clock: the latest time at which a sender may hold an enforce policy, over all versions of that mode. 0: none was ever handed out. */
+/* The exit clock: the latest time at which a sender may hold an enforce policy, over all versions of it. 0: none was ever handed out. */
 otr_time otr_exit_clock(const otr_version *versions, size_t count);
 
 /*
- * The same for a policy in either of the modes that say something. RFC 8461 §8.3 wants record and policy host kept until all that was served has
- * expired; without them a testing policy does no harm to mail, and reports of failures come in.
+ * The same for a policy in either of the modes that say something. RFC 8461 §8.3 wants record and policy host kept until all that was
+ * served has expired; without them a testing policy does no harm to mail, and reports of failures come in.
  */
 otr_time otr_memory_clock(const otr_version *versions, size_t count);
 
@@ -84,9 +84,9 @@ typedef struct otr_next {
 otr_next otr_lifecycle_next(const otr_publication *configured, const otr_lifecycle *life, const otr_version *in_service);
 
 /*
- * What `outrider publish set` and `publish retire` make of a phase. The looking has been done; refused is what contradicts itself: `none` (that is
- * what retiring is for), a mode for a domain whose configuration says none, enforce for one that was never in testing (unless
- * forced). OUTRIDER_OK or OUTRIDER_E_CONFIG.
+ * What `outrider publish set` and `publish retire` make of a phase. The looking has been done; refused is what contradicts itself:
+ * `none` (that is what retiring is for), a mode for a domain whose configuration says none, enforce for one that was never in testing
+ * (unless forced). OUTRIDER_OK or OUTRIDER_E_CONFIG.
  */
 outrider_err otr_lifecycle_set(const otr_publication *configured, otr_phase now, otr_sts_mode mode, bool is_forced, otr_phase *phase,
                                outrider_diag *diag);

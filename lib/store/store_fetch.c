@@ -14,7 +14,8 @@ static bool is_network(const char *network)
 {
     size_t len = strlen(network);
 
-    return len > 0 && len < OTR_FETCH_NETWORK_SIZE && (strcmp(network, OTR_FETCH_OTHER) == 0 || strspn(network, "0123456789abcdef.:/") == len);
+    return len > 0 && len < OTR_FETCH_NETWORK_SIZE &&
+           (strcmp(network, OTR_FETCH_OTHER) == 0 || strspn(network, "0123456789abcdef.:/") == len);
 }
 
 static const char *find_fault(const otr_fetch_count *f)

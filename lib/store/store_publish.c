@@ -1,6 +1,6 @@
 /*
- * store_publish.c - life cycles and versions of our own policies. What is read back is trusted no more than what a peer sends: the text must
- * parse, and its id must be that of the text.
+ * store_publish.c - life cycles and versions of our own policies. What is read back is trusted no more than what a peer sends: the text
+ * must parse, and its id must be that of the text.
  */
 #include "store/store_publish.h"
 

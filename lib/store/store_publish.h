@@ -1,13 +1,13 @@
 /*
- * store_publish.h - what the store keeps of our own policies (schema 4): the life cycle of each domain, every text that was ever served with the
- * times at which it was handed out, and who fetched them, by day and network.
+ * store_publish.h - what the store keeps of our own policies (schema 4): the life cycle of each domain, every text that was ever served
+ * with the times at which it was handed out, and who fetched them, by day and network.
  *
  * Bounds: OTR_FETCH_NETWORKS_MAX networks of a domain and day, OTR_FETCH_ROWS_MAX rows in all; what is beyond counts as OTR_FETCH_OTHER.
  * otr_store_sweep() removes fetches after OTR_FETCH_DAYS, versions when OTR_VERSION_DAYS have gone by since the last sender forgot them,
- * and then domains that have none.
- * Threads, durability and errors are those of store.h: life cycles, versions and horizons are on disk when the call returns. Fetches and the
- * times of otr_store_note_fetches() survive kill -9, and may be lost in the last moments with the machine's power: for those the horizon stands.
- * What cannot be one (a domain not in normal form, an impossible time) is refused with OUTRIDER_E_SYNTAX, and nothing of the call is kept.
+ * and then domains that have none. Threads, durability and errors are those of store.h: life cycles, versions and horizons are on disk
+ * when the call returns. Fetches and the times of otr_store_note_fetches() survive kill -9, and may be lost in the last moments with the
+ * machine's power: for those the horizon stands. What cannot be one (a domain not in normal form, an impossible time) is refused with
+ * OUTRIDER_E_SYNTAX, and nothing of the call is kept.
  */
 #ifndef OTR_STORE_STORE_PUBLISH_H
 #define OTR_STORE_STORE_PUBLISH_H
@@ -51,8 +51,8 @@ typedef struct otr_published {
     size_t version_count;
 } otr_published;
 
-/* Each, by domain. visit() must not call the store. After OUTRIDER_E_SYNTAX all good rows were visited, and diag tells of the first that was not;
- * of a domain with a bad version the others are visited. */
+/* Each, by domain. visit() must not call the store. After OUTRIDER_E_SYNTAX all good rows were visited, and diag tells of the first that
+ * was not; of a domain with a bad version the others are visited. */
 typedef void otr_store_visit_published(void *arg, const otr_published *published);
 outrider_err otr_store_each_published(otr_store *store, otr_store_visit_published *visit, void *arg, outrider_diag *diag);
 

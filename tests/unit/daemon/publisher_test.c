@@ -1,6 +1,6 @@
 /*
- * publisher_test.c - what we publish over restarts, crashes, changes of the configuration, failing disks and time: what is served, until when it may be,
- * and what the exit clock says. The server is played by the test: it reads the site and notes what it hands out.
+ * publisher_test.c - what we publish over restarts, crashes, changes of the configuration, failing disks and time: what is served, until
+ * when it may be, and what the exit clock says. The server is played by the test: it reads the site and notes what it hands out.
  */
 #include "daemon/publish/inside.h"
 #include "daemon/rcu.h"
@@ -207,10 +207,13 @@ static const struct {
     const char *want, *phase, *withheld;
 } changes[] = {
     { "a new domain is in testing", TWO, NULL, TWO, "testing mx1.a.example,mx2.a.example 1209600", "testing", "" },
-    { "enforce by configuration is testing", TWO_ENFORCE, NULL, TWO_ENFORCE, "testing mx1.a.example,mx2.a.example 1209600", "testing", "enforce" },
-    { "testing, and now enforce is configured", TWO, NULL, TWO_ENFORCE, "testing mx1.a.example,mx2.a.example 1209600", "testing", "enforce" },
+    { "enforce by configuration is testing", TWO_ENFORCE, NULL, TWO_ENFORCE, "testing mx1.a.example,mx2.a.example 1209600", "testing",
+      "enforce" },
+    { "testing, and now enforce is configured", TWO, NULL, TWO_ENFORCE, "testing mx1.a.example,mx2.a.example 1209600", "testing",
+      "enforce" },
     { "enforce outlives a restart", TWO, SET("enforce"), TWO, "enforce mx1.a.example,mx2.a.example 1209600", "enforce", "" },
-    { "PUB-06: a host more is served", TWO, SET("enforce"), THREE, "enforce mx1.a.example,mx2.a.example,mx3.a.example 1209600", "enforce", "" },
+    { "PUB-06: a host more is served", TWO, SET("enforce"), THREE, "enforce mx1.a.example,mx2.a.example,mx3.a.example 1209600",
+      "enforce", "" },
     { "PUB-06: a host less is withheld", TWO, SET("enforce"), ONE, "enforce mx1.a.example,mx2.a.example 1209600", "enforce", "patterns" },
     { "in testing a host less is served", TWO, NULL, ONE, "testing mx1.a.example 1209600", "testing", "" },
     { "another max_age is served", TWO, SET("enforce"), SHORT, "enforce mx1.a.example,mx2.a.example 86400", "enforce", "" },
@@ -241,7 +244,8 @@ static void changes_of_the_configuration_do_what_the_rows_say(void **state)
         if (strcmp(got, changes[i / 2].want) != 0 || strcmp(value_of(&d, "a.example", "phase"), changes[i / 2].phase) != 0 ||
             strcmp(value_of(&d, "a.example", "withheld.what"), changes[i / 2].withheld) != 0)
             fail_msg("%s%s\n  got  %s; %s; %s\n  want %s; %s; %s", changes[i / 2].sentence, is_crash ? ", after a crash" : "", got,
-                     value_of(&d, "a.example", "phase"), value_of(&d, "a.example", "withheld.why"), changes[i / 2].want, changes[i / 2].phase,
+                     value_of(&d, "a.example", "phase"), value_of(&d, "a.example", "withheld.why"), changes[i / 2].want,
+      changes[i / 2].phase,
                      changes[i / 2].withheld);
         end(&d, false);
     }

@@ -66,7 +66,8 @@ static void clocks_are_those_of_what_was_handed_out(void **state)
 
 /* What comes next ---------------------------------------------------------------------------------------------- */
 
-static const char *const two[] = { "mx1.a.example", "mx2.a.example" }, *const three[] = { "mx1.a.example", "mx2.a.example", "mx3.a.example" },
+static const char *const two[] = { "mx1.a.example", "mx2.a.example" }, *const three[] = { "mx1.a.example", "mx2.a.example",
+      "mx3.a.example" },
                   *const swapped[] = { "mx2.a.example", "mx1.a.example" }, *const one[] = { "mx1.a.example" },
                   *const wide[] = { "*.a.example" };
 
@@ -76,7 +77,8 @@ static const char *const two[] = { "mx1.a.example", "mx2.a.example" }, *const th
 static const otr_version testing = { .mode = OTR_STS_TESTING, .max_age = 1209600, .body = TEXT("testing", TWO, "1209600") },
                          enforce = { .mode = OTR_STS_ENFORCE, .max_age = 1209600, .body = TEXT("enforce", TWO, "1209600") },
                          none = { .mode = OTR_STS_NONE, .max_age = 86400, .body = TEXT("none", "", "86400") },
-                         starred = { .mode = OTR_STS_ENFORCE, .max_age = 1209600, .body = TEXT("enforce", "mx: *.a.example\r\n", "1209600") },
+                         starred = { .mode = OTR_STS_ENFORCE, .max_age = 1209600, .body = TEXT("enforce", "mx: *.a.example\r\n",
+      "1209600") },
                          broken = { .mode = OTR_STS_ENFORCE, .max_age = 1209600, .body = "version: STSv1\r\n" };
 
 #define CONFIGURED(m, list, age) { .domain = "a.example", .mode = (m), .mx = (list), .mx_count = COUNT(list), .max_age = (age) }
@@ -98,7 +100,8 @@ static const struct {
     { "a new domain with none", CONFIGURED_NONE, -1, NULL, { OTR_PHASE_NONE, OTR_STS_NONE, 1209600, false, OTR_HOLD_NOTHING } },
     { "none, and now testing is configured", CONFIGURED(OTR_STS_TESTING, two, 3600), OTR_PHASE_NONE, &none,
       { OTR_PHASE_TESTING, OTR_STS_TESTING, 3600, false, OTR_HOLD_NOTHING } },
-    { "in testing, other hosts and another max_age are served at once", CONFIGURED(OTR_STS_TESTING, one, 86400), OTR_PHASE_TESTING, &testing,
+    { "in testing, other hosts and another max_age are served at once", CONFIGURED(OTR_STS_TESTING, one, 86400), OTR_PHASE_TESTING,
+      &testing,
       { OTR_PHASE_TESTING, OTR_STS_TESTING, 86400, false, OTR_HOLD_NOTHING } },
     { "in testing, none by configuration alone is not believed", CONFIGURED_NONE, OTR_PHASE_TESTING, &testing,
       { OTR_PHASE_TESTING, OTR_STS_TESTING, 1209600, true, OTR_HOLD_NONE } },
@@ -108,7 +111,8 @@ static const struct {
       { OTR_PHASE_ENFORCE, OTR_STS_ENFORCE, 1209600, false, OTR_HOLD_NOTHING } },
     { "in enforce, the same hosts in another order", CONFIGURED(OTR_STS_ENFORCE, swapped, 1209600), OTR_PHASE_ENFORCE, &enforce,
       { OTR_PHASE_ENFORCE, OTR_STS_ENFORCE, 1209600, false, OTR_HOLD_NOTHING } },
-    { "PUB-06: in enforce, a host more is served before it is in DNS", CONFIGURED(OTR_STS_ENFORCE, three, 1209600), OTR_PHASE_ENFORCE, &enforce,
+    { "PUB-06: in enforce, a host more is served before it is in DNS", CONFIGURED(OTR_STS_ENFORCE, three, 1209600), OTR_PHASE_ENFORCE,
+      &enforce,
       { OTR_PHASE_ENFORCE, OTR_STS_ENFORCE, 1209600, false, OTR_HOLD_NOTHING } },
     { "in enforce, a wider pattern", CONFIGURED(OTR_STS_ENFORCE, wide, 1209600), OTR_PHASE_ENFORCE, &enforce,
       { OTR_PHASE_ENFORCE, OTR_STS_ENFORCE, 1209600, false, OTR_HOLD_NOTHING } },
@@ -164,14 +168,19 @@ static const struct {
     const char *reason; /* ... with this */
 } sets[] = {
     { "testing to enforce", CONFIGURED(OTR_STS_TESTING, two, 86400), OTR_PHASE_TESTING, OTR_STS_ENFORCE, false, OTR_PHASE_ENFORCE, NULL },
-    { "enforce again: the hosts have changed", CONFIGURED(OTR_STS_TESTING, one, 86400), OTR_PHASE_ENFORCE, OTR_STS_ENFORCE, false, OTR_PHASE_ENFORCE,
+    { "enforce again: the hosts have changed", CONFIGURED(OTR_STS_TESTING, one, 86400), OTR_PHASE_ENFORCE, OTR_STS_ENFORCE, false,
+      OTR_PHASE_ENFORCE,
       NULL },
     { "back to testing", CONFIGURED(OTR_STS_ENFORCE, two, 86400), OTR_PHASE_ENFORCE, OTR_STS_TESTING, false, OTR_PHASE_TESTING, NULL },
-    { "retiring was a mistake", CONFIGURED(OTR_STS_ENFORCE, two, 86400), OTR_PHASE_RETIRING, OTR_STS_ENFORCE, false, OTR_PHASE_ENFORCE, NULL },
-    { "after retiring one begins anew", CONFIGURED(OTR_STS_TESTING, two, 86400), OTR_PHASE_RETIRED, OTR_STS_TESTING, false, OTR_PHASE_TESTING, NULL },
-    { "but not with enforce", CONFIGURED(OTR_STS_TESTING, two, 86400), OTR_PHASE_RETIRED, OTR_STS_ENFORCE, false, -1, "begin with testing" },
+    { "retiring was a mistake", CONFIGURED(OTR_STS_ENFORCE, two, 86400), OTR_PHASE_RETIRING, OTR_STS_ENFORCE, false, OTR_PHASE_ENFORCE,
+      NULL },
+    { "after retiring one begins anew", CONFIGURED(OTR_STS_TESTING, two, 86400), OTR_PHASE_RETIRED, OTR_STS_TESTING, false,
+      OTR_PHASE_TESTING, NULL },
+    { "but not with enforce", CONFIGURED(OTR_STS_TESTING, two, 86400), OTR_PHASE_RETIRED, OTR_STS_ENFORCE, false, -1,
+      "begin with testing" },
     { "unless it must be", CONFIGURED(OTR_STS_TESTING, two, 86400), OTR_PHASE_RETIRED, OTR_STS_ENFORCE, true, OTR_PHASE_ENFORCE, NULL },
-    { "none is what retiring is for", CONFIGURED(OTR_STS_TESTING, two, 86400), OTR_PHASE_ENFORCE, OTR_STS_NONE, true, -1, "publish retire" },
+    { "none is what retiring is for", CONFIGURED(OTR_STS_TESTING, two, 86400), OTR_PHASE_ENFORCE, OTR_STS_NONE, true, -1,
+      "publish retire" },
     { "against the configuration", CONFIGURED_NONE, OTR_PHASE_NONE, OTR_STS_TESTING, true, -1, "the configuration says mode = none" },
 };
 

@@ -1,6 +1,6 @@
 /*
- * publish_test.c - life cycles, versions and fetches of our own policies: kept over a restart, all of a call or nothing, bounded, swept when nobody
- * can hold them any more, and not believed where a row is none.
+ * publish_test.c - life cycles, versions and fetches of our own policies: kept over a restart, all of a call or nothing, bounded, swept
+ * when nobody can hold them any more, and not believed where a row is none.
  */
 #include "fixture.h"
 #include "store/store_publish.h"
