@@ -38,7 +38,7 @@ typedef struct otr_policy_server_options {
     size_t listener_count;
     otr_snapshot *site;                /* borrowed; of otr_site */
     otr_clock *clock;                  /* borrowed */
-    void (*tell)(void *arg, otr_tally *tally); /* takes it over; called by the thread of the server, the last time by _stop's */
+    void (*tell)(void *arg, otr_tally *tally); /* takes it over; by the server's thread, the last time before _stop returns */
     void *tell_arg;
     unsigned connections_max, connections_per_address, timeout_ms;
 } otr_policy_server_options;
