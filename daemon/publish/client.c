@@ -5,8 +5,8 @@
  *                    ▲
  *                    └──► WAITING, for a token
  *
- * What is read goes into the buffer of the thread, behind what this client has sent before; whole requests are answered from there, and only what is
- * left is kept. Most requests come whole, and their answers are taken at once: then nothing is allocated.
+ * What is read goes into the buffer of the thread, behind what this client has sent before; whole requests are answered from there, and
+ * only what is left is kept. Most requests come whole, and their answers are taken at once: then nothing is allocated.
  */
 #include "daemon/publish/web.h"
 
