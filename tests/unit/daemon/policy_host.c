@@ -8,8 +8,8 @@
  *     connections N, per-address N, timeout MS
  *     horizon S                    how far ahead versions may be handed out, from now on; default: a day
  *
- * It says "ready" when it listens. A line on standard input replaces the site by one made anew (what is read from files is read again); its end ends
- * the program, which then prints what was counted: "DOMAIN NETWORK COUNT", and "last DOMAIN SECONDS".
+ * It says "ready" when it listens. A line on standard input replaces the site by one made anew (what is read from files is read again);
+ * its end ends the program, which then prints what was counted: "DOMAIN NETWORK COUNT", and "last DOMAIN SECONDS".
  */
 #include "base/arena.h"
 #include "base/log.h"
