@@ -25,6 +25,8 @@ static const struct command {
     { "trust", "accept", otr_cmd_trust_accept, "let mail go to a destination that has come to another root" },
     { "trust", "what-if", otr_cmd_trust_what_if, "whose mail would wait without a root, or with another bundle" },
     { "trust", "verify", otr_cmd_trust_verify, "would this chain be accepted for this destination" },
+    { "publish", "status", otr_cmd_publish_status, "our own policies: what is served, and what the world sees" },
+    { "publish", "set", otr_cmd_publish_set, "look at our MX hosts, and serve the policy in this mode" },
     { "publish", "retire", otr_cmd_publish_retire, "withdraw the policy of a domain of ours, and know when that is over" },
     { "lint", "policy", otr_cmd_lint_policy, "check an MTA-STS policy" },
     { "lint", "record", otr_cmd_lint_record, "check an _mta-sts TXT record" },

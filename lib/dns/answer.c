@@ -101,6 +101,53 @@ otr_dns_answer *otr_dns_answer_too_long(const char *qname, uint16_t qtype)
     return otr_dns_answer_end(a);
 }
 
+static otr_dns_rr copy_record(otr_arena *arena, uint16_t type, const otr_dns_rr *from)
+{
+    otr_dns_rr rr = *from;
+
+    switch ((enum otr_rr_type)type) {
+    case OTR_RR_MX:
+        rr.mx.exchange = otr_arena_text(arena, from->mx.exchange);
+        break;
+    case OTR_RR_TLSA:
+        rr.tlsa.rdata = otr_arena_bytes(arena, from->tlsa.rdata, from->tlsa.len);
+        break;
+    case OTR_RR_TXT:
+        rr.txt.text = otr_arena_slice(arena, (otr_slice){ .ptr = from->txt.text, .len = from->txt.len });
+        break;
+    case OTR_RR_CNAME:
+    case OTR_RR_NS:
+        rr.target = otr_arena_text(arena, from->target);
+        break;
+    case OTR_RR_A:
+    case OTR_RR_AAAA:
+    case OTR_RR_SOA:
+    case OTR_RR_DS:
+        break;
+    }
+    return rr;
+}
+
+otr_dns_answer *otr_dns_answer_copy(const otr_dns_answer *from)
+{
+    otr_arena *arena;
+    otr_dns_answer *a = otr_dns_answer_begin(from->qname, from->qtype, &arena);
+    otr_dns_rr *rrs = a != NULL && from->rr_count > 0 ? otr_arena_alloc(arena, from->rr_count, sizeof(*rrs)) : NULL;
+    const char *qname;
+
+    if (a == NULL)
+        return NULL;
+    for (size_t i = 0; rrs != NULL && i < from->rr_count; i++)
+        rrs[i] = copy_record(arena, from->qtype, &from->rrs[i]);
+    qname = a->qname;
+    *a = *from;
+    a->qname = qname;
+    a->canonical = otr_arena_text(arena, from->canonical);
+    a->reason = otr_arena_text(arena, from->reason);
+    a->rrs = rrs;
+    return otr_dns_answer_end(a);
+}
+
 void otr_dns_answer_free(otr_dns_answer *answer)
 {
     if (answer != NULL)

@@ -104,6 +104,9 @@ otr_dns_answer *otr_dns_answer_failure(const char *qname, uint16_t qtype, otr_dn
  */
 otr_dns_answer *otr_dns_answer_too_long(const char *qname, uint16_t qtype);
 
+/* For those who keep an answer beyond the callback that lent it. NULL: out of memory. */
+otr_dns_answer *otr_dns_answer_copy(const otr_dns_answer *answer);
+
 void otr_dns_answer_free(otr_dns_answer *answer);
 
 #endif
