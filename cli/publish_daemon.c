@@ -9,8 +9,8 @@
 
 #include <string.h>
 
-#define NETWORKS_SHOWN 3
-#define DAYS_SHOWN 3
+#define NETWORKS_SHOWN 5
+#define DAYS_SHOWN 7
 
 static const char *text_of(const json_t *object, const char *key)
 {
@@ -38,7 +38,7 @@ json_t *otr_publish_ask(const char *what, const char *domain, const char *config
 
 const json_t *otr_publish_told(const json_t *answer, const char *domain)
 {
-    const json_t *list = json_object_get(answer, "domains");
+    const json_t *list = json_object_get(answer, "publications");
 
     for (size_t i = 0; i < json_array_size(list); i++)
         if (strcmp(text_of(json_array_get(list, i), "domain"), domain) == 0)
@@ -48,11 +48,12 @@ const json_t *otr_publish_told(const json_t *answer, const char *domain)
 
 bool otr_publish_mean_served(otr_publish_look *look, const json_t *told)
 {
-    const char *text = text_of(told, "text"), *id = text_of(told, "id");
+    const json_t *serving = json_object_get(told, "serving");
+    const char *text = text_of(serving, "text"), *id = text_of(serving, "id");
     otr_meant *m = &look->meant;
 
     otr_publish_mean_configured(look);
-    m->exit_clock = time_of(told, "exit_clock");
+    m->exit_clock = time_of(told, "exit");
     if (strlen(id) > OTR_STS_ID_MAX || otr_sts_policy_parse(text, strlen(text), &look->served, NULL) != OUTRIDER_OK)
         return false;
     m->publication.mode = look->served->mode;
@@ -67,17 +68,37 @@ bool otr_publish_mean_served(otr_publish_look *look, const json_t *told)
 
 /* For people ---------------------------------------------------------------------------------------------------- */
 
+static void print_policy(const json_t *told, otr_time now)
+{
+    const json_t *serving = json_object_get(told, "serving");
+    const char *why = text_of(json_object_get(told, "withheld"), "why"), *fault = text_of(told, "fault");
+    otr_time since = time_of(told, "phase_since");
+    char span[OTR_TIME_TEXT];
+
+    printf("  policy    %s", text_of(told, "phase"));
+    if (since > 0)
+        printf(" for %s", otr_span_text(now > since ? now - since : 0, span));
+    if (json_is_object(serving))
+        printf("; serves mode %s, id %s\n", text_of(serving, "mode"), text_of(serving, "id"));
+    else
+        printf("; nothing is served\n");
+    if (*why != '\0')
+        printf("  withheld  %s\n", why);
+    if (*fault != '\0')
+        printf("  fault     %s\n", fault);
+}
+
 static void print_exit(const json_t *told, otr_time now)
 {
-    otr_time end = time_of(told, "exit_clock");
+    otr_time end = time_of(told, "exit");
     char span[OTR_TIME_TEXT];
 
     if (end == 0)
         printf("  exit      no sender holds an enforce policy of ours\n");
     else if (end <= now)
-        printf("  exit      since %s no sender holds an enforce policy of ours\n", text_of(told, "exit_clock"));
+        printf("  exit      since %s no sender holds an enforce policy of ours\n", text_of(told, "exit"));
     else
-        printf("  exit      a sender may hold an enforce policy until %s (%s)\n", text_of(told, "exit_clock"), otr_span_text(end - now, span));
+        printf("  exit      a sender may hold an enforce policy until %s (%s)\n", text_of(told, "exit"), otr_span_text(end - now, span));
 }
 
 static void print_certificate(const json_t *told, otr_time now)
@@ -86,73 +107,43 @@ static void print_certificate(const json_t *told, otr_time now)
     otr_time end = time_of(c, "not_after");
     char span[OTR_TIME_TEXT];
 
-    if (json_is_object(c) && end > now)
-        printf("  cert      %s, ends in %s (%s)\n", text_of(c, "subject"), otr_span_text(end - now, span), text_of(c, "not_after"));
-    else if (json_is_object(c))
-        printf("  cert      %s, EXPIRED on %s\n", text_of(c, "subject"), text_of(c, "not_after"));
-    if (*text_of(told, "certificate_error") != '\0')
-        printf("  cert      %s\n", text_of(told, "certificate_error"));
+    if (end > now)
+        printf("  cert      ends in %s (%s): %s\n", otr_span_text(end - now, span), text_of(c, "not_after"), text_of(c, "file"));
+    else if (end > 0)
+        printf("  cert      EXPIRED on %s: %s\n", text_of(c, "not_after"), text_of(c, "file"));
+    if (*text_of(c, "error") != '\0')
+        printf("  cert      %s\n", text_of(c, "error"));
 }
 
-static void print_day(const json_t *list, const char *day)
+static long long count_of(const json_t *object)
 {
-    size_t networks = 0, shown = 0;
-    json_int_t count = 0;
-
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        const json_t *f = json_array_get(list, i);
-
-        if (strcmp(text_of(f, "day"), day) != 0)
-            continue;
-        networks++;
-        count += json_integer_value(json_object_get(f, "count"));
-    }
-    printf("  fetched   %s  %lld time%s from %zu network%s:", day, (long long)count, count == 1 ? "" : "s", networks, networks == 1 ? "" : "s");
-    for (size_t i = 0; i < json_array_size(list) && shown < NETWORKS_SHOWN; i++) {
-        const json_t *f = json_array_get(list, i);
-
-        if (strcmp(text_of(f, "day"), day) == 0)
-            printf("%s %s %lld", shown++ > 0 ? "," : "", text_of(f, "network"), (long long)json_integer_value(json_object_get(f, "count")));
-    }
-    printf("%s\n", shown < networks ? ", ..." : "");
+    return (long long)json_integer_value(json_object_get(object, "count"));
 }
 
-/* The last days on which somebody came. */
+/* The last days on which somebody came, and the networks that came most. */
 static void print_fetches(const json_t *told)
 {
-    const json_t *list = json_object_get(told, "fetches");
-    const char *before = "9999";
-    size_t days = 0;
+    const json_t *fetches = json_object_get(told, "fetches");
+    const json_t *days = json_object_get(fetches, "days"), *networks = json_object_get(fetches, "networks");
+    size_t shown = 0;
 
-    for (; days < DAYS_SHOWN; days++) {
-        const char *latest = "";
-
-        for (size_t i = 0; i < json_array_size(list); i++) {
-            const char *day = text_of(json_array_get(list, i), "day");
-
-            if (strcmp(day, before) < 0 && strcmp(day, latest) > 0)
-                latest = day;
-        }
-        if (*latest == '\0')
-            break;
-        print_day(list, latest);
-        before = latest;
-    }
-    if (days == 0)
-        printf("  fetched   by nobody yet\n");
+    printf("  fetched   ");
+    for (size_t i = 0; i < json_array_size(days) && shown < DAYS_SHOWN; i++)
+        if (count_of(json_array_get(days, i)) > 0)
+            printf("%s%s: %lld", shown++ > 0 ? ", " : "", text_of(json_array_get(days, i), "day"), count_of(json_array_get(days, i)));
+    printf("%s\n", shown == 0 ? "by nobody" : "");
+    for (size_t i = 0; i < json_array_size(networks) && i < NETWORKS_SHOWN; i++)
+        printf("            %s: %lld\n", text_of(json_array_get(networks, i), "network"), count_of(json_array_get(networks, i)));
+    if (json_array_size(networks) > NETWORKS_SHOWN)
+        printf("            and %lld networks more\n",
+               (long long)json_integer_value(json_object_get(fetches, "network_count")) - NETWORKS_SHOWN);
+    if (*text_of(fetches, "error") != '\0')
+        printf("            not all: %s\n", text_of(fetches, "error"));
 }
 
 void otr_print_told(const json_t *told, otr_time now)
 {
-    otr_time since = time_of(told, "since");
-    char span[OTR_TIME_TEXT];
-
-    printf("  policy    %s", text_of(told, "phase"));
-    if (since > 0)
-        printf(" for %s", otr_span_text(now > since ? now - since : 0, span));
-    printf("; serves mode %s, id %s\n", text_of(told, "mode"), *text_of(told, "id") != '\0' ? text_of(told, "id") : "none");
-    if (*text_of(told, "withheld") != '\0')
-        printf("  withheld  %s\n", text_of(told, "withheld"));
+    print_policy(told, now);
     print_exit(told, now);
     print_certificate(told, now);
     print_fetches(told);

@@ -14,6 +14,8 @@
 #include <string.h>
 
 #define WHAT "publish set"
+#define CHECKS_MAX 200 /* octets of what is told to the log */
+#define CHECK_SIZE 90  /* of one of them, at most */
 
 static const char help[] =
     "usage: outrider publish set [OPTION...] DOMAIN\n"
@@ -21,7 +23,8 @@ static const char help[] =
     "Look at the MX hosts of DOMAIN, and let outriderd serve its policy as the configuration has it, in this mode. Enforce is\n"
     "refused unless each MX host would pass under the policy at each of its addresses.\n"
     "\n"
-    "  -m, --mode MODE    none, testing or enforce (default: the mode that is served now)\n"
+    "  -m, --mode MODE    testing or enforce (default: the mode that is served now, else that of the configuration); a policy\n"
+    "                     is withdrawn with \"outrider publish retire\"\n"
     "  -f, --force        whatever the look says; outriderd logs it\n"
     "  -r, --reason TEXT  one line, for the log\n"
     "  -j, --json         one line of JSON\n"
@@ -85,9 +88,11 @@ static int find_mode(command *c)
         return otr_complain(EX_TEMPFAIL, domain, "outriderd does not publish for it yet; does it run with this configuration?");
     if (c->mode_name != NULL)
         return EX_OK;
-    served = json_string_value(json_object_get(told, "mode"));
-    if (served == NULL || !read_mode(served, &c->mode))
+    served = json_string_value(json_object_get(json_object_get(told, "serving"), "mode"));
+    if (served == NULL || !read_mode(served, &c->mode) || c->mode == OTR_STS_NONE)
         c->mode = (otr_sts_mode)c->look.conf->mode;
+    if (c->mode == OTR_STS_NONE)
+        return otr_complain(EX_CONFIG, domain, "the configuration says mode = none; change that first, and restart outriderd");
     return EX_OK;
 }
 
@@ -97,7 +102,7 @@ static json_t *list_reasons(const otr_check_report *report)
 {
     json_t *list = json_array();
 
-    for (size_t i = 0; report != NULL && i < report->count; i++)
+    for (size_t i = 0; i < report->count; i++)
         if (otr_gate_is_barred_by(&report->results[i]))
             json_array_append_new(list, otr_result_json(&report->results[i]));
     return list;
@@ -147,14 +152,12 @@ static void warn(const command *c)
 static int look(command *c)
 {
     outrider_diag diag = { 0 };
-    outrider_err err = otr_publish_propose(&c->look, c->mode == OTR_STS_NONE ? OTR_STS_NONE : OTR_STS_ENFORCE, &diag);
+    outrider_err err = otr_publish_propose(&c->look, OTR_STS_ENFORCE, &diag);
     otr_gate gate;
     int status;
 
     if (err != OUTRIDER_OK)
         return otr_complain(err == OUTRIDER_E_NOMEM ? EX_OSERR : EX_CONFIG, WHAT, "%s", diag.message);
-    if (c->mode == OTR_STS_NONE)
-        return -1; /* nothing that a host does could be wrong then */
     status = otr_publish_look_at(WHAT, &c->view, &c->look, 1, OTR_GATE_GROUPS, c->timeout * 1000, true);
     if (status != EX_OK)
         return status;
@@ -192,40 +195,82 @@ static void print_record(const command *c, const char *id)
     printf("when:   now, in place of the record that is there; behind a reverse proxy that keeps answers, in %d s\n", OTR_PUBLISH_CACHE_S);
 }
 
-static int print_done(const command *c, json_t *answer)
+/*
+ * The look was at what this configuration says, and outriderd may have read another one: it is told the id of the text that was looked at,
+ * and refuses if it would serve another. Returns false when out of memory.
+ */
+static bool find_id(const command *c, char id[OTR_STS_ID_MAX + 1])
 {
-    const json_t *told = otr_publish_told(answer, c->look.conf->domain);
-    const char *mode = json_string_value(json_object_get(told, "mode")), *id = json_string_value(json_object_get(told, "id"));
-    const char *withheld = json_string_value(json_object_get(told, "withheld"));
+    otr_publication publication = c->look.meant.publication;
+    otr_buf text = OTR_BUF_INIT;
+    bool is_good;
 
-    if (c->is_json) {
-        json_t *object = json_pack("{s:s, s:s, s:b, s:b, s:O?, s:o, s:s, s:b}", "domain", c->look.conf->domain, "mode",
-                                   otr_sts_mode_names[c->mode], "done", 1, "forced", c->is_forced, "daemon", told, "reasons",
-                                   list_reasons(c->look.report), "record", id != NULL ? id : "", "record_is_in_dns",
-                                   id != NULL && is_id_in_dns(c, id));
+    publication.mode = c->mode;
+    is_good = otr_publication_text(&publication, &text, NULL) == OUTRIDER_OK && otr_publication_id(text.data, text.len, id) == OUTRIDER_OK;
+    otr_buf_clear(&text);
+    return is_good;
+}
 
-        json_decref(answer);
-        return otr_print_json(object, EX_OK);
-    }
-    printf("served: mode %s, id %s\n", mode != NULL ? mode : "?", id != NULL ? id : "?");
-    if (withheld != NULL && *withheld != '\0')
-        printf("note:   %s\n", withheld);
+static void print_text(const command *c, const json_t *told)
+{
+    const json_t *serving = json_object_get(told, "serving");
+    const char *mode = json_string_value(json_object_get(serving, "mode")), *id = json_string_value(json_object_get(serving, "id"));
+    const char *why = json_string_value(json_object_get(json_object_get(told, "withheld"), "why"));
+
+    if (mode == NULL || id == NULL)
+        printf("served: nothing\n");
+    else
+        printf("served: mode %s, id %s\n", mode, id);
+    if (why != NULL)
+        printf("note:   %s\n", why);
     if (id != NULL)
         print_record(c, id);
-    if (c->mode == OTR_STS_NONE)
-        printf("note:   \"outrider publish retire %s\" walks the rest of the way, and says when the record and the policy host may go\n",
-               c->look.conf->domain);
+}
+
+static int print_done(const command *c, json_t *answer)
+{
+    json_t *told = json_object_get(answer, "publication");
+    const char *id = json_string_value(json_object_get(json_object_get(told, "serving"), "id"));
+    int status = EX_OK;
+
+    if (c->is_json)
+        status = otr_print_json(json_pack("{s:s, s:s, s:b, s:b, s:b, s:o, s:O}", "domain", c->look.conf->domain, "mode",
+                                          otr_sts_mode_names[c->mode], "done", 1, "forced", c->is_forced, "record_is_in_dns",
+                                          id != NULL && is_id_in_dns(c, id), "reasons", list_reasons(c->look.report), "publication", told),
+                                EX_OK);
+    else
+        print_text(c, told);
     json_decref(answer);
-    return otr_flush_output(EX_OK);
+
+    return otr_flush_output(status);
+}
+
+/* What spoke against it, for the log of outriderd: ids and hosts. */
+static json_t *sum_up(const otr_check_report *report)
+{
+    otr_buf text = OTR_BUF_INIT;
+    json_t *value;
+
+    for (size_t i = 0; i < report->count && text.len < CHECKS_MAX - CHECK_SIZE; i++)
+        if (otr_gate_is_barred_by(&report->results[i]))
+            otr_buf_printf(&text, "%s%s%s%.60s", text.len > 0 ? ", " : "", report->results[i].id, *report->results[i].host != '\0' ? " " : "",
+                           report->results[i].host);
+    value = json_string(text.len > 0 ? otr_buf_text(&text) : "all well");
+    otr_buf_clear(&text);
+    return value;
 }
 
 static int step(command *c)
 {
+    char id[OTR_STS_ID_MAX + 1];
     int status = EX_OK;
-    json_t *request = json_pack("{s:s, s:s, s:s, s:b}", "do", "publish.set", "domain", c->look.conf->domain, "mode",
-                                otr_sts_mode_names[c->mode], "forced", c->is_forced);
-    json_t *answer;
+    json_t *request, *answer;
 
+    if (!find_id(c, id))
+        return otr_complain(EX_OSERR, WHAT, "out of memory");
+    request = json_pack("{s:s, s:s, s:s, s:b, s:s}", "do", "publish.set", "domain", c->look.conf->domain, "mode", otr_sts_mode_names[c->mode],
+                        "forced", c->is_forced, "id", id);
+    json_object_set_new(request, "checks", sum_up(c->look.report));
     if (c->reason != NULL && json_object_set_new(request, "reason", json_string(c->reason)) != 0) {
         json_decref(request);
         return otr_complain(EX_DATAERR, WHAT, "the reason is not UTF-8");
@@ -293,7 +338,9 @@ static int read_options(int argc, char **argv, command *c)
     if (argc - optind != 1)
         return otr_complain(EX_USAGE, WHAT, "takes one domain; outrider publish set --help shows the options");
     if (c->mode_name != NULL && !read_mode(c->mode_name, &c->mode))
-        return otr_complain(EX_USAGE, c->mode_name, "--mode takes none, testing or enforce");
+        return otr_complain(EX_USAGE, c->mode_name, "--mode takes testing or enforce");
+    if (c->mode_name != NULL && c->mode == OTR_STS_NONE)
+        return otr_complain(EX_USAGE, c->mode_name, "a policy is withdrawn with \"outrider publish retire\", which knows when that is over");
     return -1;
 }
 

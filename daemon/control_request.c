@@ -154,6 +154,18 @@ static outrider_err take_forced(const char *text, size_t len, otr_control_reques
     return OUTRIDER_OK;
 }
 
+static outrider_err take_id(const char *text, size_t len, otr_control_request *r, outrider_diag *diag)
+{
+    bool is_good = len >= 1 && len <= OTR_STS_ID_MAX;
+
+    for (size_t i = 0; is_good && i < len; i++)
+        is_good = otr_is_alnum(text[i]);
+    if (!is_good)
+        return otr_fail(diag, OUTRIDER_E_SYNTAX, "the id is not 1 to %d letters and digits", OTR_STS_ID_MAX);
+    memcpy(r->id, text, len + 1);
+    return OUTRIDER_OK;
+}
+
 static outrider_err take_checks(const char *text, size_t len, otr_control_request *r, outrider_diag *diag)
 {
     if (otr_override_reason(text, len, NULL) != OUTRIDER_OK)
@@ -204,6 +216,7 @@ static const struct key {
     { OTR_CONTROL_PUBLISH_SET, "domain", true, take_domain, STRING },
     { OTR_CONTROL_PUBLISH_SET, "mode", true, take_mode, STRING },
     { OTR_CONTROL_PUBLISH_SET, "forced", false, take_forced, BOOLEAN },
+    { OTR_CONTROL_PUBLISH_SET, "id", false, take_id, STRING },
     { OTR_CONTROL_PUBLISH_SET, "reason", false, take_reason, STRING },
     { OTR_CONTROL_PUBLISH_SET, "checks", false, take_checks, STRING },
     { OTR_CONTROL_PUBLISH_RETIRE, "domain", true, take_domain, STRING },

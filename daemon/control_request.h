@@ -21,6 +21,7 @@
 #define OTR_DAEMON_CONTROL_REQUEST_H
 
 #include "sts/policy.h"
+#include "sts/record.h"
 #include "trust/sighting.h"
 #include "verdict/override.h"
 
@@ -55,8 +56,9 @@ typedef struct otr_control_request {
     char root[OTR_SHA256_TEXT];   /* trust.remove: lower-case hex, perhaps only the beginning */
     char host[OTR_DOMAIN_SIZE];   /* trust.record, with the two below; normal form */
     otr_sighting_source source;
-    otr_sts_mode mode;            /* publish.set, with the two below */
+    otr_sts_mode mode;            /* publish.set, with the three below */
     bool is_forced;
+    char id[OTR_STS_ID_MAX + 1];  /* of the policy that was looked at; "": whatever it is */
     char checks[OTR_OVERRIDE_REASON_MAX + 1]; /* what was found before */
     uint32_t days;                /* publish.status; 1 to OTR_CONTROL_DAYS_MAX */
     char *pem;                    /* owned: certificates, as they came; NULL where the verb has none */

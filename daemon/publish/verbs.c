@@ -53,6 +53,15 @@ static bool is_same(const otr_life_plan *plan)
     return d->has_life && d->life.phase == plan->life.phase && d->serving == plan->edition && d->held == plan->held;
 }
 
+/* Whoever has looked has read a configuration of his own, which may be newer than ours: what he did not look at is not served at his word. */
+static outrider_err check_id(const otr_life_plan *plan, const char *id, outrider_diag *diag)
+{
+    if (*id == '\0' || strcmp(plan->edition->v.id, id) == 0)
+        return OUTRIDER_OK;
+    return otr_fail(diag, OUTRIDER_E_CONFIG, "%s: what was looked at (id %s) is not what would be served (id %s): outriderd runs with another configuration "
+                    "than the one that was read; restart it", plan->domain->domain, id, plan->edition->v.id);
+}
+
 /* The domain goes into a phase, with nothing withheld from now on that somebody has looked at. */
 static outrider_err enter(otr_publisher *p, otr_own_domain *d, otr_phase phase, const otr_job *job, bool *is_news, outrider_diag *diag)
 {
@@ -70,7 +79,8 @@ static outrider_err enter(otr_publisher *p, otr_own_domain *d, otr_phase phase, 
     err = otr_life_plan_make(d, &next, now, &plan, diag);
     if (err != OUTRIDER_OK)
         return err;
-    *is_news = !is_same(&plan);
+    err = check_id(&plan, r->id, diag);
+    *is_news = err == OUTRIDER_OK && !is_same(&plan);
     if (*is_news) {
         plan.life.uid = job->uid;
         plan.life.is_forced = r->is_forced;

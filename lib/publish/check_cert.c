@@ -45,7 +45,7 @@ static const char *list_names(otr_judge *j, X509 *leaf)
 static bool check_name(otr_judge *j, const showing *s)
 {
     otr_remark f = about(s, "cert.name", OTR_CHECK_OK);
-    bool is_good = otr_verify_name(s->leaf, s->host->host);
+    bool is_good = otr_verify_name(s->leaf, s->host->host, NULL) == OUTRIDER_OK;
 
     f.found = list_names(j, s->leaf);
     if (is_good) {

@@ -130,13 +130,6 @@ outrider_err otr_verify_set_up_ssl(SSL *ssl, const otr_anchor_set *set, const ch
     return OUTRIDER_OK;
 }
 
-bool otr_verify_name(X509 *cert, const char *host)
-{
-    size_t len = strlen(host);
-
-    return otr_is_ldh_domain(host, len) && X509_check_host(cert, host, len, HOST_FLAGS, NULL) == 1;
-}
-
 /* What came of it ------------------------------------------------------------------------------------------------- */
 
 void otr_verification_clear(otr_verification *v)

@@ -62,9 +62,6 @@ outrider_err otr_verify_chain(const otr_anchor_set *set, const STACK_OF(X509) *c
  */
 outrider_err otr_verify_handshake(SSL *ssl, otr_verification *result);
 
-/* Whether the certificate bears the name, by the rule above: for those who tell people what is wrong, never to accept anything. */
-bool otr_verify_name(X509 *cert, const char *host);
-
 /*
  * Whether it is accepted without the roots of which `is_left_out` is true as well: "another root besides". Tried with the
  * real verifier each time.
