@@ -180,11 +180,11 @@ int otr_tlsa_desk_remember(otr_tlsa_desk *d, const otr_authority *a, bool is_to_
 
 /* Printing ----------------------------------------------------------------------------------------------------------- */
 
-void otr_tlsa_print_findings(const otr_findings *f, otr_finding_status least)
+void otr_tlsa_print_findings(const otr_findings *f, otr_check_status least)
 {
     for (size_t i = 0; i < f->count; i++)
-        if (f->list[i].status >= least)
-            printf("  %-9s %-16s %s\n", otr_finding_status_names[f->list[i].status], f->list[i].id, f->list[i].message);
+        if (otr_check_badness(f->list[i].status) >= otr_check_badness(least))
+            printf("  %-9s %-16s %s\n", otr_check_status_names[f->list[i].status], f->list[i].id, f->list[i].message);
 }
 
 json_t *otr_tlsa_findings_json(const otr_findings *f)
@@ -193,7 +193,7 @@ json_t *otr_tlsa_findings_json(const otr_findings *f)
 
     for (size_t i = 0; i < f->count; i++)
         json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "id", f->list[i].id, "status",
-                                              otr_finding_status_names[f->list[i].status], "message", f->list[i].message));
+                                              otr_check_status_names[f->list[i].status], "message", f->list[i].message));
     return list;
 }
 

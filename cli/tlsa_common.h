@@ -51,7 +51,7 @@ int otr_tlsa_desk_visit(otr_tlsa_desk *desk, const otr_authority *authority, otr
 int otr_tlsa_desk_remember(otr_tlsa_desk *desk, const otr_authority *authority, bool is_to_be_kept, otr_plan_file *file);
 
 /* Lines for people, indented; a JSON array. `least`: those below are left out. */
-void otr_tlsa_print_findings(const otr_findings *findings, otr_finding_status least);
+void otr_tlsa_print_findings(const otr_findings *findings, otr_check_status least);
 struct json_t *otr_tlsa_findings_json(const otr_findings *findings);
 
 /* RFC 3339, or JSON null for 0 and OTR_NEVER. */

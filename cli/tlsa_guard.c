@@ -3,7 +3,7 @@
  * the copy into the mail server's path: any exit status but 0 leaves the old pair where it is.
  */
 #include "cli/command.h"
-#include "cli/tlsa_common.h"
+#include "cli/tlsa_advice.h"
 
 #include "base/date.h"
 #include "dane/tlsa_make.h"
@@ -173,7 +173,7 @@ static const otr_service_chain *find_same_key(const command *c, const otr_servic
  */
 static int judge(command *c, otr_guard_question *q, otr_arena *arena, otr_guard_result *result, otr_findings *findings)
 {
-    otr_findings again = { .arena = arena };
+    otr_findings again = { .arena = arena, .host = q->authority->host };
     const otr_service_chain *same;
     otr_service service;
     outrider_diag diag = { 0 };
@@ -198,9 +198,7 @@ static int judge(command *c, otr_guard_question *q, otr_arena *arena, otr_guard_
 
 static uint32_t ttl_for(const command *c, const otr_authority *a)
 {
-    const otr_tlsa_conf *conf = otr_tlsa_conf_of(&c->desk, a->host);
-
-    return conf != NULL ? conf->ttl : a->validated.count > 0 ? a->validated.ttl : 3600;
+    return otr_tlsa_record_ttl(otr_tlsa_conf_of(&c->desk, a->host), a);
 }
 
 static void print_host(const command *c, const otr_authority *a, const otr_guard_result *r, const otr_findings *findings)
@@ -216,7 +214,7 @@ static void print_host(const command *c, const otr_authority *a, const otr_guard
     char when[OTR_TIME_TEXT];
 
     printf("%s:%u  %s\n", a->host, a->port, words[r->outcome]);
-    otr_tlsa_print_findings(findings, r->outcome == OTR_GUARD_SAFE ? OTR_FINDING_WARNING : OTR_FINDING_INFO);
+    otr_tlsa_print_findings(findings, r->outcome == OTR_GUARD_SAFE ? OTR_CHECK_WARNING : OTR_CHECK_INFO);
     if (r->record[0] != '\0') {
         otr_tlsa_zone_line(a, ttl_for(c, a), r->record, &line);
         printf("  publish beside what is there:\n    %s\n", otr_buf_text(&line));
@@ -257,7 +255,7 @@ static int guard_host(command *c, const char *host)
         return status;
     status = otr_tlsa_desk_remember(&c->desk, a, c->at == 0, &file);
     if (status == EX_OK) {
-        otr_findings findings = { .arena = file.arena };
+        otr_findings findings = { .arena = file.arena, .host = a->host };
         otr_guard_question q = { .authority = a, .history = &file.history, .chain_pem = c->pem, .chain_len = c->len,
                                  .now = c->at != 0 ? c->at : otr_clock_now(&c->desk.clock) };
 

@@ -123,6 +123,7 @@ static otr_dns_rr copy_record(otr_arena *arena, uint16_t type, const otr_dns_rr 
         break;
     case OTR_RR_A:
     case OTR_RR_AAAA:
+    case OTR_RR_RRSIG:
     case OTR_RR_SOA:
     case OTR_RR_DS:
     case OTR_RR_RRSIG:

@@ -36,7 +36,7 @@ typedef struct otr_unbound_options {
     const otr_stub_zone *stubs;      /* ends with a NULL name; or NULL */
     /*
      * One server's own word, wanted for what it is: nothing is validated, every answer is INSECURE, TTLs are the server's
-     * own, and no other server is asked. For a stub "." alone; is_recursive is set with it. Never to decide about mail by.
+     * own, and no other server is asked. For stubs, "." among them; is_recursive is set with it. Never to decide about mail by.
      */
     bool is_plain;
     bool has_whole_ttls;             /* TTLs are not cut to the hour after which mail needs news: for those who plan with them */

@@ -67,9 +67,14 @@ static void take_address(void *arg, const otr_dns_answer *a)
     at->is_there |= a->content == OTR_DNS_DATA;
     if (a->status == OTR_DNS_SECURE && a->cname_count > 0)
         at->canonical = otr_arena_text(at->look->arena, a->canonical);
-    for (size_t i = 0; i < a->rr_count && found->address_count < OTR_ADDRESSES_MAX; i++) {
-        otr_address *to = &found->addresses[found->address_count++];
+    for (size_t i = 0; i < a->rr_count; i++) {
+        otr_address *to = &found->addresses[found->address_count];
 
+        if (found->address_count == OTR_AUTHORITY_HOST_MAX) {
+            found->is_cut = true;
+            return;
+        }
+        found->address_count++;
         to->family = a->rrs[i].address.family;
         memcpy(to->bytes, a->rrs[i].address.bytes, sizeof(to->bytes));
     }
@@ -163,7 +168,7 @@ static const char *find_zone(struct look *l, const char *name)
     otr_ask asks[LABELS_MAX + 1];
     size_t count = 0;
 
-    for (const char *at = name; at != NULL && strchr(at, '.') != NULL && count < LABELS_MAX; at = strchr(at, '.') + 1) {
+    for (const char *at = name; at != NULL && count < LABELS_MAX; at = strchr(at, '.') != NULL ? strchr(at, '.') + 1 : NULL) {
         apices[count] = (struct apex){ .look = l, .name = at };
         asks[count] = (otr_ask){ .resolver = l->resolver, .name = at, .type = OTR_RR_SOA, .take = take_soa, .arg = &apices[count] };
         count++;
@@ -265,7 +270,7 @@ static bool ask_about_link(struct look *l, const char *name, const char *target)
 
     if (zone == NULL || !find_servers(l, zone, &servers))
         return false;
-    trouble = otr_authority_ask_alias(&l->asker, l->arena, servers.list, servers.count, name, target, &ttl);
+    trouble = otr_authority_ask_alias(&l->asker, l->arena, zone, servers.list, servers.count, name, target, &ttl);
     if (*trouble != '\0')
         return give_up(l, trouble);
     if (ttl > l->found->alias_ttl)

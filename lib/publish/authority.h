@@ -17,6 +17,7 @@
 
 #define OTR_AUTHORITY_SERVERS_MAX 13  /* names in the NS RRset; with more nothing is concluded */
 #define OTR_AUTHORITY_ADDRESSES_MAX 4 /* of one of them; likewise */
+#define OTR_AUTHORITY_HOST_MAX 16     /* addresses of the host */
 #define OTR_AUTHORITY_LINKS_MAX 8     /* aliases from the owner to the records */
 #define OTR_AUTHORITY_SERVER_MS 8000  /* for one server */
 #define OTR_AUTHORITY_ALL_MS 60000    /* for all of it */
@@ -54,8 +55,9 @@ typedef struct otr_authority {
     const char *owner;       /* "_25._tcp." and the base */
     const char *name;        /* where the records stand: `owner`, or the end of its aliases */
     const char *zone;        /* that has them; "" if it was not looked for */
-    otr_address addresses[OTR_ADDRESSES_MAX]; /* of the host */
+    otr_address addresses[OTR_AUTHORITY_HOST_MAX]; /* of the host */
     size_t address_count;
+    bool is_cut;             /* it has more addresses than that */
     otr_dns_status status;   /* of the validated answer. INSECURE: DANE does not apply, and nobody else was asked */
     otr_tlsa_set validated;  /* if SECURE: what a resolver has, maybe out of a cache */
     uint32_t alias_ttl;      /* s; the largest of the aliases on the way; 0: none */

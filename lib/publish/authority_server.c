@@ -1,6 +1,9 @@
 /*
- * authority_server.c - one server's own word. libunbound is given nothing but that server, as the stub of everything, and does not
- * validate: retries, TCP and the reading of packets are its work, and an answer without authority (AA) it refuses as lame.
+ * authority_server.c - one server's own word. libunbound is given nothing but that server and does not validate: retries, TCP and the reading
+ * of packets are its work, and an answer without authority (AA) it refuses as lame.
+ *
+ * The server is the stub of the zone, so that the NS records in its answers lead nowhere else, and of the root, so that what it may say of other
+ * zones is asked of it again, in vain, and of nobody else. (A stub of the root alone would not do: its NS records are asked for first.)
  */
 #include "publish/authority_server.h"
 
@@ -65,10 +68,10 @@ static void stay_silent(struct visit *v, otr_server_state state, const char *rea
     v->word.reason = otr_arena_text(v->arena, reason);
 }
 
-static void open_visit(otr_asker *asker, struct visit *v, const otr_address *address)
+static void open_visit(otr_asker *asker, struct visit *v, const char *zone, const otr_address *address)
 {
     const char *at[] = { v->address, NULL };
-    const otr_stub_zone stubs[] = { { .name = ".", .addresses = at }, { .name = NULL } };
+    const otr_stub_zone stubs[] = { { .name = zone, .addresses = at }, { .name = ".", .addresses = at }, { .name = NULL } };
     otr_unbound_options options = OTR_UNBOUND_OPTIONS_INIT;
     outrider_diag diag = { 0 };
 
@@ -82,7 +85,8 @@ static void open_visit(otr_asker *asker, struct visit *v, const otr_address *add
 }
 
 /* A visit for each address; and one that nobody answers for a server whose addresses are not all known. */
-static bool open_visits(otr_asker *asker, otr_arena *arena, const otr_server_addresses *servers, size_t count, struct visits *vs)
+static bool open_visits(otr_asker *asker, otr_arena *arena, const char *zone, const otr_server_addresses *servers, size_t count,
+                        struct visits *vs)
 {
     size_t room = 0;
 
@@ -102,7 +106,7 @@ static bool open_visits(otr_asker *asker, otr_arena *arena, const otr_server_add
             *v = (struct visit){ .arena = arena, .server = s->name };
             otr_address_text(&s->addresses[n], v->address);
             v->word = (otr_server_word){ .server = s->name, .address = otr_arena_text(arena, v->address), .reason = "" };
-            open_visit(asker, v, &s->addresses[n]);
+            open_visit(asker, v, zone, &s->addresses[n]);
         }
         if (s->count == 0 || s->trouble[0] != '\0') {
             struct visit *v = &vs->list[vs->count++];
@@ -201,7 +205,7 @@ void otr_authority_ask_records(otr_asker *asker, otr_arena *arena, const otr_ser
     struct visits vs;
     otr_server_word *words;
 
-    if (!open_visits(asker, arena, servers, count, &vs))
+    if (!open_visits(asker, arena, found->zone, servers, count, &vs))
         return;
     ask_each(asker, &vs, found->name, OTR_RR_TLSA, take_records);
     ask_each(asker, &vs, found->zone, OTR_RR_SOA, take_soa);
@@ -225,13 +229,13 @@ static void take_alias(void *arg, const otr_dns_answer *a)
     v->target_ttl = a->rrs[0].ttl;
 }
 
-const char *otr_authority_ask_alias(otr_asker *asker, otr_arena *arena, const otr_server_addresses *servers, size_t count,
+const char *otr_authority_ask_alias(otr_asker *asker, otr_arena *arena, const char *zone, const otr_server_addresses *servers, size_t count,
                                     const char *name, const char *target, uint32_t *ttl)
 {
     struct visits vs;
     const char *trouble;
 
-    if (!open_visits(asker, arena, servers, count, &vs))
+    if (!open_visits(asker, arena, zone, servers, count, &vs))
         return "out of memory";
     ask_each(asker, &vs, name, OTR_RR_CNAME, take_alias);
     trouble = find_silence(&vs);

@@ -26,7 +26,7 @@ void otr_authority_ask_records(otr_asker *asker, otr_arena *arena, const otr_ser
 bool otr_has_route(const otr_address *address);
 
 /* Ask each whether `name` is an alias of `target`. *ttl: the largest. "" or, in a sentence, what stands in the way. */
-const char *otr_authority_ask_alias(otr_asker *asker, otr_arena *arena, const otr_server_addresses *servers, size_t count,
+const char *otr_authority_ask_alias(otr_asker *asker, otr_arena *arena, const char *zone, const otr_server_addresses *servers, size_t count,
                                     const char *name, const char *target, uint32_t *ttl);
 
 #endif

@@ -5,28 +5,37 @@
 
 #include "base/buf.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 
 #define MESSAGE_SIZE 600
 
-const char *const otr_finding_status_names[] = {
-    [OTR_FINDING_OK] = "ok",           [OTR_FINDING_INFO] = "info",         [OTR_FINDING_WARNING] = "warning",
-    [OTR_FINDING_UNKNOWN] = "unknown", [OTR_FINDING_CRITICAL] = "critical",
-};
-
-otr_finding_status otr_findings_worst(const otr_findings *f)
+unsigned otr_check_badness(otr_check_status status)
 {
-    otr_finding_status worst = OTR_FINDING_OK;
+    switch (status) {
+    case OTR_CHECK_OK:
+    case OTR_CHECK_SKIPPED: return 0;
+    case OTR_CHECK_INFO: return 1;
+    case OTR_CHECK_WARNING: return 2;
+    case OTR_CHECK_UNKNOWN: return 3;
+    case OTR_CHECK_CRITICAL: return 4;
+    }
+    return 4;
+}
+
+otr_check_status otr_findings_worst(const otr_findings *f)
+{
+    otr_check_status worst = OTR_CHECK_OK;
 
     for (size_t i = 0; i < f->count; i++)
-        if (f->list[i].status > worst)
+        if (otr_check_badness(f->list[i].status) > otr_check_badness(worst))
             worst = f->list[i].status;
     return worst;
 }
 
 /* Words of servers and certificates come in here, so what is kept is printable. */
-void otr_finding_add(otr_findings *f, const char *id, otr_finding_status status, const char *format, ...)
+void otr_finding_add(otr_findings *f, const char *id, otr_check_status status, const char *format, ...)
 {
     char message[MESSAGE_SIZE];
     otr_buf printable = OTR_BUF_INIT;
@@ -34,7 +43,7 @@ void otr_finding_add(otr_findings *f, const char *id, otr_finding_status status,
     size_t at = f->count;
 
     if (at == OTR_FINDINGS_MAX) {
-        if (status <= otr_findings_worst(f))
+        if (otr_check_badness(status) <= otr_check_badness(otr_findings_worst(f)))
             return;
         at--;
     } else {
@@ -44,6 +53,9 @@ void otr_finding_add(otr_findings *f, const char *id, otr_finding_status status,
     vsnprintf(message, sizeof(message), format, args);
     va_end(args);
     otr_buf_put_printable(&printable, message, sizeof(message));
-    f->list[at] = (otr_finding){ .id = id, .status = status, .message = otr_arena_text(f->arena, otr_buf_text(&printable)) };
+    f->list[at] = (otr_check_result){ .kind = otr_check_kind_of(id), .id = id, .status = status, .host = f->host != NULL ? f->host : "", .address = "",
+                                       .message = otr_arena_text(f->arena, otr_buf_text(&printable)), .found = "", .expected = "",
+                                       .fix = "" };
+    assert(f->list[at].kind != NULL);
     otr_buf_clear(&printable);
 }

@@ -43,7 +43,7 @@ static void look_at_servers(const otr_authority *a, otr_findings *f)
         const otr_server_word *w = &a->servers[i];
 
         if (w->state != OTR_SERVER_ANSWERED) {
-            otr_finding_add(f, "dnssec.ns-agree", w->state == OTR_SERVER_SILENT ? OTR_FINDING_UNKNOWN : OTR_FINDING_INFO,
+            otr_finding_add(f, "dnssec.ns-agree", w->state == OTR_SERVER_SILENT ? OTR_CHECK_UNKNOWN : OTR_CHECK_INFO,
                             "%s %s was not asked: %s", w->server, w->address, w->reason);
             continue;
         }
@@ -52,13 +52,13 @@ static void look_at_servers(const otr_authority *a, otr_findings *f)
             first = w;
         else if (!otr_tlsa_sets_are_equal(&first->set, &w->set)) {
             is_same = false;
-            otr_finding_add(f, "dnssec.ns-agree", OTR_FINDING_WARNING,
+            otr_finding_add(f, "dnssec.ns-agree", OTR_CHECK_WARNING,
                             "%s (%s, serial %u) and %s (%s, serial %u) have different TLSA records: one of them is late", first->server,
                             first->address, first->serial, w->server, w->address, w->serial);
         }
     }
     if (answered > 0 && is_same)
-        otr_finding_add(f, "dnssec.ns-agree", OTR_FINDING_OK, "the servers of %s have the same records, serial %u at the first of %zu",
+        otr_finding_add(f, "dnssec.ns-agree", OTR_CHECK_OK, "the servers of %s have the same records, serial %u at the first of %zu",
                         a->zone, first->serial, answered);
 }
 
@@ -76,10 +76,10 @@ static void look_at_signatures(const otr_authority *a, otr_time now, otr_finding
         return;
     otr_span_text(least > now ? least - now : 0, span);
     if (least - now < SIGNED_WARN)
-        otr_finding_add(f, "dnssec.sig-expiry", OTR_FINDING_WARNING, "the signature of the TLSA records ends in %s: is the zone signed anew?",
+        otr_finding_add(f, "dnssec.sig-expiry", OTR_CHECK_WARNING, "the signature of the TLSA records ends in %s: is the zone signed anew?",
                         span);
     else if (least - now > SIGNED_LONG)
-        otr_finding_add(f, "dnssec.sig-expiry", OTR_FINDING_INFO,
+        otr_finding_add(f, "dnssec.sig-expiry", OTR_CHECK_INFO,
                         "the signature of the TLSA records holds for %s: so long can a record that was taken back be shown to a sender", span);
 }
 
@@ -93,10 +93,10 @@ void otr_guard_look_at_records(const otr_authority *a, const otr_tlsa_history *h
     look_at_servers(a, f);
     look_at_signatures(a, now, f);
     if (a->validated.count > COUNT_WARN)
-        otr_finding_add(f, "dane.count", OTR_FINDING_WARNING, "%zu TLSA records: some large senders cannot process more than %d",
+        otr_finding_add(f, "dane.count", OTR_CHECK_WARNING, "%zu TLSA records: some large senders cannot process more than %d",
                         a->validated.count, COUNT_WARN);
     if (ttl > TTL_WARN)
-        otr_finding_add(f, "dane.ttl", OTR_FINDING_WARNING,
+        otr_finding_add(f, "dane.ttl", OTR_CHECK_WARNING,
                         "the TTL was %s within the last days: an emergency waits twice that long; 30 minutes to an hour is usual",
                         otr_span_text(ttl, span));
 }
@@ -199,13 +199,13 @@ static bool look_at_present(struct guard *g)
 
         if (w->state != OTR_SERVER_ANSWERED || covers(g, &w->set, &r))
             continue;
-        otr_finding_add(g->findings, "dane.match", OTR_FINDING_CRITICAL, "at the server %s (%s): %s", w->server, w->address, r.reason);
+        otr_finding_add(g->findings, "dane.match", OTR_CHECK_CRITICAL, "at the server %s (%s): %s", w->server, w->address, r.reason);
         if (!is_missed)
             miss = r;
         is_missed = true;
     }
     if (!is_missed && covers(g, &a->validated, &r)) {
-        otr_finding_add(g->findings, "dane.match", OTR_FINDING_OK, "%s",
+        otr_finding_add(g->findings, "dane.match", OTR_CHECK_OK, "%s",
                         r.cover == OTR_COVERS_NOTHING_ASKED ? "no record is usable: TLS is required, and no certificate is looked at" :
                                                               otr_arena_printf(g->findings->arena, "the record %s matches", r.record));
         return true;
@@ -237,16 +237,16 @@ static void look_at_past(struct guard *g, otr_set_judge *is_good, otr_guard_outc
     if (settled <= g->q->now) {
         g->result->outcome = outcome;
         if (outcome == OTR_GUARD_SAFE)
-            otr_finding_add(g->findings, "dane.next", OTR_FINDING_OK, "%s",
+            otr_finding_add(g->findings, "dane.next", OTR_CHECK_OK, "%s",
                             g->service.pem != NULL ? "the key is the one that is in service" : "every copy that a cache may have matches");
         return;
     }
     g->result->outcome = OTR_GUARD_WOULD_BREAK;
     g->result->safe_from = settled;
     if (settled == OTR_NEVER)
-        otr_finding_add(g->findings, "dane.next", OTR_FINDING_CRITICAL, "not every server has the record yet");
+        otr_finding_add(g->findings, "dane.next", OTR_CHECK_CRITICAL, "not every server has the record yet");
     else
-        otr_finding_add(g->findings, "dane.next", OTR_FINDING_CRITICAL, "%s before %s",
+        otr_finding_add(g->findings, "dane.next", OTR_CHECK_CRITICAL, "%s before %s",
                         blocking == NULL ? "the record is known only since this host is looked at: it is not certain that every cache has it" :
                         *blocking->text == '\0' ? "a cache may still believe that there is no record" :
                                                   "a cache may still have records that do not match",
@@ -259,12 +259,12 @@ static void judge(struct guard *g)
 
     if (*a->trouble != '\0') {
         g->result->outcome = OTR_GUARD_UNKNOWN;
-        otr_finding_add(g->findings, a->status == OTR_DNS_BOGUS ? "dnssec.valid" : "dns.lookup", OTR_FINDING_UNKNOWN, "%s", a->trouble);
+        otr_finding_add(g->findings, "dane.secure", OTR_CHECK_UNKNOWN, "%s", a->trouble);
     } else if (a->status == OTR_DNS_INSECURE) {
-        otr_finding_add(g->findings, "dane.secure", OTR_FINDING_INFO, "the zone of %s is not signed: DANE does not apply", a->owner);
+        otr_finding_add(g->findings, "dane.secure", OTR_CHECK_INFO, "the zone of %s is not signed: DANE does not apply", a->owner);
         look_at_past(g, is_harmless_set, OTR_GUARD_INSECURE);
     } else if (!has_records(a)) {
-        otr_finding_add(g->findings, "dane.exists", OTR_FINDING_INFO, "%s has no TLSA record", a->owner);
+        otr_finding_add(g->findings, "dane.exists", OTR_CHECK_INFO, "%s has no TLSA record", a->owner);
         look_at_past(g, is_harmless_set, OTR_GUARD_NO_TLSA);
     } else if (look_at_present(g)) {
         look_at_past(g, is_good_set, OTR_GUARD_SAFE);

@@ -201,16 +201,16 @@ static bool look_at_service(struct step *s)
         is_good = false;
         if (settled == OTR_NEVER) {
             is_covered(&c, blocking);
-            otr_finding_add(s->findings, "dane.match", OTR_FINDING_CRITICAL, "what %s shows (%s) does not match: %s", shown->address,
+            otr_finding_add(s->findings, "dane.match", OTR_CHECK_CRITICAL, "what %s shows (%s) does not match: %s", shown->address,
                             shown->algorithm, c.result.reason);
         } else {
-            otr_finding_add(s->findings, "dane.match", OTR_FINDING_CRITICAL,
+            otr_finding_add(s->findings, "dane.match", OTR_CHECK_CRITICAL,
                             "what %s shows (%s) matches at the servers, and until %s not in every cache: it came too early", shown->address,
                             shown->algorithm, otr_time_text(settled, when));
         }
     }
     if (is_good && service->count > 0 && a->validated.count > 0)
-        otr_finding_add(s->findings, "dane.match", OTR_FINDING_OK, "every address and algorithm matches, %zu chains", service->count);
+        otr_finding_add(s->findings, "dane.match", OTR_CHECK_OK, "every address and algorithm matches, %zu chains", service->count);
     return is_good;
 }
 
@@ -237,7 +237,7 @@ static void look_at_strangers(struct step *s)
             is_known = otr_tlsa_cover(&set->records[i], 1, &chain, s->facts->now, &r, NULL) != OUTRIDER_OK || r.cover == OTR_COVERS;
         }
         if (!is_known)
-            otr_finding_add(s->findings, "dane.stale", OTR_FINDING_WARNING, "the record %.100s matches nothing that is in service or planned",
+            otr_finding_add(s->findings, "dane.stale", OTR_CHECK_WARNING, "the record %.100s matches nothing that is in service or planned",
                             otr_buf_text(&text));
         otr_buf_clear(&text);
     }
@@ -300,7 +300,7 @@ static bool has_fallen_back(struct step *s)
 {
     if (find_missing(s) == 0)
         return false;
-    otr_finding_add(s->findings, "dane.rollover", OTR_FINDING_CRITICAL, "a server lacks %s, which was there before", s->advice->add[0]);
+    otr_finding_add(s->findings, "dane.next", OTR_CHECK_CRITICAL, "a server lacks %s, which was there before", s->advice->add[0]);
     enter(s, OTR_ROLLOVER_STAGED);
     return true;
 }
@@ -348,7 +348,7 @@ static bool leave_switched(struct step *s, bool is_matching)
         return false;
     }
     if (find_next_key(s) != NEXT_EVERYWHERE) {
-        otr_finding_add(s->findings, "dane.rollover", OTR_FINDING_WARNING, "an address shows the key before again");
+        otr_finding_add(s->findings, "dane.next", OTR_CHECK_WARNING, "an address shows the key before again");
         enter(s, OTR_ROLLOVER_SETTLED);
         return true;
     }
@@ -370,12 +370,12 @@ static bool leave_verified(struct step *s)
         return false;
     }
     if (find_next_key(s) != NEXT_EVERYWHERE) {
-        otr_finding_add(s->findings, "dane.rollover", OTR_FINDING_WARNING, "an address shows the key before again");
+        otr_finding_add(s->findings, "dane.next", OTR_CHECK_WARNING, "an address shows the key before again");
         enter(s, OTR_ROLLOVER_SETTLED);
         return true;
     }
     if (find_missing(s) > 0) {
-        otr_finding_add(s->findings, "dane.rollover", OTR_FINDING_CRITICAL, "a server lacks %s, which is in service", s->advice->add[0]);
+        otr_finding_add(s->findings, "dane.next", OTR_CHECK_CRITICAL, "a server lacks %s, which is in service", s->advice->add[0]);
         advise(s, OTR_ACT_CHANGE_DNS, 0, "publish what is missing");
         return false;
     }
@@ -423,14 +423,14 @@ static void look_at_time(struct step *s)
     if (p->state == OTR_ROLLOVER_IDLE || p->state == OTR_ROLLOVER_TRIMMED)
         return;
     if (now - p->since > OTR_ROLLOVER_LONG_S)
-        otr_finding_add(s->findings, "dane.rollover", OTR_FINDING_WARNING, "this roll-over has been in the state %s for %s",
+        otr_finding_add(s->findings, "dane.next", OTR_CHECK_WARNING, "this roll-over has been in the state %s for %s",
                         otr_rollover_state_names[p->state], otr_span_text(now - p->since, span));
     for (size_t i = 0; i < s->facts->service->count; i++)
         if (s->facts->service->chains[i].not_after < end)
             end = s->facts->service->chains[i].not_after;
     ready = s->advice->until != 0 ? s->advice->until : now + (p->state == OTR_ROLLOVER_STAGED ? otr_history_wait_now(s->facts->history, now) : 0);
     if (p->state < OTR_ROLLOVER_SWITCHED && end <= ready)
-        otr_finding_add(s->findings, "cert.expiry", OTR_FINDING_CRITICAL,
+        otr_finding_add(s->findings, "cert.expiry", OTR_CHECK_CRITICAL,
                         "the certificate in service ends at %s, before the next key may go into service: renew it with its own key",
                         otr_time_text(end, when));
 }
@@ -442,14 +442,16 @@ void otr_rollover_step(otr_rollover *plan, const otr_rollover_facts *facts, otr_
 
     *advice = (otr_rollover_advice){ .words = "" };
     if (*facts->authority->trouble != '\0') {
-        otr_finding_add(findings, "dns.lookup", OTR_FINDING_UNKNOWN, "%s", facts->authority->trouble);
+        otr_finding_add(findings, "dane.secure", OTR_CHECK_UNKNOWN, "%s", facts->authority->trouble);
         advise(&s, OTR_ACT_FIND_OUT, 0, facts->authority->trouble);
         return;
     }
     if (*facts->service->trouble != '\0')
-        otr_finding_add(findings, "smtp.connect", OTR_FINDING_UNKNOWN, "%s", facts->service->trouble);
+        otr_finding_add(findings, facts->service->is_failing ? "smtp.starttls" : "smtp.connect",
+                        facts->service->is_failing && facts->authority->validated.count > 0 ? OTR_CHECK_CRITICAL : OTR_CHECK_UNKNOWN, "%s",
+                        facts->service->trouble);
     if (facts->authority->status != OTR_DNS_SECURE) {
-        otr_finding_add(findings, "dane.secure", plan->state == OTR_ROLLOVER_IDLE ? OTR_FINDING_INFO : OTR_FINDING_CRITICAL,
+        otr_finding_add(findings, "dane.secure", plan->state == OTR_ROLLOVER_IDLE ? OTR_CHECK_INFO : OTR_CHECK_CRITICAL,
                         "the zone of %s is not signed: DANE does not apply", facts->authority->owner);
         advise(&s, OTR_ACT_NOTHING, 0, "sign the zone first");
         return;

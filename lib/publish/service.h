@@ -10,7 +10,7 @@
 
 #include <openssl/x509.h>
 
-#define OTR_SERVICE_CHAINS_MAX 32 /* addresses times algorithms */
+#define OTR_SERVICE_CHAINS_MAX 64 /* addresses times algorithms */
 
 typedef struct otr_service_chain {
     const char *address;
@@ -27,6 +27,7 @@ typedef struct otr_service {
     otr_service_chain chains[OTR_SERVICE_CHAINS_MAX];
     size_t count;
     const char *unseen;      /* addresses to which this machine has no way, for people; "" if there is none */
+    bool is_failing;         /* some address has no STARTTLS, or no TLS comes about: mail to it waits where there are records */
     const char *trouble;     /* one sentence: some address was not seen, so nothing may be concluded of all; "" otherwise */
 } otr_service;
 

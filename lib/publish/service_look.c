@@ -30,9 +30,11 @@ static void on_probe(void *arg, const otr_probe_result *r)
     v->probe = NULL;
     if (r->outcome != OTR_PROBE_TLS) {
         /* In the second round a handshake that does not come about means that there is no such key. */
-        if (v->algorithm == NULL || r->outcome != OTR_PROBE_TLS_FAILED)
-            s->trouble = *s->trouble != '\0' ? s->trouble : otr_arena_printf(s->arena, "%s: %s: %s", v->text,
-                                                                             otr_probe_outcome_names[r->outcome], r->reason);
+        if (v->algorithm != NULL && r->outcome == OTR_PROBE_TLS_FAILED)
+            return;
+        s->is_failing |= otr_probe_has_learned(r->outcome);
+        s->trouble = *s->trouble != '\0' ? s->trouble :
+                                            otr_arena_printf(s->arena, "%s: %s: %s", v->text, otr_probe_outcome_names[r->outcome], r->reason);
         return;
     }
     if (!otr_service_add(s, v->text, r->chain))
@@ -87,7 +89,7 @@ static size_t second_round(struct visit *visits, size_t count)
 
 bool otr_service_look(struct event_base *base, const otr_authority *a, const char *ehlo, unsigned timeout_ms, otr_service *s)
 {
-    struct visit visits[OTR_ADDRESSES_MAX];
+    struct visit visits[OTR_AUTHORITY_HOST_MAX];
     const otr_probe_question question = { .port = a->port, .sni = a->base, .ehlo = ehlo, .timeout_ms = timeout_ms };
     size_t skipped = 0;
 
@@ -100,6 +102,8 @@ bool otr_service_look(struct event_base *base, const otr_authority *a, const cha
         skipped++;
         s->unseen = otr_arena_printf(s->arena, "%s%s%s", s->unseen, *s->unseen != '\0' ? ", " : "", visits[i].text);
     }
+    if (a->is_cut)
+        s->trouble = otr_arena_printf(s->arena, "%s has more than %d addresses", a->host, OTR_AUTHORITY_HOST_MAX);
     if (a->address_count == skipped) {
         s->trouble = otr_arena_printf(s->arena, "%s has no address%s", a->host, skipped > 0 ? " to which this machine has a way" : "");
         return true;

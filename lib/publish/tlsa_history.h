@@ -4,7 +4,8 @@
  *
  * A look tells what the servers hand out at that moment. Between two looks nothing is known; what both of them saw is taken to have been
  * there all the time. (The signature's own date does not tell: some signers date it back to the last Thursday.) What was
- * handed out before the first look is not known either, so nothing is settled until that, too, has run out.
+ * handed out before the first look is not known either, so nothing is settled until that, too, has run out; its TTL is taken to have been
+ * that of the first look.
  *
  *     wait = 2 x the largest TTL of records or aliases of the last seven days          a resolver behind another begins anew
  *          + the zone's refresh, if a server was late with it
