@@ -260,8 +260,8 @@ static void note_idle_patterns(otr_records_draft *d, otr_record_set *set)
         for (size_t h = 0; h < q->joining_count; h++)
             is_needed |= otr_sts_pattern_matches(q->mx[i], q->joining[h]);
         if (!is_needed) {
-            set->note = otr_arena_printf(d->arena, "no MX host matches %s of the policy; it may go once the MX record has been gone for its "
-                                         "TTL", q->mx[i]);
+            set->note = otr_arena_printf(d->arena, "no MX host matches %s of the policy; it may go once the MX record has been gone for "
+                                         "its TTL", q->mx[i]);
             return;
         }
     }

@@ -369,3 +369,14 @@ def test_records_of_what_a_host_shows(outrider, lab):  # PUB-10; in the lab
             assert made and done.returncode == 0 and bool(set(made) & set(host["dane"]["tlsa"])) == is_of_key, done
             seen += is_of_key
     assert seen > 0
+
+
+def test_the_policy_that_a_real_daemon_serves(outrider, lab):  # PUB-04; in the lab
+    domain = lab.scenarios["dane-ee"].domain
+    daemon = outrider(**{"policy_host": {"plain": ["unix:/run/outrider-records.sock"], "addresses": ["192.0.2.80"]},
+                         f'publish "{domain}"': {"mx": [f"*.{domain}"]}})
+    done = daemon.run_cli("records", "--config", daemon.config, "--json", domain, timeout=120)
+    found = json.loads(done.stdout)
+    assert found["policy"]["source"] == "in-service" and found["policy"]["mode"] == "testing", done
+    told = json.loads(daemon.run_cli("records", "--config", daemon.config, "--json", "--offline", domain).stdout)["policy"]
+    assert told == {"source": "configured", "mode": "testing", "id": found["policy"]["id"]}
