@@ -70,6 +70,7 @@ static const char *text_of(const json_t *object, const char *key)
 static bool take_served(otr_records_command *c, const json_t *told)
 {
     const json_t *serving = json_object_get(told, "serving"), *withheld = json_object_get(told, "withheld");
+    const json_t *certificate = json_object_get(told, "certificate");
     const char *text = text_of(serving, "text"), *id = text_of(serving, "id");
     otr_records_question *q = &c->question;
     otr_sts_record parsed;
@@ -79,6 +80,8 @@ static bool take_served(otr_records_command *c, const json_t *told)
         otr_sts_record_parse(record, strlen(record), &parsed, NULL) != OUTRIDER_OK)
         return false;
     q->source = OTR_POLICY_IN_SERVICE;
+    if (strcmp(text_of(certificate, "state"), "none") == 0)
+        q->unserved = otr_arena_text(c->arena, text_of(certificate, "error"));
     q->id = otr_arena_text(c->arena, id);
     q->mode = c->served->mode;
     q->mx = c->served->mx;

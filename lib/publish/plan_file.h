@@ -13,7 +13,8 @@
 #include "dns/name.h"
 #include "publish/rollover.h"
 
-#define OTR_PLAN_DIRECTORY "/var/lib/outrider/tlsa"
+/* Not below /var/lib/outrider: that is the daemon's user's, who could lead what root writes astray by a link. */
+#define OTR_PLAN_DIRECTORY "/var/lib/outrider-tlsa"
 #define OTR_PLAN_VERSION 1
 #define OTR_PLAN_OCTETS_MAX (256 * 1024)
 

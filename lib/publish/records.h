@@ -50,6 +50,7 @@ typedef struct otr_records_host {
 typedef struct otr_records_question {
     const char *domain;        /* normal form */
     otr_policy_source source;
+    const char *unserved;      /* NULL, or why outriderd cannot hand it out, though it has it: a sentence about its certificate */
     const char *id;            /* of the policy */
     otr_sts_mode mode;
     const char *const *mx;     /* its patterns; mx_count of them */

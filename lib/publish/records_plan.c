@@ -122,6 +122,11 @@ uint32_t otr_plan_ttl(const otr_records_draft *d, uint32_t ttl)
 
 static size_t plan_serving(otr_records_draft *d)
 {
+    if (d->q->unserved != NULL)
+        return otr_plan_step(d, OTR_STEP_SERVE,
+                             otr_arena_printf(d->arena, "Nobody can fetch the policy, and the record must not tell of one that is not there: %s.",
+                                              d->q->unserved),
+                             "Give outriderd a certificate for mta-sts.%s, and see \"outrider publish status\".", d->q->domain);
     if (d->q->source != OTR_POLICY_CONFIGURED)
         return OTR_NO_STEP;
     return otr_plan_step(d, OTR_STEP_SERVE,

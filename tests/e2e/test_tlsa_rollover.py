@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from lab import certs, mxhost
-from own_zone import OwnZone
+from lab.own_zone import OwnZone
 
 ADDRESS = "203.0.113.241"
 HOUR = 3600

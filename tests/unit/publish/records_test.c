@@ -37,6 +37,7 @@ struct row {
     struct host_row hosts[OTR_SCENE_HOSTS];
     const char *joining, *leaving;
     bool has_worn_ttls;
+    const char *unserved;
     const char *show;
 };
 
@@ -58,7 +59,7 @@ static void check(const struct row *row)
     const char *mx_words[8], *rua_words[8], *address_words[8], *joining_words[8], *leaving_words[8], *got;
     otr_records_host hosts[OTR_SCENE_HOSTS] = { 0 };
     otr_address list[8] = { 0 };
-    otr_records_question q = { .domain = D, .source = row->source, .id = row->id != NULL ? row->id : "7", .mode = row->mode,
+    otr_records_question q = { .domain = D, .source = row->source, .unserved = row->unserved, .id = row->id != NULL ? row->id : "7", .mode = row->mode,
                                .provider = row->provider, .hosts = hosts, .now = OTR_SCENE_NOW, .mx = mx_words, .rua = rua_words,
                                .addresses = list,
                                .joining = joining_words, .leaving = leaving_words, .has_whole_ttls = !row->has_worn_ttls };
@@ -159,6 +160,13 @@ static void the_policy(void **state)
               "1 records after 0+60 at +60\n"
               "  - _mta-sts.example.org TXT \"v=STSv1; id=7;\"\n"
               "  + _mta-sts.example.org TXT \"v=STSv1; id=8;\"\n" },
+        { "PUB-01, PUB-05 outriderd has the policy, and no certificate: first HTTPS, then the record", SERVED, .unserved = "none is there",
+          .sts = GONE, .tlsrpt = GONE, ONE_MX, .show =
+              "same: mta-sts.example.org A 192.0.2.1\n"
+              "missing: _mta-sts.example.org TXT \"v=STSv1; id=7;\"\n"
+              "0 serve at +0\n"
+              "1 records after 0+60 at +60\n"
+              "  + _mta-sts.example.org TXT \"v=STSv1; id=7;\"\n" },
         { "PUB-04 one record: others of the kind leave, others of no kind stay",
           SERVED, .sts = "secure 300 v=STSv1; id=6;|v=STSv1; id=7;|v=spf1 -all|v=STSv1; id=5;", .tlsrpt = GONE, ONE_MX, .show =
               "same: mta-sts.example.org A 192.0.2.1\n"
