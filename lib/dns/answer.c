@@ -115,6 +115,7 @@ static otr_dns_rr copy_record(otr_arena *arena, uint16_t type, const otr_dns_rr 
         break;
     case OTR_RR_TXT:
         rr.txt.text = otr_arena_slice(arena, (otr_slice){ .ptr = from->txt.text, .len = from->txt.len });
+        rr.txt.rdata = otr_arena_bytes(arena, from->txt.rdata, from->txt.rdata_len);
         break;
     case OTR_RR_CNAME:
     case OTR_RR_NS:

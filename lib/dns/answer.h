@@ -59,6 +59,8 @@ typedef struct otr_dns_rr {
         struct {
             const char *text; /* the character-strings joined (STS-DNS-03); may hold NUL and any byte */
             size_t len;
+            const uint8_t *rdata; /* as on the wire: to delete this very record (RFC 2136 §2.5.4) its strings must be cut as they are */
+            size_t rdata_len;
         } txt;
         const char *target; /* CNAME, NS */
         struct {

@@ -68,6 +68,8 @@ static void join_txt(otr_rrset *set, otr_wire w, otr_dns_rr *rr, size_t len)
         return; /* the arena remembers */
     rr->txt.text = text;
     rr->txt.len = len;
+    rr->txt.rdata_len = w.end - w.at;
+    rr->txt.rdata = otr_arena_bytes(set->arena, w.packet + w.at, rr->txt.rdata_len);
     while (otr_wire_u8(&w, &part)) {
         memcpy(text, w.packet + w.at, part);
         text += part;
