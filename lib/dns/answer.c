@@ -126,7 +126,6 @@ static otr_dns_rr copy_record(otr_arena *arena, uint16_t type, const otr_dns_rr 
     case OTR_RR_RRSIG:
     case OTR_RR_SOA:
     case OTR_RR_DS:
-    case OTR_RR_RRSIG:
         break;
     }
     return rr;
