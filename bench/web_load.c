@@ -1,6 +1,6 @@
 /*
- * web_load.c - a client that fetches the same file again and again, for bench/policy_host.py, which says what to do and looks at what it costs
- * the server.
+ * web_load.c - a client that fetches the same file again and again, for bench/policy_host.py, which says what to do and looks at what it
+ * costs the server.
  *
  *   web_load PORT HOST plain|tls1.2|tls1.3 requests|full|resumed|idle COUNT
  *
@@ -256,7 +256,8 @@ int main(int argc, char **argv)
     host = argv[2];
     ctx = client_context(argv[3]);
     count = (size_t)atol(argv[5]);
-    snprintf(request, sizeof(request), "GET /.well-known/mta-sts.txt HTTP/1.1\r\nHost: %s\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n", host);
+    snprintf(request, sizeof(request),
+             "GET /.well-known/mta-sts.txt HTTP/1.1\r\nHost: %s\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n", host);
     if (strcmp(argv[4], "requests") == 0)
         run_requests(count);
     else if (strcmp(argv[4], "idle") == 0)

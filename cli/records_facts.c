@@ -93,7 +93,7 @@ static int open_resolvers(otr_records_command *c)
     c->base = event_base_new();
     if (c->base == NULL)
         return otr_complain(EX_OSERR, OTR_RECORDS_WHAT, "out of memory");
-    fresh.is_recursive = true;
+    fresh.is_recursive = fresh.has_whole_ttls = true;
     fresh.forwarders = NULL;
     if (!usual.is_recursive && fresh.timeout_ms > FRESH_TIMEOUT_MS)
         fresh.timeout_ms = FRESH_TIMEOUT_MS;

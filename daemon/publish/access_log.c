@@ -1,6 +1,7 @@
 /*
- * access_log.c - one line for each answer about a policy, at info; what else is asked of us, mostly by those who look for holes, at debug. The
- * client is named by its network, as in the counts of fetches: which organisation asked is for the postmaster to know, which machine is not.
+ * access_log.c - one line for each answer about a policy, at info; what else is asked of us, mostly by those who look for holes, at
+ * debug. The client is named by its network, as in the counts of fetches: which organisation asked is for the postmaster to know, which
+ * machine is not.
  */
 #include "daemon/publish/web.h"
 

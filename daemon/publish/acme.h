@@ -2,8 +2,8 @@
  * acme.h - challenges of ACME HTTP-01 (RFC 8555 §8.3): the files of a directory, read into memory whenever it changes, so
  * that no request opens a file.
  *
- * A token is a regular file of the directory itself (no link, no folder), whose name is one to OTR_ACME_NAME_MAX letters of base64url. Others
- * are passed over, and so is an empty one: its client has made it, and not written it yet.
+ * A token is a regular file of the directory itself (no link, no folder), whose name is one to OTR_ACME_NAME_MAX letters of base64url.
+ * Others are passed over, and so is an empty one: its client has made it, and not written it yet.
  */
 #ifndef OTR_DAEMON_ACME_H
 #define OTR_DAEMON_ACME_H

@@ -5,8 +5,8 @@
  *                    ▲
  *                    └──► WAITING, for a token
  *
- * What is read goes into the buffer of the thread, behind what this client has sent before; whole requests are answered from there, and only what is
- * left is kept. Most requests come whole, and their answers are taken at once: then nothing is allocated.
+ * What is read goes into the buffer of the thread, behind what this client has sent before; whole requests are answered from there, and
+ * only what is left is kept. Most requests come whole, and their answers are taken at once: then nothing is allocated.
  */
 #include "daemon/publish/web.h"
 
@@ -82,6 +82,7 @@ void otr_client_free(otr_client *c)
 {
     note_end_of_hand_out(c);
     otr_client_watch(c, 0);
+    otr_web_is_due(c, false);
     TAILQ_REMOVE(&c->server->queues[c->wait], c, link);
     otr_web_forget(c->server, c);
     SSL_free(c->ssl);
@@ -247,16 +248,19 @@ static bool serve_kept(otr_client *c)
     return true;
 }
 
-/* One look a time, unless something lies there that no event tells of: others want to be served too. */
+/* One look a time, unless something lies there that no event tells of; even then others want to be served too. */
 static void read_requests(otr_client *c)
 {
     otr_policy_server *s = c->server;
-    size_t got;
+    unsigned looks = 0;
 
     do {
-        size_t before = c->in_len;
+        size_t before = c->in_len, got = 0;
 
-        got = 0;
+        if (looks++ == OTR_WEB_LOOKS_MAX) {
+            otr_web_is_due(c, true);
+            return;
+        }
         memcpy(s->in, c->in != NULL ? c->in : "", before);
         switch (otr_web_receive(c, s->in + before, OTR_WEB_IN_SIZE - before, &got)) {
         case OTR_MOVED_SOME:
@@ -347,6 +351,12 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
     case OTR_CLIENT_WAITING:
         break;
     }
+}
+
+void otr_client_go_on(otr_client *c)
+{
+    if (c->step == OTR_CLIENT_READING)
+        read_requests(c);
 }
 
 void otr_client_expire(otr_client *c)

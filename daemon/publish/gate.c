@@ -1,7 +1,7 @@
 /*
- * gate.c - who is let in. A new connection is worth more than one that is idle, or slow: so where all are taken, the oldest goes. An attacker
- * who holds them all would otherwise keep everybody out for as long as he likes; so he must come again and again, and a sender needs some round
- * trips only.
+ * gate.c - who is let in. A new connection is worth more than one that is idle, or slow: so where all are taken, the oldest goes. An
+ * attacker who holds them all would otherwise keep everybody out for as long as he likes; so he must come again and again, and a sender
+ * needs some round trips only.
  */
 #include "daemon/publish/web.h"
 

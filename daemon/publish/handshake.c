@@ -1,7 +1,7 @@
 /*
- * handshake.c - which certificate a client is shown: that of the name it asks for (RFC 6066 §3). Without a name, with one that has no policy
- * here or no certificate that fits, the handshake ends with unrecognized_name (PUB-02): a certificate for another name would only be
- * refused on the other side, and would tell what else is served here.
+ * handshake.c - which certificate a client is shown: that of the name it asks for (RFC 6066 §3). Without a name, with one that has no
+ * policy here or no certificate that fits, the handshake ends with unrecognized_name (PUB-02): a certificate for another name would only
+ * be refused on the other side, and would tell what else is served here.
  */
 #include "daemon/publish/web.h"
 

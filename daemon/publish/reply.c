@@ -184,7 +184,7 @@ size_t otr_reply_write(const otr_reply *reply, const char *date, char *out)
         at = put(at, reply->is_last ? "\r\nConnection: close" : "\r\nConnection: keep-alive");
     at = put_number(put(at, "\r\nContent-Length: "), body.len);
     at = put(at, "\r\n\r\n");
-    if (!reply->is_head) {
+    if (!reply->is_head && body.len > 0) {
         memcpy(at, body.ptr, body.len);
         at += body.len;
     }

@@ -5,11 +5,15 @@
 
 #include "daemon/metrics.h"
 #include "daemon/rcu.h"
+#include "sts/policy.h"
+
+#include <assert.h>
 
 /* Room for one more answer. False: the client must take what there is first. */
 static bool has_room(const otr_policy_server *s, const otr_reply *reply)
 {
-    return OTR_WEB_OUT_SIZE - s->out_len >= OTR_REPLY_HEAD_MAX + reply->body.len;
+    assert(reply->body.len <= OTR_STS_POLICY_LIMIT); /* lib/publish made it, or acme.h */
+    return s->out_len == 0 || s->out_len + OTR_REPLY_HEAD_MAX + reply->body.len <= OTR_WEB_BATCH_SIZE;
 }
 
 static void count(const otr_client *c, const otr_reply *reply)
@@ -86,7 +90,7 @@ static void refuse(otr_client *c, unsigned status)
 bool otr_client_answer(otr_client *c, const char *octets, size_t len, size_t *used)
 {
     *used = 0;
-    while (*used < len && !c->is_last && OTR_WEB_OUT_SIZE - c->server->out_len >= OTR_REPLY_HEAD_MAX) {
+    while (*used < len && !c->is_last && c->server->out_len + OTR_REPLY_HEAD_MAX <= OTR_WEB_BATCH_SIZE) {
         otr_request_reader before = c->reader;
         otr_request request;
         size_t taken = 0;

@@ -53,6 +53,38 @@ void otr_web_await(otr_client *c, otr_web_wait wait)
     otr_web_tick_soon(s);
 }
 
+/* Those who may go on, after all events that have come meanwhile. */
+void otr_web_is_due(otr_client *c, bool wanted)
+{
+    otr_policy_server *s = c->server;
+    struct timeval at_once = { 0 };
+
+    if (c->is_due == wanted)
+        return;
+    c->is_due = wanted;
+    if (!wanted) {
+        TAILQ_REMOVE(&s->due, c, due);
+        return;
+    }
+    TAILQ_INSERT_TAIL(&s->due, c, due);
+    evtimer_add(s->on_due, &at_once);
+}
+
+static void on_due(evutil_socket_t fd, short what, void *arg)
+{
+    otr_policy_server *s = arg;
+    otr_client *last = TAILQ_LAST(&s->due, otr_client_queue), *c;
+    bool is_last = last == NULL;
+
+    (void)fd;
+    (void)what;
+    while (!is_last && (c = TAILQ_FIRST(&s->due)) != NULL) { /* each once, though it may be due again */
+        is_last = c == last;
+        otr_web_is_due(c, false);
+        otr_client_go_on(c);
+    }
+}
+
 static void expire(otr_policy_server *s, otr_web_wait wait, int64_t now)
 {
     otr_client *c;
@@ -172,6 +204,7 @@ static outrider_err build(otr_policy_server *s)
 
     for (unsigned wait = 0; wait < OTR_WAIT_COUNT; wait++)
         TAILQ_INIT(&s->queues[wait]);
+    TAILQ_INIT(&s->due);
     s->base = event_base_new();
     s->listeners = malloc(listeners_size + 1);
     s->in = malloc(OTR_WEB_IN_SIZE);
@@ -182,8 +215,9 @@ static outrider_err build(otr_policy_server *s)
     if (wants_tls(s) && (s->tls = otr_web_tls_new()) == NULL)
         return OUTRIDER_E_NOMEM;
     s->tick = evtimer_new(s->base, on_tick, s);
+    s->on_due = evtimer_new(s->base, on_due, s);
     s->on_stop = event_new(s->base, s->box.fd, EV_READ | EV_PERSIST, on_stop, s);
-    if (s->tick == NULL || s->on_stop == NULL || event_add(s->on_stop, NULL) != 0)
+    if (s->tick == NULL || s->on_due == NULL || s->on_stop == NULL || event_add(s->on_stop, NULL) != 0)
         return OUTRIDER_E_NOMEM;
     return otr_web_open_gates(s);
 }
@@ -193,6 +227,8 @@ static void dismantle(otr_policy_server *s)
     otr_web_close_gates(s);
     if (s->tick != NULL)
         event_free(s->tick);
+    if (s->on_due != NULL)
+        event_free(s->on_due);
     if (s->on_stop != NULL)
         event_free(s->on_stop);
     if (s->base != NULL)

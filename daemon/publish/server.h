@@ -5,8 +5,8 @@
  * It reads the site (site.h) and nothing else: no file, no store, no DNS. reply.h says what is answered.
  *
  * Strangers may connect, so everything has a bound:
- *   connections    in all, and by address (IPv4 address, IPv6 /64; not those of `plain`: that is the proxy's). Where all are taken, the one that has
- *                  been idle longest makes room for the new one, else the one that has been at its request longest
+ *   connections    in all, and by address (IPv4 address, IPv6 /64; not those of `plain`: that is the proxy's). Where all are taken, the
+ *                  one that has been idle longest makes room for the new one, else the one that has been at its request longest
  *   time           for the handshake, and for each request from its first octet to the last of the answer, in all: dripping gains nothing.
  *                  An idle connection is kept OTR_WEB_IDLE_MS
  *   memory         of a connection: what TLS keeps (its buffers only while they have something), the head so far, the answer that
@@ -38,7 +38,7 @@ typedef struct otr_policy_server_options {
     size_t listener_count;
     otr_snapshot *site;                /* borrowed; of otr_site */
     otr_clock *clock;                  /* borrowed */
-    void (*tell)(void *arg, otr_tally *tally); /* takes it over; called by the thread of the server, the last time by _stop's */
+    void (*tell)(void *arg, otr_tally *tally); /* takes it over; by the server's thread, the last time before _stop returns */
     void *tell_arg;
     unsigned connections_max, connections_per_address, timeout_ms;
 } otr_policy_server_options;

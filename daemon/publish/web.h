@@ -7,13 +7,16 @@
 
 #include "daemon/publish/address_count.h"
 #include "daemon/publish/server.h"
+#include "sts/policy.h"
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <sys/queue.h>
 
-#define OTR_WEB_IN_SIZE (4 * OTR_REQUEST_HEAD_MAX) /* octets taken at a time: a record of TLS behind the head so far */
-#define OTR_WEB_OUT_SIZE (128 * 1024)              /* answers put together before they are sent: the largest and some more */
+#define OTR_WEB_IN_SIZE (2 * OTR_REQUEST_HEAD_MAX) /* octets that are read, and not answered */
+#define OTR_WEB_BATCH_SIZE 16384                   /* answers that are put together before they are sent; a larger one goes alone */
+#define OTR_WEB_OUT_SIZE (OTR_REPLY_HEAD_MAX + OTR_STS_POLICY_LIMIT)
+#define OTR_WEB_LOOKS_MAX 8                        /* at one client, before others are served */
 
 /* All that wait for the same thing have the same time for it: a queue is in the order of its deadlines. */
 typedef enum otr_web_wait {
@@ -33,7 +36,7 @@ typedef enum otr_client_step {
 } otr_client_step;
 
 typedef struct otr_client {
-    TAILQ_ENTRY(otr_client) link;
+    TAILQ_ENTRY(otr_client) link, due;
     struct otr_policy_server *server;
     struct event on_ready;     /* for what it waits for: octets, or room for some */
     short awaits;              /* EV_READ, EV_WRITE; 0: neither */
@@ -42,6 +45,7 @@ typedef struct otr_client {
     uint8_t wait;              /* otr_web_wait: the queue that it is in */
     bool is_counted;           /* by address */
     bool is_last;              /* nothing is read after what is being answered */
+    bool is_due;               /* in the queue of those for whom no event will come */
     bool has_waited;           /* for the token of this request */
     bool has_rest;             /* of what it sent, that is not read */
     bool is_name_unknown;      /* why the handshake failed */
@@ -77,6 +81,8 @@ struct otr_policy_server {
     SSL_CTX *tls;                   /* owned; of connections that have not named their host; NULL: no HTTPS */
     otr_address_count *by_address;  /* owned */
     struct otr_client_queue queues[OTR_WAIT_COUNT];
+    struct otr_client_queue due;    /* have octets that no event tells of, and let others go first */
+    struct event *on_due;           /* owned; pending while there are some */
     _Atomic unsigned connections;   /* written by the thread */
     otr_tally *tally;               /* owned; NULL: nothing was counted */
     int64_t tally_ms;               /* since then */
@@ -92,6 +98,7 @@ struct otr_policy_server {
 /* Into the queue for something, from now on; out of the one where it was. */
 void otr_web_await(otr_client *client, otr_web_wait wait);
 void otr_web_tick_soon(otr_policy_server *server);
+void otr_web_is_due(otr_client *client, bool wanted);
 const char *otr_web_date(otr_policy_server *server, otr_time now);
 const otr_site *otr_web_site(const otr_policy_server *server); /* in a read section */
 void otr_web_count_fetch(otr_policy_server *server, const char *domain, const otr_address *address, otr_time now);
@@ -110,6 +117,7 @@ otr_client *otr_client_new(otr_policy_server *server, otr_web_kind kind, int fd,
 void otr_client_free(otr_client *client); /* closes */
 void otr_client_expire(otr_client *client); /* the time for what it waits for is over */
 void otr_client_watch(otr_client *client, short what);
+void otr_client_go_on(otr_client *client); /* it was due */
 
 /* respond.c --------------------------------------------------------------------------------------------------------- */
 

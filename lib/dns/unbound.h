@@ -39,6 +39,7 @@ typedef struct otr_unbound_options {
      * own, and no other server is asked. For stubs, "." among them; is_recursive is set with it. Never to decide about mail by.
      */
     bool is_plain;
+    bool has_whole_ttls;             /* TTLs are not cut to the hour after which mail needs news: for those who plan with them */
     bool allow_localhost;            /* servers on loopback may be asked (always on for forwarders there) */
     unsigned timeout_ms;             /* for one query, all of its retries included */
     /*

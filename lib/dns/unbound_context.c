@@ -47,6 +47,12 @@ static outrider_err fail(outrider_diag *diag, int err, const char *what)
                     ub_strerror(err));
 }
 
+/* Where TTLs are what is wanted (has_whole_ttls): a week is more than a sane record has. */
+static const struct setting whole_settings[] = {
+    { "cache-max-ttl:", "604800" },
+    { "cache-max-negative-ttl:", "604800" },
+};
+
 /* Where one server is asked for its own word (is_plain): on top of the above. */
 static const struct setting plain_settings[] = {
     { "module-config:", "iterator" },
@@ -217,6 +223,8 @@ outrider_err otr_ub_context_new(struct event_base *base, const otr_unbound_optio
     if (made == NULL)
         return otr_fail(diag, OUTRIDER_E_NOMEM, "libunbound: no context");
     err = set_options(made, common_settings, COUNT(common_settings), diag);
+    if (err == OUTRIDER_OK && options->has_whole_ttls)
+        err = set_options(made, whole_settings, COUNT(whole_settings), diag);
     if (err == OUTRIDER_OK && options->is_plain)
         err = set_options(made, plain_settings, COUNT(plain_settings), diag);
     if (err == OUTRIDER_OK)

@@ -211,7 +211,7 @@ static bool has_id(const otr_dns_rr *rr, const char *id)
     return otr_sts_record_parse(rr->txt.text, rr->txt.len, &parsed, NULL) == OUTRIDER_OK && otr_slice_is(parsed.id, id);
 }
 
-/* `version` begins the records of this kind; others at the name are none of ours, and senders pass over them. `wanted` NULL: none. */
+/* `version` begins the records of this kind; others at the name are none of ours, and senders pass over them. wanted NULL: none. */
 static void compare_text(otr_records_draft *d, otr_record_set *set, const otr_dns_answer *answer, const char *version,
                          const char *wanted)
 {
@@ -260,8 +260,8 @@ static void note_idle_patterns(otr_records_draft *d, otr_record_set *set)
         for (size_t h = 0; h < q->joining_count; h++)
             is_needed |= otr_sts_pattern_matches(q->mx[i], q->joining[h]);
         if (!is_needed) {
-            set->note = otr_arena_printf(d->arena, "no MX host matches %s of the policy; it may go once the MX record has been gone for its "
-                                         "TTL", q->mx[i]);
+            set->note = otr_arena_printf(d->arena, "no MX host matches %s of the policy; it may go once the MX record has been gone for "
+                                         "its TTL", q->mx[i]);
             return;
         }
     }

@@ -132,11 +132,13 @@ static void put_published(work *w)
 
 static void put_missing(work *w)
 {
+    uint32_t ttl = otr_records_ttl(w->host->tlsa, w->host->ttl);
+
     for (size_t i = 0; w->list != NULL && i < w->count; i++) {
         otr_tlsa record = otr_tlsa_of_digest(&w->list[i].digest);
 
         if (!w->list[i].is_published)
-            otr_records_line(w->d, w->set, otr_record_of_tlsa(w->d->arena, w->set->owner, otr_records_ttl(w->host->tlsa, w->host->ttl), &record),
+            otr_records_line(w->d, w->set, otr_record_of_tlsa(w->d->arena, w->set->owner, ttl, &record),
                              otr_records_absent(w->host->tlsa), words_of(w, &w->list[i]));
     }
 }

@@ -8,8 +8,8 @@
  *     connections N, per-address N, timeout MS
  *     horizon S                    how far ahead versions may be handed out, from now on; default: a day
  *
- * It says "ready" when it listens. A line on standard input replaces the site by one made anew (what is read from files is read again); its end ends
- * the program, which then prints what was counted: "DOMAIN NETWORK COUNT", and "last DOMAIN SECONDS".
+ * It says "ready" when it listens. A line on standard input replaces the site by one made anew (what is read from files is read again);
+ * its end ends the program, which then prints what was counted: "DOMAIN NETWORK COUNT", and "last DOMAIN SECONDS".
  */
 #include "base/arena.h"
 #include "base/log.h"
@@ -49,6 +49,7 @@ static size_t policy_count;
 static otr_web_listener listeners[LISTENERS_MAX];
 static size_t listener_count;
 static const char *token_directory;
+static int token_watch = -1;
 static long horizon = 86400;
 static otr_snapshot snapshot;
 static otr_clock wall;
@@ -188,12 +189,9 @@ static void take_tally(void *arg, otr_tally *tally)
 /* Until standard input ends. */
 static void wait_for_end(void)
 {
-    struct pollfd waiting[2] = { { .fd = STDIN_FILENO, .events = POLLIN }, { .fd = -1, .events = POLLIN } };
-    outrider_diag diag = { 0 };
+    struct pollfd waiting[2] = { { .fd = STDIN_FILENO, .events = POLLIN }, { .fd = token_watch, .events = POLLIN } };
     char line[256];
 
-    if (token_directory != NULL)
-        need(otr_acme_watch(token_directory, &waiting[1].fd, &diag) == OUTRIDER_OK, "tokens", &diag);
     for (;;) {
         if (poll(waiting, 2, -1) < 0)
             continue;
@@ -207,8 +205,6 @@ static void wait_for_end(void)
             fflush(stdout);
         }
     }
-    if (waiting[1].fd >= 0)
-        close(waiting[1].fd);
 }
 
 static void print_metrics(void)
@@ -238,6 +234,8 @@ int main(int argc, char **argv)
     options.listener_count = listener_count;
     urcu_memb_register_thread();
     sum = otr_tally_new();
+    if (token_directory != NULL)
+        need(otr_acme_watch(token_directory, &token_watch, &diag) == OUTRIDER_OK, "tokens", &diag);
     replace_site();
     need(otr_policy_server_start(&options, &server, &diag) == OUTRIDER_OK, "server", &diag);
     puts("ready");
@@ -250,6 +248,8 @@ int main(int argc, char **argv)
         printf("last %s %lld\n", policies[i].domain, (long long)atomic_load(&policies[i].served.last));
     print_metrics();
     otr_tally_free(sum);
+    if (token_watch >= 0)
+        close(token_watch);
     otr_snapshot_clear(&snapshot);
     for (size_t i = 0; i < listener_count; i++)
         close(listeners[i].fd);

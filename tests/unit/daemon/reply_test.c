@@ -77,9 +77,10 @@ static void test_decisions(void **state)
         { "POST", OTR_WEB_HTTPS, HOST, ASK("POST", WELL_KNOWN, HOST), OTR_STATUS_405 },
         { "POST elsewhere", OTR_WEB_HTTPS, HOST, ASK("POST", "/", HOST), OTR_STATUS_404 },
         { "OPTIONS *", OTR_WEB_HTTPS, HOST, ASK("OPTIONS", "*", HOST), OTR_STATUS_404 },
-        { "GET with a body", OTR_WEB_HTTPS, HOST, "GET " WELL_KNOWN " HTTP/1.1\r\nHost: " HOST "\r\nContent-Length: 1\r\n\r\n", OTR_STATUS_413 },
-        { "a version that may not be handed out any more", OTR_WEB_HTTPS, "mta-sts.example.com", ASK("GET", WELL_KNOWN, "mta-sts.example.com"),
-          OTR_STATUS_503 },
+        { "GET with a body", OTR_WEB_HTTPS, HOST,
+          "GET " WELL_KNOWN " HTTP/1.1\r\nHost: " HOST "\r\nContent-Length: 1\r\n\r\n", OTR_STATUS_413 },
+        { "a version that may not be handed out any more", OTR_WEB_HTTPS, "mta-sts.example.com",
+          ASK("GET", WELL_KNOWN, "mta-sts.example.com"), OTR_STATUS_503 },
 
         { "behind a proxy", OTR_WEB_PLAIN, NULL, ASK("GET", WELL_KNOWN, HOST), OTR_STATUS_200 },
         { "behind a proxy, of any name", OTR_WEB_PLAIN, NULL, ASK("GET", WELL_KNOWN, HOST ".lab"), OTR_STATUS_200 },
@@ -131,7 +132,8 @@ static void test_octets(void **state)
         otr_web_kind kind;
         const char *head, *octets;
     } rows[] = {
-        { "the policy", OTR_WEB_PLAIN, ASK("GET", WELL_KNOWN, HOST), "HTTP/1.1 200 OK" PLAIN "max-age=60\r\nContent-Length: 44\r\n\r\n" BODY },
+        { "the policy", OTR_WEB_PLAIN, ASK("GET", WELL_KNOWN, HOST),
+          "HTTP/1.1 200 OK" PLAIN "max-age=60\r\nContent-Length: 44\r\n\r\n" BODY },
         { "its head", OTR_WEB_PLAIN, ASK("HEAD", WELL_KNOWN, HOST), "HTTP/1.1 200 OK" PLAIN "max-age=60\r\nContent-Length: 44\r\n\r\n" },
         { "the last one", OTR_WEB_PLAIN, "GET " WELL_KNOWN " HTTP/1.1\r\nHost: " HOST "\r\nConnection: close\r\n\r\n",
           "HTTP/1.1 200 OK" PLAIN "max-age=60\r\nConnection: close\r\nContent-Length: 44\r\n\r\n" BODY },

@@ -349,7 +349,7 @@ static void test_rows(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        otr_dns_answer *a;
+        otr_dns_answer *a, *copy;
 
         begin(rows[i].qname, rows[i].qtype, rows[i].flags);
         for (const struct record *r = rows[i].records; r->section != 0; r++)
@@ -359,7 +359,12 @@ static void test_rows(void **state)
             fail_msg("%s: got \"%s\" (%s), want \"%s\"", rows[i].sentence, print(a), a->reason, rows[i].want);
         if ((a->status == OTR_DNS_TEMPFAIL) != (a->reason[0] != '\0'))
             fail_msg("%s: reason \"%s\"", rows[i].sentence, a->reason);
-        otr_dns_answer_free(a);
+        copy = otr_dns_answer_copy(a);
+        assert_non_null(copy);
+        otr_dns_answer_free(a); /* what was copied stands by itself */
+        if (strcmp(print(copy), rows[i].want) != 0 || (copy->status == OTR_DNS_TEMPFAIL) != (copy->reason[0] != '\0'))
+            fail_msg("%s: copied: \"%s\" (%s), want \"%s\"", rows[i].sentence, print(copy), copy->reason, rows[i].want);
+        otr_dns_answer_free(copy);
     }
 }
 

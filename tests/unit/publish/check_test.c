@@ -226,6 +226,8 @@ static const row rows[] = {
     { "a policy that is none", "sts.syntax", CRIT, "line 2", { { BODY, "version: STSv1\r\nmode: perhaps\r\nmax_age: 86400\r\n" } } },
     { "an oddity", "sts.syntax", WARN, "oddit", { { BODY, "version: STSv1\r\nmode: none\r\nmax_age: 86400\r\nmax_age: 86400\r\n" } } },
     { "no syntax of what is not served", "sts.syntax", SKIPPED, "sts.status", { { FETCH, "404" } } },
+    { "no syntax of another type", "sts.syntax", SKIPPED, "sts.type", { { TYPE, "text/html" } } },
+    { "no syntax of what does not end", "sts.syntax", SKIPPED, "sts.size", { { FETCH, "long" } } },
     { "no syntax behind a redirect", "sts.syntax", SKIPPED, "sts.redirect", { { FETCH, "302" } } },
     { "the same text everywhere", "sts.views", OK, "the same text", { { 0 } } },
     { "another text at the second address", "sts.views", WARN, "different texts", { { BODY6, "version: STSv1\r\nmode: none\r\nmax_age: 86400\r\n" } } },

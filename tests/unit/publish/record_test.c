@@ -104,7 +104,8 @@ static void deletes_the_very_record(void **state)
 {
     static const uint8_t rdata[] = "\11v=STSv1; \5id=1;";
     otr_dns_rr rr = { .ttl = 300, .txt = { .text = "v=STSv1; id=1;", .len = 14, .rdata = rdata, .rdata_len = sizeof(rdata) - 1 } };
-    otr_dns_answer answer = { .qname = "_mta-sts.a.example", .qtype = OTR_RR_TXT, .canonical = "b\\046.example", .rrs = &rr, .rr_count = 1 };
+    otr_dns_answer answer = { .qname = "_mta-sts.a.example", .qtype = OTR_RR_TXT, .canonical = "b\\046.example", .rrs = &rr,
+                              .rr_count = 1 };
     otr_record record = otr_record_of_answer(arena, &answer, 0);
 
     (void)state;

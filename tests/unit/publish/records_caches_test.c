@@ -1,6 +1,6 @@
 /*
- * records_caches_test.c - plans carried out in a world with caches: PUB-12 (TLSA records match what is shown at all times), PUB-06 (no sender
- * holds a policy that leaves out an MX host it sees). A resolver may have any version that was there within the last TTL.
+ * records_caches_test.c - plans carried out in a world with caches: PUB-12 (TLSA records match what is shown at all times), PUB-06 (no
+ * sender holds a policy that leaves out an MX host it sees). A resolver may have any version that was there within the last TTL.
  *
  * Each world also shows that it notices: the same steps without their waits do harm.
  */

@@ -87,8 +87,8 @@ static void read_tlsa(const char *text, otr_dns_rr *rr)
         rr->tlsa.len = 35;
         return;
     }
-    assert_int_equal(otr_tlsa_make(otr_scene_source(word), (otr_tlsa_form){ (uint8_t)usage, (uint8_t)selector, (uint8_t)mtype }, &digest, NULL),
-                     OUTRIDER_OK);
+    assert_int_equal(otr_tlsa_make(otr_scene_source(word), (otr_tlsa_form){ (uint8_t)usage, (uint8_t)selector, (uint8_t)mtype }, &digest,
+                                   NULL), OUTRIDER_OK);
     tlsa = otr_tlsa_of_digest(&digest);
     record = otr_record_of_tlsa(arena, "x", 1, &tlsa);
     rr->tlsa.rdata = (const uint8_t *)record.rdata.ptr;

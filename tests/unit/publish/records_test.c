@@ -61,7 +61,8 @@ static void check(const struct row *row)
     otr_address list[8] = { 0 };
     otr_records_question q = { .domain = D, .source = row->source, .unserved = row->unserved, .id = row->id != NULL ? row->id : "7", .mode = row->mode,
                                .provider = row->provider, .hosts = hosts, .now = OTR_SCENE_NOW, .mx = mx_words, .rua = rua_words,
-                               .addresses = list, .joining = joining_words, .leaving = leaving_words, .has_whole_ttls = !row->has_worn_ttls };
+                               .addresses = list,
+                               .joining = joining_words, .leaving = leaving_words, .has_whole_ttls = !row->has_worn_ttls };
     otr_records *records;
 
     snprintf(mx, sizeof(mx), "%s", row->mx != NULL ? row->mx : MX1);

@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define WORLDS 30
+#define WORLDS 16
 #define CHANGES 2 /* of keys, one after the other, in each world */
 #define SERVERS_MAX 4
 #define VERSIONS_MAX 32
