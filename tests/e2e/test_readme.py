@@ -13,8 +13,10 @@ import subprocess
 import pytest
 
 import conftest
+from lab import namespace
 from lab.exim import Exim
-from lab.process import end
+from lab.own_domain import POLICY_HOST, OwnDomain, replace
+from lab.process import end, wait_until
 
 CONFIG = "/etc/outrider/outrider.conf"
 ANCHOR = "/usr/share/dns/root.key"
@@ -171,6 +173,36 @@ def test_an_override_and_a_minimum(lab, postfix, machine):
     assert "sts-self-signed.example" in run("outrider override list")
     assert outcomes(postfix, "override") == {**{domain: outcome[1] for domain, outcome in OUTCOMES.items()},
                                              "sts-self-signed.example": "encrypted", "plain-tls.example": "deferred"}
+
+
+def test_publish_your_own_policy(lab, build, machine):
+    """The section and its commands: what is in DNS afterwards is what senders need, and the world sees a policy in testing."""
+    written = steps("Publish your own policy")
+    with OwnDomain(lab, build, f"{namespace.HOME}/readme", "readme", ttl=1) as own:
+        ours = (block(written[0]).replace("mx1.example.org", own.mx).replace("example.org", own.name)
+                .replace("inet:[::]:443", f"inet:[{POLICY_HOST}]:443").replace('"192.0.2.80", "2001:db8::80"', f'"{POLICY_HOST}"'))
+        os.makedirs(os.path.dirname(CONFIG), exist_ok=True)
+        with open(CONFIG, "w") as file:
+            file.write(block(steps("Five minutes to Postfix")[0]) + ours)
+        replace("/etc/outrider/mta-sts.pem", own.issue(own.policy_host))
+        run("outriderd -t && outriderd")
+        records = block(written[1]).replace("example.org", own.name).strip()
+        assert "Publish _mta-sts." in run(records)
+        wait_until(lambda: is_published(own, run(f"{records} --nsupdate")), 60, lambda: run(records))
+        status = block(written[2]).replace("example.org", own.name).strip()
+        done = subprocess.run(["sh", "-c", status], capture_output=True, text=True, timeout=120)
+        assert "serves mode testing" in done.stdout and " 0 critical" in done.stdout, done.stdout + done.stderr
+        (enforce,) = re.findall(r"`(outrider publish set .*?)`", SECTIONS["Publish your own policy"])
+        assert "served: mode enforce" in run(enforce.replace("example.org", own.name))
+        (retire,) = re.findall(r"`(outrider publish retire .*?)`", SECTIONS["Publish your own policy"])
+        assert "retir" in run(retire.replace("example.org", own.name))
+
+
+def is_published(own, lines):
+    """What may be published now goes into DNS; true when nothing is left to do."""
+    if "\nupdate " in lines:
+        own.update(lines)
+    return "update " not in lines
 
 
 def test_sockets_of_the_service_are_those_of_the_set_ups():
