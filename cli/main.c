@@ -33,6 +33,11 @@ static const struct command {
     { "lint", "tlsrpt", otr_cmd_lint_tlsrpt, "check an _smtp._tls TXT record" },
     { "lint", "tlsa", otr_cmd_lint_tlsa, "check TLSA records" },
     { "lint", "domain", otr_cmd_lint_domain, "check domain names and show their normal form" },
+    { "records", NULL, otr_cmd_records, "the DNS records of our own domain: which, and in which order" },
+    { "tlsa", "generate", otr_cmd_tlsa_generate, "TLSA records from certificates and keys, or from what a host shows" },
+    { "tlsa", "guard", otr_cmd_tlsa_guard, "would it break DANE to install this certificate now" },
+    { "tlsa", "plan", otr_cmd_tlsa_plan, "change the key behind TLSA records, one safe step a run" },
+    { "tlsa", "status", otr_cmd_tlsa_status, "how it stands with the TLSA records of mail hosts" },
     { "tlsa", "match", otr_cmd_tlsa_match, "do these TLSA records authenticate this chain" },
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))

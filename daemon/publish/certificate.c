@@ -98,12 +98,36 @@ static void forget(otr_buf *secret)
     otr_buf_clear(secret);
 }
 
-static outrider_err read_chain(const char *path, STACK_OF(X509) **chain, outrider_diag *diag)
+/* Chain and key may be one file, so that one rename replaces both: the key is not looked at here. */
+static void blank_keys(otr_buf *text)
+{
+    static const char begin[] = "-----BEGIN ", end[] = "-----END ", key[] = "PRIVATE KEY-----";
+    char *from = text->data, *last = from + text->len, *line, *stop;
+
+    while ((from = memmem(from, (size_t)(last - from), begin, sizeof(begin) - 1)) != NULL) {
+        line = memchr(from, '\n', (size_t)(last - from));
+        stop = memmem(from, (size_t)(last - from), end, sizeof(end) - 1);
+        if (line == NULL || stop == NULL)
+            return; /* whoever reads it complains */
+        if (memmem(from, (size_t)(line - from), key, sizeof(key) - 1) != NULL) {
+            line = memchr(stop, '\n', (size_t)(last - stop));
+            stop = line != NULL ? line : last;
+            for (; from < stop; from++)
+                if (*from != '\n') /* so that lines have their numbers */
+                    *from = ' ';
+        }
+        from = stop;
+    }
+}
+
+static outrider_err read_chain(const char *path, bool has_key, STACK_OF(X509) **chain, outrider_diag *diag)
 {
     otr_buf text = OTR_BUF_INIT;
     outrider_diag inner = { .line = 0 };
     outrider_err err = read_file(path, OTR_CHAIN_PEM_LIMIT, &text, diag);
 
+    if (err == OUTRIDER_OK && has_key && text.len > 0)
+        blank_keys(&text);
     if (err == OUTRIDER_OK) {
         err = otr_pem_read_certs(otr_buf_text(&text), text.len, OTR_CHAIN_MAX, chain, &inner);
         if (err != OUTRIDER_OK && inner.line != 0)
@@ -111,7 +135,7 @@ static outrider_err read_chain(const char *path, STACK_OF(X509) **chain, outride
         else if (err != OUTRIDER_OK)
             otr_fail(diag, err, "%s: %s", path, inner.message);
     }
-    forget(&text); /* what should not be there is a key */
+    forget(&text); /* there may be a key in it */
     return err;
 }
 
@@ -231,7 +255,7 @@ static outrider_err set_up(otr_certificate *c, const char *path, EVP_PKEY *key, 
 static outrider_err read_and_judge(otr_certificate *c, const char *cert_path, const char *key_path, outrider_diag *diag)
 {
     EVP_PKEY *key = NULL;
-    outrider_err err = read_chain(cert_path, &c->chain, diag);
+    outrider_err err = read_chain(cert_path, strcmp(cert_path, key_path) == 0, &c->chain, diag);
 
     if (err == OUTRIDER_OK)
         err = read_key(key_path, &key, diag);

@@ -31,6 +31,7 @@ const char *otr_rr_type_name(uint16_t type)
     case OTR_RR_TXT: return "TXT";
     case OTR_RR_AAAA: return "AAAA";
     case OTR_RR_DS: return "DS";
+    case OTR_RR_RRSIG: return "RRSIG";
     case OTR_RR_TLSA: return "TLSA";
     }
     return "?";
@@ -114,6 +115,7 @@ static otr_dns_rr copy_record(otr_arena *arena, uint16_t type, const otr_dns_rr 
         break;
     case OTR_RR_TXT:
         rr.txt.text = otr_arena_slice(arena, (otr_slice){ .ptr = from->txt.text, .len = from->txt.len });
+        rr.txt.rdata = otr_arena_bytes(arena, from->txt.rdata, from->txt.rdata_len);
         break;
     case OTR_RR_CNAME:
     case OTR_RR_NS:
@@ -121,6 +123,7 @@ static otr_dns_rr copy_record(otr_arena *arena, uint16_t type, const otr_dns_rr 
         break;
     case OTR_RR_A:
     case OTR_RR_AAAA:
+    case OTR_RR_RRSIG:
     case OTR_RR_SOA:
     case OTR_RR_DS:
         break;

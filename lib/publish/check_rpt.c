@@ -13,7 +13,8 @@ static void check_addresses(otr_judge *j, const otr_tlsrpt_record *record)
     else
         otr_say(j, (otr_remark){ .id = "rpt.scheme", .status = OTR_CHECK_OK }, "all addresses for reports can be used");
     otr_say(j, (otr_remark){ .id = "rpt.count", .status = record->rua_count > 1 ? OTR_CHECK_INFO : OTR_CHECK_OK },
-             record->rua_count > 1 ? "%zu addresses for reports; senders need not use more than one" : "%zu address for reports", record->rua_count);
+            record->rua_count > 1 ? "%zu addresses for reports; senders need not use more than one" : "%zu address for reports",
+            record->rua_count);
 }
 
 static void check_place(otr_judge *j)

@@ -189,8 +189,10 @@ static void check_fetch(otr_judge *j, const otr_fetch_facts *fetch)
     }
     if (!check_response(j, fetch)) {
         otr_say_skipped(j, "sts.syntax", j->facts->policy_host, &fetch->address,
-                         fetch->http_status >= 300 && fetch->http_status < 400 ? "sts.redirect"
-                         : fetch->http_status != 200 || !fetch->is_too_long ? "sts.status" : "sts.size");
+                        fetch->http_status >= 300 && fetch->http_status < 400               ? "sts.redirect"
+                        : fetch->http_status != 200                                         ? "sts.status"
+                        : !otr_is_text_plain(otr_slice_of(fetch->media_type))               ? "sts.type"
+                        : fetch->is_too_long                                                ? "sts.size" : "sts.status");
         return;
     }
     check_speed(j, fetch);

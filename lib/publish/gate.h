@@ -1,6 +1,6 @@
 /*
- * gate.h - whether a policy may be enforced (PUB-07): every MX host that DNS names is one of the policy, offers STARTTLS with TLS 1.2 or later,
- * and shows at each address a certificate that each bundle of roots accepts. Pure: a judgement of the checks, made of a proposal.
+ * gate.h - whether a policy may be enforced (PUB-07): every MX host that DNS names is one of the policy, offers STARTTLS with TLS 1.2
+ * or later, and shows at each address a certificate that each bundle of roots accepts. Pure: a judgement of the checks, made of a proposal.
  *
  * What could not be found out bars as well, and is another word: nobody knows whether mail would be lost.
  */

@@ -1,7 +1,6 @@
 /*
  * probe_desk.c - see probe_desk.h. A visit waits in the queue, is made, waits once more if there is to be a second one, and is kept.
- * Whatever
- * happens, go_on() starts what may be started then.
+ * Whatever happens, go_on() starts what may be started then.
  */
 #include "publish/probe_desk.h"
 
@@ -140,7 +139,8 @@ static void start(visit *v, int64_t now_ms)
 {
     otr_probe_desk *desk = v->desk;
     const otr_probe_question question = {
-        .address = v->address, .port = desk->settings.port, .sni = v->sni, .ehlo = desk->settings.ehlo, .timeout_ms = desk->settings.timeout_ms,
+        .address = v->address, .port = desk->settings.port, .sni = v->sni, .ehlo = desk->settings.ehlo,
+        .timeout_ms = desk->settings.timeout_ms,
     };
 
     leave_queue(v);

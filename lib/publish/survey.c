@@ -319,7 +319,8 @@ static void fetch_from_each(otr_survey *s, const otr_dns_answer *answer)
     for (size_t i = 0; answer->content == OTR_DNS_DATA && i < answer->rr_count && i < OTR_ADDRESSES_MAX; i++) {
         otr_fetch_facts *to = &facts->fetches[facts->fetch_count++];
 
-        *to = (otr_fetch_facts){ .address.family = answer->rrs[i].address.family, .media_type = "", .location = "", .reason = "", .body = "" };
+        *to = (otr_fetch_facts){ .address.family = answer->rrs[i].address.family, .media_type = "", .location = "", .reason = "",
+                                 .body = "" };
         memcpy(to->address.bytes, answer->rrs[i].address.bytes, sizeof(to->address.bytes));
         to->is_refused = !s->net->allow_private && otr_address_is_private(&to->address);
         if (!to->is_refused)

@@ -1,6 +1,7 @@
 /*
  * response.h - whether the header of an HTTP response is that of a policy (RFC 8461 §3.2, §3.3): status 200,
- * media type text/plain, no coding that was not asked for. Pure: it is fed line by line. Internal to lib/sts.
+ * media type text/plain, no coding that was not asked for. Pure: it is fed line by line. Internal to lib/sts,
+ * but for otr_is_text_plain().
  */
 #ifndef OTR_STS_RESPONSE_H
 #define OTR_STS_RESPONSE_H

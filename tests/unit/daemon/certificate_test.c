@@ -60,6 +60,14 @@ static void write_key(const char *name, EVP_PKEY *key, const char *passphrase)
     BIO_free(out);
 }
 
+static void write_together(const char *name, const char *first, const char *second)
+{
+    char command[2000];
+
+    snprintf(command, sizeof(command), "cd '%s' && { cat '%s'; echo; cat '%s'; } > '%s'", folder, first, second, name);
+    assert_int_equal(system(command), 0);
+}
+
 static outrider_err load(const char *chain, const char *key, const char *host, otr_certificate **out, outrider_diag *diag)
 {
     char chain_path[512], key_path[512];
@@ -82,6 +90,8 @@ static int make_world(void **state)
     write_key("issuer.key", issuer.key, NULL);
     write_key("encrypted.key", leaf.key, "secret");
     write_chain("chain", (const otr_cert *[]){ &leaf, &issuer, &root, NULL });
+    write_together("both", "key", "chain");
+    write_together("chain-first", "chain", "key");
     return 0;
 }
 
@@ -123,6 +133,23 @@ static void test_good_pair(void **state)
     otr_certificate_free(NULL);
 }
 
+/* As a deploy hook writes it, so that one rename replaces both. */
+static void test_one_file_for_both(void **state)
+{
+    static const char *const files[] = { "both", "chain-first" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        otr_certificate *c = NULL;
+        outrider_diag diag = { 0 };
+
+        if (load(files[i], files[i], HOST, &c, &diag) != OUTRIDER_OK)
+            fail_msg("%s: %s", files[i], diag.message);
+        assert_int_equal(sk_X509_num(otr_certificate_chain(c)), 2);
+        otr_certificate_free(c);
+    }
+}
+
 /* One pair of files for many hosts: what it is for is asked later. */
 static void test_without_host(void **state)
 {
@@ -148,7 +175,9 @@ static void test_refused_files(void **state)
         { "a folder", "folder", "key", OUTRIDER_E_IO, "folder: is not a file" },
         { "a pipe that nobody writes into", "pipe", "key", OUTRIDER_E_IO, "pipe: is not a file" },
         { "a text", "text", "key", OUTRIDER_E_SYNTAX, "text: no certificate in PEM form" },
-        { "a key in the chain", "key", "key", OUTRIDER_E_SYNTAX, "key, line 1: a PEM block that is not a certificate" },
+        { "a key in the file of the chain, and another one for the key", "both", "key", OUTRIDER_E_SYNTAX,
+          "both, line 1: a PEM block that is not a certificate" },
+        { "a key alone, for both", "key", "key", OUTRIDER_E_SYNTAX, "key: no certificate in PEM form" },
         { "an empty file", "empty", "key", OUTRIDER_E_SYNTAX, "no certificate in PEM form" },
         { "a chain without end", "large", "key", OUTRIDER_E_LIMIT, "large: larger than 262144 octets" },
         { "a certificate for a key", "chain", "chain", OUTRIDER_E_SYNTAX, "chain: no private key in PEM form that can be used" },
@@ -280,6 +309,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good_pair),
+        cmocka_unit_test(test_one_file_for_both),
         cmocka_unit_test(test_without_host),
         cmocka_unit_test(test_refused_files),
         cmocka_unit_test(test_names),
