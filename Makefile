@@ -6,6 +6,7 @@
 #                 sees and does when a root leaves the bundle while mail depends on it
 #   make attack   the same with somebody on the wire: the attack matrix (docs/attacks.md); JSON=FILE for all details
 #   make bench    what a verification costs with 1, 140 and 1000 roots (bench/README.md); JSON=FILE for the figures
+#   make fuzz     libFuzzer on every parser, a minute each (needs clang); TARGET=NAME for one, RUNS=N or SECONDS=N for longer
 #   make lab      a shell inside the lab
 
 SANITIZE ?=
@@ -54,7 +55,14 @@ bench: $(BUILD)/build.ninja
 	ninja -C $(BUILD) bench/bench_verify
 	$(BUILD)/bench/bench_verify $(if $(JSON),--json > $(JSON))
 
+build-fuzz/build.ninja:
+	CC="$(if $(shell command -v ccache),ccache )clang" meson setup build-fuzz -Dfuzz=true
+
+fuzz: build-fuzz/build.ninja
+	ninja -C build-fuzz $(if $(TARGET),tests/fuzz/fuzz_$(TARGET),fuzz)
+	tools/fuzz build-fuzz $(if $(TARGET),--target $(TARGET)) $(if $(RUNS),--runs $(RUNS)) $(if $(SECONDS),--seconds $(SECONDS))
+
 clean:
 	rm -rf build build-*
 
-.PHONY: all deps test test-long demo attack bench lab clean
+.PHONY: all deps test test-long demo attack bench fuzz lab clean
