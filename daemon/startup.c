@@ -15,6 +15,7 @@
 #include "daemon/http.h"
 #include "daemon/keeper/keeper.h"
 #include "daemon/metrics.h"
+#include "daemon/sandbox/sandbox.h"
 #include "daemon/sockets.h"
 #include "daemon/system.h"
 #include "dns/unbound.h"
@@ -334,6 +335,15 @@ static void raise_limits(const otr_conf *c)
             { "do", "raise the limit of open files (LimitNOFILE=), or lower limits.connections" });
 }
 
+/* Before the store and whatever else reads what others have written, and before the first thread. */
+static void enter_sandbox(const otr_conf *c)
+{
+    otr_sandbox sandbox;
+
+    otr_sandbox_enter(c, &sandbox);
+    otr_sandbox_report(c, &sandbox);
+}
+
 static outrider_err build(otr_daemon *d, outrider_diag *diag)
 {
     const otr_conf *c = d->conf;
@@ -346,6 +356,8 @@ static outrider_err build(otr_daemon *d, outrider_diag *diag)
         err = otr_sockets_open(c, &d->sockets, diag);
     if (err == OUTRIDER_OK)
         err = otr_drop_privileges(c->user, c->group, diag);
+    if (err == OUTRIDER_OK)
+        enter_sandbox(c);
     if (err == OUTRIDER_OK)
         err = open_store(d, diag);
     if (err == OUTRIDER_OK)
