@@ -41,6 +41,7 @@ class Outrider:
             shutil.chown(path, USER)
         self.settings = merge(self._defaults(world), settings)
         self.process = None
+        self.environment = {}  # of the program, beside ours
         self.write_config()
 
     def _defaults(self, world):
@@ -66,7 +67,8 @@ class Outrider:
         """Start and wait until the sockets answer."""
         if not os.path.exists(self.program):
             raise Failed(f"{self.program} is not there; build first")
-        self.process = Process("outriderd", [self.program, "-f", "-c", self.config], self._folder)
+        self.process = Process("outriderd", [self.program, "-f", "-c", self.config], self._folder,
+                               env={**os.environ, **self.environment})
         self.process.wait_until(self._answers, 20)
         return self
 
