@@ -6,6 +6,7 @@
 #                 sees and does when a root leaves the bundle while mail depends on it
 #   make attack   the same with somebody on the wire: the attack matrix (docs/attacks.md); JSON=FILE for all details
 #   make bench    what a verification costs with 1, 140 and 1000 roots (bench/README.md); JSON=FILE for the figures
+#   make soak     mixed load with faults for MINUTES=10: memory, descriptors and latency must stay; JSON=FILE for all samples
 #   make fuzz     libFuzzer on every parser, a minute each (needs clang); TARGET=NAME for one, RUNS=N or SECONDS=N for longer
 #   make lab      a shell inside the lab
 
@@ -55,6 +56,9 @@ bench: $(BUILD)/build.ninja
 	ninja -C $(BUILD) bench/bench_verify
 	$(BUILD)/bench/bench_verify $(if $(JSON),--json > $(JSON))
 
+soak: all
+	tools/run-in-lab $(BUILD) soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(JSON),--json $(JSON))
+
 build-fuzz/build.ninja:
 	CC="$(if $(shell command -v ccache),ccache )clang" meson setup build-fuzz -Dfuzz=true
 
@@ -65,4 +69,4 @@ fuzz: build-fuzz/build.ninja
 clean:
 	rm -rf build build-*
 
-.PHONY: all deps test test-long demo attack bench fuzz lab clean
+.PHONY: all deps test test-long demo attack bench fuzz soak lab clean

@@ -335,12 +335,13 @@ class Renewed(Victim):
     generation = 0
 
     def one_round(self):
-        """The names are known, with the policies of this generation, and become those of the next."""
+        """The names are known, with policies of this generation or an earlier one, and become those of the next."""
         if self.generation == 0:
             self.daemon.start()
             for name in self.names:
                 ask_until(self.daemon, name, lambda verdict: verdict["level"] == "secure", 60)
-        old, self.generation = self.generation, self.generation + 1
+            self.known = dict.fromkeys(self.names, "1")
+        self.generation += 1
         for domain in self.domains:
             domain.set_policy(mx=[f"*.{domain.name}", f"mx.{domain.name}", f"g{self.generation}.{domain.name}"])
             domain.set_record(f"g{self.generation}")
@@ -349,9 +350,10 @@ class Renewed(Victim):
         self.daemon.start()
         for name in self.names:
             verdict = ask(self.daemon, name)
-            allowed = {f"g{self.generation}"} if name in told else {f"g{self.generation}", f"g{old}" if old else "1"}
+            allowed = {f"g{self.generation}"} if name in told else {f"g{self.generation}", self.known[name]}
             if verdict["level"] != "secure" or verdict["sts"]["id"] not in allowed:
                 self.lost.append((name, verdict["level"], verdict["sts"]["id"], sorted(allowed)))
+            self.known[name] = verdict["sts"]["id"]
         self.answered += len(told)
         self.between.change = None
 
