@@ -77,6 +77,7 @@ class MxHost:
 
     def __init__(self, name, server="good", chain=None):
         self.name, self.server, self.chain = name, server, chain
+        self.also = None  # a second chain, with a key of another algorithm
         self.held_by = OWNER
         self.gate = None  # a threading.Event, for manners that wait
         self.sessions = []
@@ -206,6 +207,8 @@ class _Handler(socketserver.StreamRequestHandler):
             context.set_ciphers(CIPHERS[self.manners])
         if self.manners != "anonymous-cipher":
             context.load_cert_chain(self.chain.pem)
+            if self.host.also:
+                context.load_cert_chain(self.host.also.pem)
         context.sni_callback = self._note_sni
         return context
 
