@@ -59,6 +59,7 @@ class Outrider:
                                   "postfix_dir": self.postfix_dir, "postfix_name": "outrider/ta"},
             "store": {"path": self.store},
             "user": USER,
+            "sandbox": self._environment is None,  # libfaketime reads its file whenever the time is asked for
         }
 
     def write_config(self, text=None):
