@@ -210,7 +210,8 @@ class OwnDomain:
         """As they would be installed, but for where this machine has its files, and its clock."""
         clock = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in self.clock.variables.items())
         os.makedirs(self.path("bin"), exist_ok=True)
-        for name, text in (("outrider", f'{clock}case "$1 $2" in\n"tlsa guard" | "tlsa plan" | "tlsa status") set -- "$@" --state {self.state} ;;\n'
+        for name, text in (("outrider", f'{clock}case "$1 $2" in\n'
+                                        f'"tlsa guard" | "tlsa plan" | "tlsa status") set -- "$@" --state {self.state} ;;\n'
                                         f'esac\nexec {self.daemon.cli} "$@" --config {self.daemon.config}\n'),
                            ("outrider-deploy", f'exec {DEPLOY} --config {self.path("deploy.conf")} "$@"\n')):
             with open(self.path(f"bin/{name}"), "w") as file:

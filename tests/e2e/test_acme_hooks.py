@@ -45,7 +45,8 @@ def a_domain(lab, build):
     """A domain whose MX host lets its certificates come by ACME; nothing in DNS but its address."""
     label = f"hooks{next(numbers)}"
     with OwnDomain(lab, build, f"{namespace.HOME}/{label}", label, settings={
-            "policy_host": {"listen": [f"inet:[{POLICY_HOST}]:443"], "acme": [f"inet:{address}:80" for address in (MX_ADDRESSES[0], ACME_IPV4, f"[{POLICY_HOST}]")]}}) as own:
+            "policy_host": {"listen": [f"inet:[{POLICY_HOST}]:443"],
+                            "acme": [f"inet:{address}:80" for address in (MX_ADDRESSES[0], ACME_IPV4, f"[{POLICY_HOST}]")]}}) as own:
         own.daemon.settings["policy_host"]["acme_directory"] = own.path("acme")
         own.daemon.write_config()
         own.daemon.start()
@@ -57,7 +58,8 @@ def a_domain(lab, build):
 
 
 def key_digest(public):
-    return hashlib.sha256(public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)).hexdigest().upper()
+    octets = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(octets).hexdigest().upper()
 
 
 def record_of(pem):

@@ -1,5 +1,5 @@
 """A domain of ours goes none -> testing -> enforce -> none, and senders that are not ours look on: Debian's postfix-mta-sts-resolver beside
-Postfix, and curl. (With our own outriderd, Exim and Postfix the whole life is told by test_story.py, test_publish.)
+Postfix, and curl. (With our own outriderd, Exim and Postfix the whole life is told by test_story_publish.py.)
 
 SAFE-TO-PUBLISH: no state of configuration, files or DNS makes the daemon serve a policy that contradicts itself.
 """
@@ -166,7 +166,8 @@ def served(own):
     text = re.sub(r"\r?\n", "\r\n", text)
     lint = subprocess.run([own.daemon.cli, "lint", "policy", "-"], input=text.encode(), capture_output=True, timeout=60)
     assert lint.returncode == 0, (text, lint.stdout)
-    return re.search(r"^mode: (\w+)\r$", text, re.M)[1], tuple(re.findall(r"^mx: (\S+)\r$", text, re.M)), hashlib.sha256(text.encode()).hexdigest()
+    mode, patterns = re.search(r"^mode: (\w+)\r$", text, re.M)[1], tuple(re.findall(r"^mx: (\S+)\r$", text, re.M))
+    return mode, patterns, hashlib.sha256(text.encode()).hexdigest()
 
 
 class Watcher:
@@ -208,16 +209,18 @@ def put_certificate(own, kind):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
         return
+    begin = b"-----BEGIN CERT"
     own.install("sts.pem", {
         "good": good, "other name": own.issue("www.example"), "expired": own.issue(own.policy_host, days=-5),
-        "another's key": own.issue("x.example").partition(b"-----BEGIN CERT")[0] + b"-----BEGIN CERT" + good.partition(b"-----BEGIN CERT")[2],
+        "another's key": own.issue("x.example").partition(begin)[0] + begin + good.partition(begin)[2],
         "half": good[:len(good) // 2], "empty": b""}[kind])
 
 
 @pytest.mark.parametrize("seed, begins", ((1, "testing"), (2, "enforce"), (3, "enforce")))
 def test_safe_to_publish_in_any_state(own, seed, begins):
-    """SAFE-TO-PUBLISH, PUB-03, PUB-04: a walk through configurations, files, restarts, crashes, words of the operator and DNS. Whatever comes, what is served is
-    one whole valid policy; its id and its text belong together; enforce is served only after somebody looked, and names the MX host that DNS has."""
+    """SAFE-TO-PUBLISH, PUB-03, PUB-04: a walk through configurations, files, restarts, crashes, words of the operator and DNS. Whatever
+    comes, what is served is one whole valid policy; its id and its text belong together; enforce is served only after somebody looked,
+    and names the MX host that DNS has."""
     dice, watch = random.Random(seed), Watcher(own)
     put_certificate(own, "good")
     own.daemon.start()
