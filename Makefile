@@ -8,6 +8,8 @@
 #   make attack   the same with somebody on the wire: the attack matrix (docs/attacks.md); JSON=FILE for all details
 #   make bench    what a verification costs with 1, 140 and 1000 roots, and the policy host beside nginx (bench/README.md);
 #                 JSON=FILE for the figures of the first
+#   make soak     mixed load with faults for MINUTES=10: memory, descriptors and latency must stay; JSON=FILE for all samples
+#   make fuzz     libFuzzer on every parser, a minute each (needs clang); TARGET=NAME for one, RUNS=N or SECONDS=N for longer
 #   make lab      a shell inside the lab
 
 SANITIZE ?=
@@ -57,7 +59,17 @@ bench: $(BUILD)/build.ninja
 	$(BUILD)/bench/bench_verify $(if $(JSON),--json > $(JSON))
 	bench/policy_host.py $(BUILD)
 
+soak: all
+	tools/run-in-lab $(BUILD) soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(JSON),--json $(JSON))
+
+build-fuzz/build.ninja:
+	CC="$(if $(shell command -v ccache),ccache )clang" meson setup build-fuzz -Dfuzz=true
+
+fuzz: build-fuzz/build.ninja
+	ninja -C build-fuzz $(if $(TARGET),tests/fuzz/fuzz_$(TARGET),fuzz)
+	tools/fuzz build-fuzz $(if $(TARGET),--target $(TARGET)) $(if $(RUNS),--runs $(RUNS)) $(if $(SECONDS),--seconds $(SECONDS))
+
 clean:
 	rm -rf build build-*
 
-.PHONY: all deps test test-long demo attack bench lab clean
+.PHONY: all deps test test-long demo attack bench fuzz soak lab clean
