@@ -294,17 +294,6 @@ static int run(command *c, const char *domain)
 
 /* Options ------------------------------------------------------------------------------------------------------- */
 
-static bool read_timeout(const char *text, unsigned *timeout)
-{
-    char *end;
-    unsigned long value = strtoul(text, &end, 10);
-
-    if (*text < '0' || *text > '9' || *end != '\0' || value < 1 || value > OTR_PUBLISH_TIMEOUT_MAX)
-        return false;
-    *timeout = (unsigned)value;
-    return true;
-}
-
 /* Returns -1 to go on, else an exit status. */
 static int read_options(int argc, char **argv, command *c)
 {
@@ -325,8 +314,8 @@ static int read_options(int argc, char **argv, command *c)
         case 'r': c->reason = optarg; break;
         case 'j': c->is_json = true; break;
         case 't':
-            if (!read_timeout(optarg, &c->timeout))
-                return otr_complain(EX_USAGE, optarg, "--timeout takes 1 to %d seconds", OTR_PUBLISH_TIMEOUT_MAX);
+            if (!otr_publish_read_timeout(optarg, &c->timeout))
+                return EX_USAGE;
             break;
         case 'e': c->ehlo = optarg; break;
         case 'c': c->config = optarg; break;

@@ -187,17 +187,6 @@ static int run(command *c, char **domains, size_t count)
 
 /* Options ------------------------------------------------------------------------------------------------------- */
 
-static bool read_timeout(const char *text, unsigned *timeout)
-{
-    char *end;
-    unsigned long value = strtoul(text, &end, 10);
-
-    if (*text < '0' || *text > '9' || *end != '\0' || value < 1 || value > OTR_PUBLISH_TIMEOUT_MAX)
-        return false;
-    *timeout = (unsigned)value;
-    return true;
-}
-
 static int check_options(command *c)
 {
     if (c->is_offline && c->is_alone)
@@ -234,8 +223,8 @@ static int read_options(int argc, char **argv, command *c)
         case 'O': c->is_offline = true; break;
         case 'D': c->is_alone = true; break;
         case 't':
-            if (!read_timeout(optarg, &c->timeout))
-                return otr_complain(EX_USAGE, optarg, "--timeout takes 1 to %d seconds", OTR_PUBLISH_TIMEOUT_MAX);
+            if (!otr_publish_read_timeout(optarg, &c->timeout))
+                return EX_USAGE;
             break;
         case 'e': c->ehlo = optarg; break;
         case 'c': c->config = optarg; break;

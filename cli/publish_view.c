@@ -250,3 +250,16 @@ int otr_publish_look_at(const char *what, otr_publish_view *view, otr_publish_lo
         return INTERRUPTED;
     return r.is_out_of_memory ? otr_complain(EX_OSERR, what, "out of memory") : EX_OK;
 }
+
+bool otr_publish_read_timeout(const char *text, unsigned *timeout)
+{
+    char *end;
+    unsigned long value = strtoul(text, &end, 10);
+
+    if (*text < '0' || *text > '9' || *end != '\0' || value < 1 || value > OTR_PUBLISH_TIMEOUT_MAX) {
+        otr_complain(EX_USAGE, text, "--timeout takes 1 to %d seconds", OTR_PUBLISH_TIMEOUT_MAX);
+        return false;
+    }
+    *timeout = (unsigned)value;
+    return true;
+}

@@ -61,4 +61,7 @@ int otr_publish_look_at(const char *what, otr_publish_view *view, otr_publish_lo
 /* The section of a domain; NULL: there is none. */
 const otr_publish_conf *otr_publish_find(const otr_conf *conf, const char *domain);
 
+/* The value of --timeout. False after complaining. */
+bool otr_publish_read_timeout(const char *text, unsigned *timeout);
+
 #endif

@@ -17,22 +17,6 @@
 #define FILE_LIMIT (512 * 1024)
 #define RSA_BITS 3072
 
-static const char *record_of(otr_arena *arena, const otr_tlsa_source *source, otr_tlsa_form form)
-{
-    otr_tlsa_digest digest;
-    otr_buf text = OTR_BUF_INIT;
-    otr_tlsa record;
-    const char *kept;
-
-    if (otr_tlsa_make(source, form, &digest, NULL) != OUTRIDER_OK)
-        return "";
-    record = otr_tlsa_of_digest(&digest);
-    otr_tlsa_print(&record, &text);
-    kept = otr_arena_text(arena, otr_buf_text(&text));
-    otr_buf_clear(&text);
-    return kept;
-}
-
 static int add_key(const char *what, const char *path, const otr_tlsa_source *source, otr_arena *arena, otr_rollover_key *keys,
                    size_t *count)
 {
@@ -44,9 +28,9 @@ static int add_key(const char *what, const char *path, const otr_tlsa_source *so
     if (key == NULL)
         return otr_complain(EX_DATAERR, path, "its key cannot be read");
     made = (otr_rollover_key){ .algorithm = otr_key_algorithm(key), .path = otr_arena_text(arena, path), .issuer = "" };
-    made.record = record_of(arena, source, (otr_tlsa_form)OTR_TLSA_FORM_DEFAULT);
+    made.record = otr_tlsa_made_text(arena, source, (otr_tlsa_form)OTR_TLSA_FORM_DEFAULT);
     if (source->chain != NULL && sk_X509_num(source->chain) > 1)
-        made.issuer = record_of(arena, source, (otr_tlsa_form){ 2, 1, 1 });
+        made.issuer = otr_tlsa_made_text(arena, source, (otr_tlsa_form){ 2, 1, 1 });
     if (*made.record == '\0')
         return otr_complain(EX_DATAERR, path, "its key cannot be read");
     keys[(*count)++] = made;

@@ -16,6 +16,7 @@ from lab.process import Process
 
 NAME = "acme.example"      # in its own certificate; not a scenario
 PORT, MANAGEMENT = 14000, 15000
+BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 
 
 class Pebble:
@@ -49,7 +50,7 @@ class Pebble:
             return False
 
     def _managed(self, path):
-        context = ssl.create_default_context(cafile="/etc/ssl/certs/ca-certificates.crt")
+        context = ssl.create_default_context(cafile=BUNDLE)
         with urllib.request.urlopen(f"https://localhost:{MANAGEMENT}/{path}", context=context, timeout=5) as answer:
             return answer.read()
 
@@ -60,10 +61,24 @@ class Pebble:
     def intermediate(self):
         return self._managed("intermediates/0").decode()
 
-    def uacme(self, confdir, *arguments, challenges, program="uacme", **environment):
-        """Finished, with its output as text. challenges: the folder where they are to be written."""
+    def uacme(self, confdir, *arguments, challenges, program="uacme", environment=None):
+        """Finished, with its output as text. challenges: the folder where they are to be written; program: uacme, or what calls it."""
         options = ["-a", self.url, "-h", "/usr/share/uacme/uacme.sh", "-o", "-y", "-t", "EC"]
         words = [program, "-c", confdir, *options, *arguments] if program == "uacme" else [program, *arguments]
-        return subprocess.run(words, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL,
-                              env={**os.environ, "UACME_CHALLENGE_PATH": challenges, "UACME_CONFDIR": confdir,
-                                   "UACME_OPTIONS": " ".join(options), **environment})
+        return _run(words, {**(environment or os.environ), "UACME_CHALLENGE_PATH": challenges, "UACME_CONFDIR": confdir,
+                            "UACME_OPTIONS": " ".join(options)})
+
+    def certbot(self, folder, *arguments, environment):
+        """`certbot ARGUMENTS...`, with all that is its own below a folder."""
+        places = [word for name in ("config", "work", "logs") for word in (f"--{name}-dir", os.path.join(folder, name))]
+        return _run(["certbot", *arguments, "--server", self.url, "--non-interactive", "--agree-tos", "--register-unsafely-without-email",
+                     *places], {**environment, "REQUESTS_CA_BUNDLE": BUNDLE})
+
+    def lego(self, folder, *arguments, environment):
+        """`lego ARGUMENTS...`, the same."""
+        return _run(["lego", "--server", self.url, "--accept-tos", "--email", "postmaster@sender.example", "--path", folder, *arguments],
+                    {**environment, "LEGO_CA_CERTIFICATES": BUNDLE})
+
+
+def _run(words, environment):
+    return subprocess.run(words, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL, env=environment)

@@ -39,8 +39,13 @@ class Clock:
         return time.time() + self.ahead
 
     @property
-    def environment(self):
-        """Of a program that goes by it. The dates of files stay what they are."""
-        return {**os.environ, "LD_PRELOAD": self._library, "FAKETIME_TIMESTAMP_FILE": self._file, "FAKETIME_NO_CACHE": "1",
+    def variables(self):
+        """What makes a program go by it. The dates of files stay what they are."""
+        return {"LD_PRELOAD": self._library, "FAKETIME_TIMESTAMP_FILE": self._file, "FAKETIME_NO_CACHE": "1",
                 "FAKETIME_DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1",
                 "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
+
+    @property
+    def environment(self):
+        """Of such a program."""
+        return {**os.environ, **self.variables}

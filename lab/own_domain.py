@@ -9,6 +9,7 @@ publishes its policy. The address of that policy host is an IPv6 one: on IPv4 po
 import datetime
 import json
 import os
+import shlex
 import shutil
 import subprocess
 
@@ -64,6 +65,7 @@ class OwnDomain:
             section: {"mx": [self.mx], "max_age": "1h", "certificate": certificate, "key": certificate,
                       "tlsrpt": [f"mailto:tls-reports@{self.name}"]}, **(settings or {})})
         self.publication = self.daemon.settings[section]
+        self._make_programs()
 
     @property
     def mx(self):
@@ -195,27 +197,36 @@ class OwnDomain:
         with open(self.path("deploy.conf"), "w") as file:
             file.writelines(f"{line}\n" for line in lines)
 
-    def deploy(self, *arguments, **environment):
-        """`outrider-deploy ARGUMENTS...`, finished; it finds our outrider, with our configuration and state."""
-        program = self.path("bin/outrider")
-        if not os.path.exists(program):
-            os.makedirs(os.path.dirname(program))
-            with open(program, "w") as file:
-                file.write(f'#!/bin/sh\nfirst=$1 second=$2; shift 2\nexec {self.daemon.cli} "$first" "$second" '
-                           f'--config {self.daemon.config} --state {self.state} "$@"\n')
-            os.chmod(program, 0o755)
-        return subprocess.run([DEPLOY, "--config", self.path("deploy.conf"), *arguments], capture_output=True, text=True, timeout=180,
-                              env={**self.deploy_environment(), **environment})
+    def deploy(self, *arguments):
+        """`outrider-deploy ARGUMENTS...`, finished."""
+        return subprocess.run([self.path("bin/outrider-deploy"), *arguments], capture_output=True, text=True, timeout=180,
+                              env=self.hook_environment())
 
-    def deploy_environment(self):
-        """Of whoever calls outrider-deploy: an ACME client, or its hook."""
-        folders = (os.path.dirname(DEPLOY), self.path("bin"), os.environ["PATH"])
-        return {**self.clock.environment, "PATH": ":".join(folders), "OUTRIDER_DEPLOY_STATE": self.path("deploy")}
+    def hook_environment(self):
+        """Of whoever calls outrider-deploy, such as an ACME client: it finds our programs, and they find our configuration and state."""
+        return {**os.environ, "PATH": f"{self.path('bin')}:{os.environ['PATH']}", "OUTRIDER_DEPLOY_STATE": self.path("deploy")}
+
+    def _make_programs(self):
+        """As they would be installed, but for where this machine has its files, and its clock."""
+        clock = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in self.clock.variables.items())
+        os.makedirs(self.path("bin"), exist_ok=True)
+        for name, text in (("outrider", f'{clock}case "$1 $2" in\n"tlsa guard" | "tlsa plan" | "tlsa status") set -- "$@" --state {self.state} ;;\n'
+                                        f'esac\nexec {self.daemon.cli} "$@" --config {self.daemon.config}\n'),
+                           ("outrider-deploy", f'exec {DEPLOY} --config {self.path("deploy.conf")} "$@"\n')):
+            with open(self.path(f"bin/{name}"), "w") as file:
+                file.write(f"#!/bin/sh\n{text}")
+            os.chmod(self.path(f"bin/{name}"), 0o755)
 
     # The policy
 
-    def fetch(self):
+    def fetch(self, *options):
         """The policy with curl, as the world gets it: (status, text, complaint)."""
-        done = subprocess.run(["curl", "-sS", "--max-time", "10", "-w", "%{http_code}", f"https://{self.policy_host}/.well-known/mta-sts.txt"],
-                              capture_output=True, text=True)
+        done = subprocess.run(["curl", "-sS", "--max-time", "10", "-w", "%{http_code}", *options,
+                               f"https://{self.policy_host}/.well-known/mta-sts.txt"], capture_output=True, text=True)
         return done.stdout[-3:], done.stdout[:-3], done.stderr
+
+    def fetch_from(self, authority):
+        """The same, by somebody who trusts the roots of an ACME server (acme.py) and no others."""
+        with open(self.path("roots.pem"), "w") as file:
+            file.write(authority.root())
+        return self.fetch("--cacert", self.path("roots.pem"))

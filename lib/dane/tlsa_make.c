@@ -178,3 +178,19 @@ bool otr_tlsa_is_of(const otr_tlsa *record, const otr_tlsa_source *source)
     made = otr_tlsa_of_digest(&digest);
     return otr_tlsa_same(record, &made);
 }
+
+const char *otr_tlsa_made_text(otr_arena *arena, const otr_tlsa_source *source, otr_tlsa_form form)
+{
+    otr_tlsa_digest digest;
+    otr_buf text = OTR_BUF_INIT;
+    otr_tlsa record;
+    const char *kept;
+
+    if (otr_tlsa_make(source, form, &digest, NULL) != OUTRIDER_OK)
+        return "";
+    record = otr_tlsa_of_digest(&digest);
+    otr_tlsa_print(&record, &text);
+    kept = otr_arena_text(arena, otr_buf_text(&text));
+    otr_buf_clear(&text);
+    return kept;
+}

@@ -8,6 +8,7 @@
 #ifndef OTR_DANE_TLSA_MAKE_H
 #define OTR_DANE_TLSA_MAKE_H
 
+#include "base/arena.h"
 #include "dane/tlsa.h"
 #include "dane/tlsa_source.h"
 
@@ -51,6 +52,9 @@ typedef struct otr_tlsa_digest {
  * a certificate, usage 2 the issuer's; diag says so) or OUTRIDER_E_NOMEM. *digest is written on success only.
  */
 outrider_err otr_tlsa_make(const otr_tlsa_source *source, otr_tlsa_form form, otr_tlsa_digest *digest, outrider_diag *diag);
+
+/* The same as text, "3 1 1 HEX", in the arena; "" where it cannot be made of this source. */
+const char *otr_tlsa_made_text(otr_arena *arena, const otr_tlsa_source *source, otr_tlsa_form form);
 
 /* Borrowed from the digest. */
 otr_tlsa otr_tlsa_of_digest(const otr_tlsa_digest *digest);

@@ -22,22 +22,6 @@ const char *otr_key_algorithm(const EVP_PKEY *key)
     }
 }
 
-static const char *record_of(otr_arena *arena, const otr_tlsa_source *source, otr_tlsa_form form)
-{
-    otr_tlsa_digest digest;
-    otr_buf text = OTR_BUF_INIT;
-    otr_tlsa record;
-    const char *kept;
-
-    if (otr_tlsa_make(source, form, &digest, NULL) != OUTRIDER_OK)
-        return "";
-    record = otr_tlsa_of_digest(&digest);
-    otr_tlsa_print(&record, &text);
-    kept = otr_arena_text(arena, otr_buf_text(&text));
-    otr_buf_clear(&text);
-    return kept;
-}
-
 static bool write_pem(otr_service_chain *c, otr_arena *arena, const STACK_OF(X509) *chain)
 {
     BIO *out = BIO_new(BIO_s_mem());
@@ -65,8 +49,8 @@ bool otr_service_add(otr_service *s, const char *address, const STACK_OF(X509) *
 
     if (is_good) {
         *c = (otr_service_chain){ .address = otr_arena_text(s->arena, address), .algorithm = otr_key_algorithm(key),
-                                  .record = record_of(s->arena, &source, (otr_tlsa_form)OTR_TLSA_FORM_DEFAULT),
-                                  .issuer = sk_X509_num(copy) > 1 ? record_of(s->arena, &source, (otr_tlsa_form){ 2, 1, 1 }) : "",
+                                  .record = otr_tlsa_made_text(s->arena, &source, (otr_tlsa_form)OTR_TLSA_FORM_DEFAULT),
+                                  .issuer = sk_X509_num(copy) > 1 ? otr_tlsa_made_text(s->arena, &source, (otr_tlsa_form){ 2, 1, 1 }) : "",
                                   .not_after = otr_cert_not_after(sk_X509_value(copy, 0)) };
         is_good = *c->record != '\0' && write_pem(c, s->arena, copy);
     }
