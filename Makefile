@@ -2,6 +2,7 @@
 #   make          build build/outrider and build/outriderd
 #   make test     unit and system tests; SANITIZE=address,undefined or SANITIZE=thread for such a build
 #   make test-long   what takes longer: Exim built with OpenSSL from Debian's source (a minute and a half)
+#   make test-steady   kill -9 a thousand times, ten thousand hostile connections, machines that fail (half an hour); KILLS=N PEERS=N
 #   make demo     install build dependencies, build, and send mail through the lab's whole internet; STORY=g1: what a postmaster
 #                 sees and does when a root leaves the bundle while mail depends on it; STORY=publish: the whole life of a domain
 #                 that publishes a policy, with a mistake at each step that is caught before it hurts
@@ -43,6 +44,9 @@ test: all
 test-long: all
 	tests/long/run $(BUILD)
 
+test-steady: all
+	KILLS=$(KILLS) PEERS=$(PEERS) tests/long/steady $(BUILD)
+
 demo: deps
 	$(MAKE) all
 	tools/run-in-lab $(BUILD) $(if $(STORY),story $(STORY),demo)
@@ -72,4 +76,4 @@ fuzz: build-fuzz/build.ninja
 clean:
 	rm -rf build build-*
 
-.PHONY: all deps test test-long demo attack bench fuzz soak lab clean
+.PHONY: all deps test test-long test-steady demo attack bench fuzz soak lab clean
