@@ -87,8 +87,10 @@ class OwnDomain:
         process = self.daemon.process
         if process is not None and process.status() is None:
             self.daemon.stop()
-        for address in self._addresses.values():
+        for label, address in self._addresses.items():
             self.world.mx_server.hosts.pop(address, None)
+            self.world.mx.pop(self.hosts[label].name, None)
+            self.world.addresses.pop(self.hosts[label].name, None)
         self.zone.__exit__()
 
     # Certificates and hosts
@@ -126,7 +128,7 @@ class OwnDomain:
         host = MxHost(name, "good", certs.Chain((), path))
         self.hosts[label], self._addresses[label] = host, address
         self.world.mx_server.hosts[address] = host
-        self.world.mx[name] = host
+        self.world.mx[name], self.world.addresses[name] = host, [address]
         return name, address
 
     # DNS
