@@ -215,17 +215,54 @@ static bool has_other_roots(const otr_domain *domain)
     return domain->anchors != NULL && !otr_trust_is_same_set(domain->anchors, roots_of(domain));
 }
 
+/* What another member has brought while the refresh was under way is not undone by what was known when it began. */
+static void keep_newer(const otr_domain *domain, otr_sts_entry *entry)
+{
+    const otr_sts_entry *known = domain->unsaved != NULL ? domain->unsaved : domain->entry;
+
+    if (known->policy != NULL && known->fetched_at > entry->fetched_at)
+        (void)otr_sts_entry_take_policy(entry, known->policy, known->id, known->fetched_at); /* else the next look finds it */
+}
+
 static void on_refreshed(void *arg, otr_sts_entry *entry)
 {
     otr_domain *domain = arg;
 
     domain->refresh = NULL;
+    keep_newer(domain, entry);
     log_refresh(domain, domain->entry, entry);
     otr_count_refresh(domain->entry, entry);
     adopt(domain, entry);
     if (has_other_roots(domain) && otr_domain_forgive(domain) && start_refresh(domain, OTR_STS_DUE_RECORD))
         return;
     tell_all(domain);
+}
+
+bool otr_domain_is_newer(const otr_fleet_record *record, const otr_sts_entry *entry)
+{
+    char rank[OTR_FLEET_RANK + 1], here[OTR_FLEET_RANK + 1];
+    otr_fleet_record ours = { 0 };
+    bool is_newer = true;
+
+    if (otr_fleet_record_of_entry(&ours, entry, record->by))
+        is_newer = otr_fleet_record_rank(record, rank) == OUTRIDER_OK && otr_fleet_record_rank(&ours, here) == OUTRIDER_OK &&
+                   otr_fleet_outranks(rank, here);
+    otr_fleet_record_clear(&ours);
+    return is_newer;
+}
+
+bool otr_domain_take_shared(otr_domain *domain, const otr_fleet_record *record)
+{
+    otr_sts_entry *entry = otr_fleet_record_to_entry(record, domain->entry);
+
+    if (entry == NULL)
+        return false;
+    otr_worker_name_flow(domain->worker, domain->flow);
+    log_refresh(domain, domain->entry, entry);
+    adopt(domain, entry);
+    if (domain->refresh == NULL)
+        tell_all(domain);
+    return true;
 }
 
 static bool start_refresh(otr_domain *domain, otr_sts_due due)

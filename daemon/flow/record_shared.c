@@ -1,0 +1,75 @@
+/*
+ * record_shared.c - chains that other members of the fleet have seen.
+ */
+#include "daemon/flow/domain.h"
+#include "daemon/flow/record.h"
+#include "store/store_trust.h"
+
+#include <stdio.h>
+
+bool otr_record_is_policy_held(const otr_worker *worker, const char *domain)
+{
+    char host[OTR_DOMAIN_SIZE];
+    otr_hold hold;
+
+    return snprintf(host, sizeof(host), "mta-sts.%s", domain) < (int)sizeof(host) &&
+           otr_record_find_hold(worker, domain, &hold) &&
+           otr_holds_find_host(worker->flow->holds, domain, OTR_ROLE_POLICY, host, &hold);
+}
+
+struct former {
+    const otr_fleet_record *record;
+    otr_time seen_at;
+};
+
+static bool take_former(void *arg, const otr_dependant *dependant)
+{
+    struct former *former = arg;
+
+    for (size_t i = 0; i < dependant->sighting_count; i++) {
+        const otr_sighting *s = &dependant->sightings[i];
+
+        if (s->role == former->record->role && strcmp(s->host, former->record->host) == 0)
+            former->seen_at = s->seen_at;
+    }
+    return true;
+}
+
+/* The store renews the time of a sighting once an hour: what is not later than that says nothing new. */
+static outrider_err is_later(const otr_worker *worker, const otr_fleet_record *r, bool *is_news, outrider_diag *diag)
+{
+    struct former former = { .record = r };
+    bool is_found;
+    outrider_err err = otr_store_dependant(worker->flow->store, r->domain, otr_clock_now(worker->flow->clock), NULL, take_former,
+                                           &former, &is_found, diag);
+
+    if (err == OUTRIDER_E_SYNTAX) /* a row that cannot be believed is as good as none */
+        err = OUTRIDER_OK;
+    *is_news = err == OUTRIDER_OK && r->at > former.seen_at;
+    return err;
+}
+
+outrider_err otr_record_shared(otr_worker *worker, const otr_fleet_record *r, bool *is_news, outrider_diag *diag)
+{
+    const otr_anchor_set *set = otr_anchors_for(worker->net.anchors, r->domain);
+    otr_verification v = { .depth = -1 };
+    otr_sighting sighting;
+    outrider_err err = is_later(worker, r, is_news, diag);
+
+    if (err != OUTRIDER_OK || !*is_news)
+        return err;
+    err = otr_verify_chain(set, r->chain, r->host, r->at, &v);
+    *is_news = err == OUTRIDER_OK && otr_verification_root(&v) != NULL;
+    if (*is_news) {
+        if (otr_sighting_make(&sighting, r->domain, r->role, r->host, r->source, r->at, r->chain, &v)) {
+            err = otr_record_seen(worker, &sighting, diag);
+            otr_sighting_clear(&sighting);
+        } else {
+            err = OUTRIDER_E_NOMEM;
+        }
+    }
+    if (err == OUTRIDER_E_NOMEM)
+        snprintf(diag->message, sizeof(diag->message), "out of memory");
+    otr_verification_clear(&v);
+    return err;
+}
