@@ -18,6 +18,8 @@
 #include <unistd.h>
 
 #define TELL_EVERY_MS 60000 /* of questions that Redis refuses */
+#define TELL_DOWN_MOST 3        /* reasons of one outage that are told of; after that one in TELL_DOWN_MS */
+#define TELL_DOWN_MS 600000
 
 /* The connections ------------------------------------------------------------------------------------------------------ */
 
@@ -27,7 +29,7 @@ static void on_up(void *arg)
     char place[OTR_FLEET_PLACE_SIZE];
 
     OTR_LOG(OTR_LOG_NOTICE, "fleet.up", { "redis", otr_fleet_url_place(fleet->settings.url, place) }, { "member", fleet->member });
-    fleet->is_told_down = false;
+    fleet->told_down = 0;
     fleet->compare_after_ms = otr_monotonic_ms() + OTR_FLEET_COMPARE_S * 1000;
     atomic_store(&fleet->shown.is_up, true);
     otr_members_beat(fleet);
@@ -38,14 +40,18 @@ static void on_down(void *arg, const char *why)
 {
     otr_fleet *fleet = arg;
     char place[OTR_FLEET_PLACE_SIZE];
+    int64_t now = otr_monotonic_ms();
+    bool is_news;
 
     atomic_store(&fleet->shown.is_up, false);
     otr_count(OTR_CELL_FLEET_LOSSES);
     atomic_store_explicit(&fleet->shown.members, 0, memory_order_relaxed);
-    if (fleet->is_told_down && strcmp(fleet->down_why, why) == 0)
-        return;
-    fleet->is_told_down = true;
+    is_news = fleet->told_down == 0 || strcmp(fleet->down_why, why) != 0;
     snprintf(fleet->down_why, sizeof(fleet->down_why), "%s", why);
+    if (!is_news || (fleet->told_down >= TELL_DOWN_MOST && now < fleet->told_down_ms + TELL_DOWN_MS))
+        return;
+    fleet->told_down++;
+    fleet->told_down_ms = now;
     OTR_LOG(OTR_LOG_WARNING, "fleet.down", { "redis", otr_fleet_url_place(fleet->settings.url, place) }, { "error", why },
             { "effect", "this member goes on alone with what it has, and catches up later" });
 }

@@ -49,7 +49,7 @@ typedef struct otr_pull {
     char names[OTR_FLEET_BATCH][OTR_FLEET_RECORD_NAME_SIZE];
     size_t count;
     size_t waiting;          /* acknowledgements to come */
-    bool has_lost;           /* one could not be taken */
+    bool has_lost;           /* one could not be taken, or was no good: a comparison comes soon */
 } otr_pull;
 
 /* Offering what is here, kind after kind. */
@@ -76,7 +76,8 @@ struct otr_fleet {
     struct event *on_mail, *beat; /* owned; the beat is every second */
     _Atomic bool is_stopping;
     otr_link *commands, *news;    /* owned */
-    bool is_told_down;            /* the log knows that Redis is away */
+    unsigned told_down;           /* how often the log has heard that Redis is away, and when last */
+    int64_t told_down_ms;
     char down_why[256];
     unsigned beats;
     int64_t compare_after_ms;

@@ -61,6 +61,7 @@ static void refuse(otr_fleet *fleet, const char *name, const char *why, const re
 
     fleet->rejected++;
     otr_count(OTR_CELL_FLEET_RECORDS + OTR_FLEET_REJECTED);
+    fleet->pull.has_lost |= is_to_go; /* what we have in its place is offered with a comparison soon */
     if (is_to_go && value->type == REDIS_REPLY_STRING)
         (void)otr_fleet_forget(fleet, name, (otr_slice){ value->str, (size_t)value->len });
     fleet->untold_rejects++;

@@ -87,7 +87,7 @@ outrider_err otr_store_each_removal(otr_store *store, otr_time now, otr_store_vi
 
     otr_work_begin(&w, store, OTR_WORK_READ, diag);
     s = otr_work_take(&w, OTR_STORE_REMOVALS);
-    while (otr_work_row(&w, s, bind_number(s, 1, now))) {
+    for (bool is_bound = bind_number(s, 1, now); otr_work_row(&w, s, is_bound);) {
         otr_removal r;
 
         if (read_removal(s, &r))
@@ -104,12 +104,14 @@ outrider_err otr_store_each_policy(otr_store *store, otr_time now, char from[OTR
     char last[OTR_DOMAIN_SIZE];
     sqlite3_stmt *s;
     unsigned rows = 0;
+    bool is_bound;
     otr_work w;
 
     snprintf(last, sizeof(last), "%s", from);
     otr_work_begin(&w, store, OTR_WORK_LOOK, diag);
     s = otr_work_take(&w, OTR_STORE_POLICIES);
-    while (otr_work_row(&w, s, rows > 0 || (bind_text(s, 1, from) && bind_number(s, 2, now) && bind_number(s, 3, most)))) {
+    is_bound = bind_text(s, 1, from) && bind_number(s, 2, now) && bind_number(s, 3, most);
+    while (otr_work_row(&w, s, is_bound)) {
         otr_sts_entry *entry = NULL;
         outrider_diag why;
 
