@@ -196,7 +196,8 @@ static void note_refusal(otr_link *link, const char *what, const redisReply *rep
 {
     size_t len = reply->str != NULL ? strspn(reply->str, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") : 0;
 
-    snprintf(link->why, sizeof(link->why), "%s: %.*s", what, (int)(len < 32 ? len : 32), len > 0 ? reply->str : "?");
+    snprintf(link->why, sizeof(link->why), "%s: %.*s", what, (int)(len == 0 ? 1 : len < 32 ? len : 32),
+             len > 0 ? reply->str : "?");
 }
 
 static bool is_refused(const redisReply *reply)

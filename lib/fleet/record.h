@@ -69,8 +69,9 @@ outrider_err otr_fleet_record_write(const otr_fleet_record *record, otr_buf *out
 outrider_err otr_fleet_record_rank(const otr_fleet_record *record, char rank[OTR_FLEET_RANK + 1]);
 
 /*
- * OUTRIDER_OK, OUTRIDER_E_SYNTAX, OUTRIDER_E_LIMIT or OUTRIDER_E_NOMEM. A record that lies in the future of `now` by more than
- * OTR_FLEET_SKEW is refused: it could not be displaced until then, and a policy would live too long.
+ * OUTRIDER_OK, OUTRIDER_E_SYNTAX, OUTRIDER_E_LIMIT or OUTRIDER_E_NOMEM; OUTRIDER_E_CONFIG: it may be good for others, or later. That
+ * is one of a newer outriderd, and one that lies in the future of `now` by more than OTR_FLEET_SKEW: it could not be displaced until
+ * then, and a policy would live too long.
  */
 outrider_err otr_fleet_record_read(const char *octets, size_t len, otr_time now, otr_fleet_record *record, outrider_diag *diag);
 

@@ -304,6 +304,8 @@ static outrider_err read_content(otr_cursor *c, otr_fleet_record *r, outrider_di
 
     if (!otr_take_literal(c, "outrider "))
         return otr_syntax(c, c->at, diag, "this is no record of a fleet");
+    if (c->at < c->end && otr_is_digit(*c->at) && (*c->at != '1' || (c->at + 1 < c->end && otr_is_digit(c->at[1]))))
+        return otr_fail(diag, OUTRIDER_E_CONFIG, "it is of a newer outriderd");
     err = take_choice(c, "1", otr_fleet_kind_names, OTR_FLEET_KINDS, &kind, diag);
     r->kind = (otr_fleet_kind)kind;
     if (err == OUTRIDER_OK)
@@ -334,7 +336,7 @@ static outrider_err check_rank(const otr_fleet_record *r, const char *octets, ot
     if (memcmp(rank, octets, OTR_FLEET_RANK) != 0)
         return otr_fail(diag, OUTRIDER_E_SYNTAX, "its rank is not that of its content");
     if (r->at > now + OTR_FLEET_SKEW)
-        return otr_fail(diag, OUTRIDER_E_SYNTAX, "it is of %lld s from now: the clock of %s, or ours, is wrong",
+        return otr_fail(diag, OUTRIDER_E_CONFIG, "it is of %lld s from now: the clock of %s, or ours, is wrong",
                         (long long)(r->at - now), r->by);
     return OUTRIDER_OK;
 }
