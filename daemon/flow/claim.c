@@ -16,6 +16,7 @@
 #define AGAIN_MS 250   /* between looks while another member fetches */
 #define RECORDS_MAX 3  /* of others that are not what is wanted; then it is fetched */
 #define ANY_RANK "g"   /* above every rank: nothing of others is to be sent */
+#define NO_ID "!"      /* that of no record: what others have failed at does not matter */
 
 typedef struct otr_claim {
     otr_worker *worker;      /* borrowed */
@@ -31,6 +32,7 @@ typedef struct otr_claim {
     int64_t ends_ms;
     unsigned records;        /* that were not what is wanted */
     bool is_taken;
+    bool is_insisting;       /* the operator has done something about what failed */
     char token[OTR_LEASE_TOKEN_SIZE]; /* of the lease that we have; "": none */
 } otr_claim;
 
@@ -69,7 +71,7 @@ static bool ask(otr_claim *claim)
     lease->reply_to = &claim->worker->box;
     lease->claim = claim;
     memcpy(lease->domain, claim->domain, sizeof(lease->domain));
-    memcpy(lease->id, claim->id, sizeof(lease->id));
+    snprintf(lease->id, sizeof(lease->id), "%s", claim->is_insisting ? NO_ID : claim->id);
     memcpy(lease->known, claim->known, sizeof(lease->known));
     claim->lease = lease;
     arm_ms(claim, ANSWER_MS);
@@ -125,6 +127,7 @@ static void *start(void *arg, const otr_sts_entry *known, otr_sts_claim_done *do
     claim->arg = done_arg;
     claim->ends_ms = otr_monotonic_ms() + worker->flow->fetch_ms;
     claim->has_record = known->record == OTR_STS_PRESENT;
+    claim->is_insisting = known->failures > 0 && known->retry_at == 0;
     claim->fetched_at = known->policy != NULL ? known->fetched_at : 0;
     memcpy(claim->domain, known->domain, sizeof(claim->domain));
     if (claim->has_record)
@@ -216,12 +219,19 @@ void otr_claim_take(otr_worker *worker, otr_lease *lease)
 
 /* The end ------------------------------------------------------------------------------------------------------------------ */
 
+/* Not the host's: memory, and a root that waits to be accepted (record.h), which is no sts-webpki-invalid. */
+static bool is_own_failure(const otr_sts_entry *entry)
+{
+    return entry->cause == OTR_STS_CAUSE_INTERNAL || entry->cause == OTR_STS_CAUSE_FLEET ||
+           (entry->cause == OTR_STS_CAUSE_CERTIFICATE && entry->failure != OTR_STS_WEBPKI_INVALID);
+}
+
 static otr_settled judge(const otr_claim *claim, const otr_sts_entry *entry)
 {
     if (entry == NULL || claim->is_taken)
         return OTR_SETTLED_NOT;
     if (entry->failure != OTR_STS_NO_FAILURE)
-        return claim->token[0] != '\0' && entry->cause != OTR_STS_CAUSE_INTERNAL ? OTR_SETTLED_FAILED : OTR_SETTLED_NOT;
+        return claim->token[0] != '\0' && !is_own_failure(entry) ? OTR_SETTLED_FAILED : OTR_SETTLED_NOT;
     return entry->policy != NULL && !entry->is_from_store ? OTR_SETTLED_DONE : OTR_SETTLED_NOT;
 }
 

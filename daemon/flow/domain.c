@@ -396,12 +396,12 @@ void otr_domain_overrule(otr_domain *domain)
         otr_place_overrule(place);
 }
 
-static otr_sts_entry *without_back_off(const otr_sts_entry *entry, otr_time now)
+static otr_sts_entry *without_back_off(const otr_sts_entry *entry)
 {
     otr_sts_entry *copy = entry->failure != OTR_STS_NO_FAILURE ? otr_sts_entry_copy(entry) : NULL;
 
     if (copy != NULL)
-        copy->retry_at = now;
+        copy->retry_at = 0; /* as otr_domain_forgive() does */
     return copy;
 }
 
@@ -413,7 +413,7 @@ static void resume_stored(otr_worker *worker, const char *name)
     outrider_err err = otr_store_get(worker->flow->store, name, &entry, &diag);
 
     if (err == OUTRIDER_OK && entry != NULL)
-        free_again = without_back_off(entry, otr_clock_now(worker->flow->clock));
+        free_again = without_back_off(entry);
     if (free_again != NULL)
         err = otr_store_put(worker->flow->store, free_again, &diag);
     if (err != OUTRIDER_OK)
@@ -436,7 +436,7 @@ void otr_domain_resume(otr_worker *worker, const char *name)
     otr_sts_refresh_cancel(domain->refresh); /* it may have been held back already */
     domain->refresh = NULL;
     otr_worker_name_flow(worker, domain->flow);
-    entry = without_back_off(domain->entry, now_of(domain));
+    entry = without_back_off(domain->entry);
     if (entry != NULL)
         adopt(domain, entry);
     if (!otr_domain_has_policy(domain))

@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import sqlite3
+import subprocess
 import time
 
 import pytest
@@ -52,6 +53,11 @@ def stored(member, domain):
     """Whether the policy lies in the member's own store."""
     with contextlib.closing(sqlite3.connect(f"file:{member.store}?mode=ro", uri=True)) as database:
         return database.execute("SELECT 1 FROM sts WHERE domain = ? AND body IS NOT NULL", (domain.name,)).fetchone() is not None
+
+
+def sighted(member, domain):
+    with contextlib.closing(sqlite3.connect(f"file:{member.store}?mode=ro", uri=True)) as database:
+        return database.execute("SELECT 1 FROM sightings WHERE domain = ?", (domain.name,)).fetchone() is not None
 
 
 def overrides(member):
@@ -158,13 +164,18 @@ def test_an_override_reaches_all_and_so_does_its_end(lab, redis, fleet):
 
 
 def test_an_exception_reaches_all_and_so_does_its_end(lab, redis, fleet, tmp_path):
-    """A root for one destination, added on one member and removed on another."""
+    """A root for one destination, added on one member and removed on another. Three have failed for want of it, or been told that others
+    have: each of them goes by the policy then, and need not wait for the end of a back-off."""
     members = fleet(redis(), 3)
-    name = "fleet-exception.example"
+    domain = domains.add_sts(lab, "fleet-exception", ttl=300, cert="other")
+    name = domain.name
+    assert [ask(member, name)["sts"]["state"] for member in members] == ["tempfail"] * 3
     root = tmp_path / "other.pem"
     root.write_bytes(lab.certs.authority("other").public_bytes(serialization.Encoding.PEM))
     members[0].trust("add", "--for", name, "--until", tomorrow(), "--reason", "ticket 13", str(root))
     until(lambda: all(exceptions(member) == [name] for member in members), members, what="the exception")
+    for member in members:
+        domains.ask_until(member, name, lambda verdict: verdict["sts"]["state"] == "valid")
     fingerprint = json.loads(members[2].trust("list", "--json").stdout)["exceptions"][0]["root"]["sha256"]
     members[2].trust("remove", fingerprint)
     until(lambda: all(exceptions(member) == [] for member in members), members, what="its removal")
@@ -268,6 +279,69 @@ def test_a_member_that_was_away_catches_up(lab, redis, fleet):
     members[1].start()
     until(lambda: all(stored(members[1], each) for each in policies) and overrides(members[1]) == [policies[0].name], members)
     assert [each.policy.contacts for each in policies] == [1] * 5
+
+
+def test_a_partition_heals(lab, redis, fleet):
+    """Packets between the members and Redis are lost, without a word to either: each goes on alone, and when they arrive again both sides are
+    the same."""
+    server = redis(host="192.0.2.250")
+    members = fleet(server, 2)
+    cut = ["ip", "route", "add", "blackhole", "192.0.2.250/32", "table", "local"]
+    apart = [domains.add_sts(lab, f"fleet-apart-{n}", ttl=300) for n in range(2)]
+    subprocess.run(cut, check=True)
+    try:
+        assert [level(member, each.name) for member, each in zip(members, apart)] == ["secure"] * 2
+        members[0].override("add", "--until", tomorrow(), "--reason", "ticket 19", apart[0].name)
+        until(lambda: not any(is_up(member) for member in members), members)
+        assert not stored(members[1], apart[0]) and overrides(members[1]) == []
+    finally:
+        subprocess.run([word if word != "add" else "del" for word in cut], check=True)
+    until(lambda: all(stored(member, each) for member in members for each in apart), members, 40)
+    until(lambda: overrides(members[1]) == [apart[0].name], members)
+
+
+# Roots --------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_chain_that_one_has_seen_is_known_to_all(lab, redis, fleet):
+    """So a change of root is noticed by a member that has never been there: on_change = defer holds the mail of that destination on each
+    of them, and the word of the operator on one lets it go on all."""
+    both = lab.certs.bundle.replace("lab-ca.pem", "fleet-cas.pem")
+    with open(both, "wb") as file:
+        for name in ("lab", "other"):
+            file.write(lab.certs.authority(name).public_bytes(serialization.Encoding.PEM))
+    domain = domains.add_sts(lab, "fleet-root")
+    members = fleet(redis(), 2, sts=domains.QUICK, anchors={"roots": both},
+                    **{'anchors "watched"': {"roots": both, "for": [domain.name], "on_change": "defer"}})
+    assert level(members[0], domain.name) == "secure"
+    until(lambda: all(sighted(member, domain) for member in members), members, what="the chain is not in every store")
+    domain.policy.chain = lab.certs.issue("other", domain.policy.name)
+    domain.set_policy("none")
+    domain.set_record("2")
+    for member in reversed(members):
+        domains.ask_until(member, domain.name, lambda verdict: verdict["level"] == "defer")
+        assert f"event=trust.held destination={domain.name} role=policy" in member.log()
+    done = members[1].run_cli("trust", "accept", "--config", members[1].config, domain.name)
+    assert done.returncode == 0, done.stderr
+    for member in members:
+        domains.ask_until(member, domain.name, lambda verdict: verdict["sts"]["mode"] == "none")
+
+
+def test_a_chain_that_is_refused_here_is_not_believed(lab, redis, fleet, outrider):
+    """LOCALITY: one member trusts a root that another does not. What it has seen under that root is nothing to the other."""
+    server = redis()
+    both = lab.certs.bundle.replace("lab-ca.pem", "fleet-more-cas.pem")
+    with open(both, "wb") as file:
+        for name in ("lab", "other"):
+            file.write(lab.certs.authority(name).public_bytes(serialization.Encoding.PEM))
+    (generous,) = fleet(server, 1, anchors={"roots": both})
+    (strict,) = [outrider(redis=server.url(), fleet={"name": "strict"})]
+    until(lambda: has_compared(strict), [strict])
+    domain = domains.add_sts(lab, "fleet-strict", ttl=300, cert="other")
+    assert level(generous, domain.name) == "secure"
+    until(lambda: server.keys(f"outrider:r:sighting/{domain.name}/*"), [generous])
+    until(lambda: stored(strict, domain), [generous, strict])
+    assert not sighted(strict, domain)
 
 
 # Hostile, and wrong -----------------------------------------------------------------------------------------------------------
