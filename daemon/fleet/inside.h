@@ -97,6 +97,8 @@ struct otr_fleet {
 bool otr_fleet_put(otr_fleet *fleet, const otr_offer *offer, otr_link_answer *answer, void *arg);
 bool otr_fleet_ask_ranks(otr_fleet *fleet, const struct otr_offers *offers, otr_link_answer *answer, void *arg);
 bool otr_fleet_ask_names(otr_fleet *fleet, uint64_t behind, otr_link_answer *answer, void *arg);
+bool otr_fleet_ask_pulled_ranks(otr_fleet *fleet, otr_link_answer *answer, void *arg); /* of pull.names */
+bool otr_fleet_drop_name(otr_fleet *fleet, const char *name); /* from the index: its number is none */
 bool otr_fleet_ask_records(otr_fleet *fleet, otr_link_answer *answer, void *arg); /* of pull.names */
 bool otr_fleet_forget(otr_fleet *fleet, const char *name, otr_slice octets); /* if it is still this; empty: if there is none */
 bool otr_fleet_ask_lease(otr_fleet *fleet, const otr_lease *lease, otr_link_answer *answer, void *arg);
@@ -111,6 +113,12 @@ otr_offer *otr_offer_new(otr_fleet *fleet, const otr_fleet_record *record);
 void otr_offer_free(otr_offer *offer);
 void otr_fleet_offer(otr_fleet *fleet, const otr_fleet_record *record); /* at once, if Redis is up */
 bool otr_fleet_is_status(const redisReply *reply, int type); /* whether it is an answer of this type */
+
+/* connections.c: both, as soon as the loop runs. OUTRIDER_OK or OUTRIDER_E_NOMEM. */
+outrider_err otr_fleet_connect(otr_fleet *fleet);
+
+/* known.c: whether what is here counts as much as what has this rank. A look ahead: who owns it looks again. */
+bool otr_fleet_is_known(const otr_fleet *fleet, const char *name, const char *rank);
 
 /* pull.c, push.c */
 void otr_pull_begin(otr_fleet *fleet, bool is_whole);

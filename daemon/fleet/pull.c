@@ -1,6 +1,6 @@
 /*
- * pull.c - taking what Redis has: the names behind the last number that we have seen, their records, each to the thread that owns what
- * it is about; and when all of them have come back, the next ones. So a member that has been away for long takes what it has missed
+ * pull.c - taking what Redis has: the names behind the last number that we have seen, their ranks, the records of those that count more
+ * than what is here, each to the thread that owns what it is about; and when all of them have come back, the next names. So a member that has been away for long takes what it has missed
  * as fast as it can store it, and no faster.
  *
  * All of it was written by another machine. What cannot be read is refused, told, and removed, if it is none of a newer Outrider's.
@@ -75,25 +75,6 @@ static void refuse(otr_fleet *fleet, const char *name, const char *why, const re
             { "do", "find out who writes to this Redis (docs/fleet.md)" });
 }
 
-/* A look ahead, so that what is known is no work for other threads. Only a policy that is newer is sent on. */
-static bool is_known_policy(const otr_fleet *fleet, const otr_fleet_record *record)
-{
-    char rank[OTR_FLEET_RANK + 1], here[OTR_FLEET_RANK + 1];
-    otr_sts_entry *entry = NULL;
-    otr_fleet_record ours = { 0 };
-    outrider_diag diag;
-    bool is_known = false;
-
-    if (otr_store_get(fleet->parts.store, record->domain, &entry, &diag) != OUTRIDER_OK || entry == NULL)
-        return false;
-    if (otr_fleet_record_of_entry(&ours, entry, fleet->member) && otr_fleet_record_rank(&ours, here) == OUTRIDER_OK &&
-        otr_fleet_record_rank(record, rank) == OUTRIDER_OK)
-        is_known = !otr_fleet_outranks(rank, here);
-    otr_fleet_record_clear(&ours);
-    otr_sts_entry_unref(entry);
-    return is_known;
-}
-
 static void send_on(otr_fleet *fleet, otr_fleet_record *record)
 {
     otr_shared *shared = calloc(1, sizeof(*shared));
@@ -129,7 +110,7 @@ static void take_record(otr_fleet *fleet, const char *name, const redisReply *va
     if (strcmp(otr_fleet_record_name(&record, itself), name) != 0) {
         refuse(fleet, name, "it is the record of something else", value, true);
         otr_fleet_record_clear(&record);
-    } else if (otr_fleet_record_end(&record) <= now || (record.kind == OTR_FLEET_POLICY && is_known_policy(fleet, &record))) {
+    } else if (otr_fleet_record_end(&record) <= now) {
         otr_fleet_record_clear(&record);
     } else {
         send_on(fleet, &record);
@@ -180,21 +161,58 @@ void otr_pull_acknowledged(otr_fleet *fleet, otr_shared *shared)
         next_batch(fleet);
 }
 
-/* name, number, name, number ... False: this is no such list. A name that cannot be one of ours is passed over. */
+/* Of what is known already nothing but the rank is asked for. */
+static void on_ranks(void *arg, const redisReply *reply)
+{
+    otr_fleet *fleet = arg;
+    otr_pull *pull = &fleet->pull;
+    size_t left = 0;
+
+    if (!otr_fleet_is_status(reply, REDIS_REPLY_ARRAY) || reply->elements != pull->count) {
+        finish(fleet, false);
+        return;
+    }
+    for (size_t i = 0; i < pull->count; i++) {
+        const redisReply *rank = reply->element[i];
+
+        if (rank->type == REDIS_REPLY_STRING && rank->len == OTR_FLEET_RANK && otr_fleet_is_known(fleet, pull->names[i], rank->str))
+            continue;
+        if (left != i)
+            memcpy(pull->names[left], pull->names[i], sizeof(pull->names[i]));
+        left++;
+    }
+    pull->count = left;
+    if (left == 0)
+        next_batch(fleet);
+    else if (!otr_fleet_ask_records(fleet, on_records, fleet))
+        finish(fleet, false);
+}
+
+/* A number that is one of ours: whole, and not beyond what a sorted set keeps exactly. */
+static bool is_number(const redisReply *reply)
+{
+    return reply->type == REDIS_REPLY_STRING && reply->len > 0 && reply->len <= 15 &&
+           strspn(reply->str, "0123456789") == (size_t)reply->len;
+}
+
+/* name, number, name, number ..., rising. False: this is no such list. */
 static bool take_names(otr_fleet *fleet, const redisReply *reply)
 {
     otr_pull *pull = &fleet->pull;
 
     pull->count = 0;
+    pull->high = pull->last;
     for (size_t i = 0; i + 1 < reply->elements && i / 2 < OTR_FLEET_BATCH; i += 2) {
         const redisReply *name = reply->element[i], *number = reply->element[i + 1];
 
-        if (name->type != REDIS_REPLY_STRING || number->type != REDIS_REPLY_STRING)
+        if (name->type != REDIS_REPLY_STRING)
             return false;
-        pull->high = strtoull(number->str, NULL, 10);
-        if (pull->high <= pull->last) /* numbers rise, or we would never come to an end */
-            return false;
-        if (name->len > 0 && name->len < OTR_FLEET_RECORD_NAME_SIZE && memchr(name->str, '\0', (size_t)name->len) == NULL)
+        if (!is_number(number))
+            (void)otr_fleet_drop_name(fleet, name->str);
+        else
+            pull->high = strtoull(number->str, NULL, 10);
+        if (is_number(number) && name->len > 0 && name->len < OTR_FLEET_RECORD_NAME_SIZE &&
+            memchr(name->str, '\0', (size_t)name->len) == NULL)
             memcpy(pull->names[pull->count++], name->str, (size_t)name->len + 1);
     }
     return true;
@@ -209,15 +227,13 @@ static void on_names(void *arg, const redisReply *reply)
         finish(fleet, false);
         return;
     }
-    if (reply->elements == 0) {
+    if (reply->elements == 0 || pull->high <= pull->last) { /* nothing that has a proper number, or we would never come to an end */
         finish(fleet, true);
         return;
     }
-    if (pull->count == 0) {
+    if (pull->count == 0)
         next_batch(fleet);
-        return;
-    }
-    if (!otr_fleet_ask_records(fleet, on_records, fleet))
+    else if (!otr_fleet_ask_pulled_ranks(fleet, on_ranks, fleet))
         finish(fleet, false);
 }
 

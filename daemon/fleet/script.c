@@ -24,18 +24,23 @@
 #define HAS_RANK "local function rank(key) local r = redis.pcall('GETRANGE', key, 0, 32) " \
                  "if type(r) == 'string' and #r == 33 and not string.find(r, '[^0-9a-f]') then return r end return '' end "
 
-/* KEYS record index seq; ARGV octets ms name channel. 1: it is kept, 0: what is there counts as much or more. */
+/* KEYS record index seq; ARGV octets ms name channel. 1: it is kept, 0: what is there counts as much or more, and can be found. */
 static const char put_script[] = HAS_RANK
-    "if rank(KEYS[1]) >= string.sub(ARGV[1], 1, 33) then return 0 end "
+    "local here, new = rank(KEYS[1]), string.sub(ARGV[1], 1, 33) "
+    "if here > new or (here == new and redis.call('ZSCORE', KEYS[2], ARGV[3])) then return 0 end "
     "redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) "
-    "local n = redis.call('INCR', KEYS[3]) "
+    "local n, top = redis.call('INCR', KEYS[3]), tonumber(redis.call('ZREVRANGE', KEYS[2], 0, 0, 'WITHSCORES')[2] or '0') "
+    "if n <= top and top < 9007199254740991 then n = top + 1 redis.call('SET', KEYS[3], string.format('%.0f', n)) end "
     "redis.call('ZADD', KEYS[2], n, ARGV[3]) "
     "redis.call('PUBLISH', ARGV[4], n) "
     "return 1";
 
-/* KEYS records. Their ranks; "": none. */
+/* KEYS index records; ARGV their names. Their ranks; "": none, or it cannot be found as it has no number. */
 static const char ranks_script[] = HAS_RANK
-    "local found = {} for i, key in ipairs(KEYS) do found[i] = rank(key) end return found";
+    "local found = {} "
+    "for i, name in ipairs(ARGV) do "
+    "found[i] = redis.call('ZSCORE', KEYS[1], name) and rank(KEYS[i + 1]) or '' end "
+    "return found";
 
 /* KEYS record index; ARGV name octets. */
 static const char forget_script[] =
@@ -69,16 +74,17 @@ static const char release_script[] =
     "redis.call('EXPIRE', KEYS[2], ARGV[6]) "
     "return 1";
 
-/* KEYS members seq; ARGV name version s. Its time, the last number, and all members with what they have said last. */
+/* KEYS members seq; ARGV name version s most. Its time, the last number, and the members with what each has said last. */
 static const char sign_script[] =
     "local now = redis.call('TIME')[1] "
     "redis.call('HSET', KEYS[1], ARGV[1], now .. ' ' .. ARGV[2]) "
     "redis.call('EXPIRE', KEYS[1], ARGV[3]) "
-    "local all = redis.call('HGETALL', KEYS[1]) "
+    "local all, there = redis.call('HGETALL', KEYS[1]), {} "
     "for i = 1, #all, 2 do "
     "local at = tonumber(string.match(all[i + 1], '^%d+') or '0') "
-    "if at + tonumber(ARGV[3]) < tonumber(now) then redis.call('HDEL', KEYS[1], all[i]) end end "
-    "return { now, redis.call('GET', KEYS[2]) or '0', all }";
+    "if at + tonumber(ARGV[3]) < tonumber(now) then redis.call('HDEL', KEYS[1], all[i]) "
+    "elseif #there < 2 * tonumber(ARGV[4]) then there[#there + 1] = all[i] there[#there + 1] = all[i + 1] end end "
+    "return { now, redis.call('GET', KEYS[2]) or '0', there }";
 
 typedef struct question {
     otr_slice words[OTR_LINK_WORDS_MAX];
@@ -157,10 +163,37 @@ bool otr_fleet_ask_ranks(otr_fleet *fleet, const struct otr_offers *offers, otr_
 
     STAILQ_FOREACH(offer, offers, next)
         count++;
-    begin_script(&q, ranks_script, count);
+    begin_script(&q, ranks_script, count + 1);
+    say_key(&q, fleet, "index", "");
     STAILQ_FOREACH(offer, offers, next)
         say_key(&q, fleet, "r:", offer->name);
+    STAILQ_FOREACH(offer, offers, next)
+        say(&q, offer->name);
     return ask(fleet, &q, answer, arg);
+}
+
+bool otr_fleet_ask_pulled_ranks(otr_fleet *fleet, otr_link_answer *answer, void *arg)
+{
+    const otr_pull *pull = &fleet->pull;
+    question q;
+
+    begin_script(&q, ranks_script, (int64_t)pull->count + 1);
+    say_key(&q, fleet, "index", "");
+    for (size_t i = 0; i < pull->count; i++)
+        say_key(&q, fleet, "r:", pull->names[i]);
+    for (size_t i = 0; i < pull->count; i++)
+        say(&q, pull->names[i]);
+    return ask(fleet, &q, answer, arg);
+}
+
+bool otr_fleet_drop_name(otr_fleet *fleet, const char *name)
+{
+    question q = { 0 };
+
+    say(&q, "ZREM");
+    say_key(&q, fleet, "index", "");
+    say(&q, name);
+    return ask(fleet, &q, ignore, NULL);
 }
 
 bool otr_fleet_ask_names(otr_fleet *fleet, uint64_t behind, otr_link_answer *answer, void *arg)
@@ -260,6 +293,7 @@ bool otr_fleet_sign(otr_fleet *fleet, otr_link_answer *answer, void *arg)
     say(&q, fleet->member);
     say(&q, OUTRIDER_VERSION);
     say_number(&q, OTR_FLEET_FORGET_S);
+    say_number(&q, OTR_FLEET_MEMBERS_MAX);
     return ask(fleet, &q, answer, arg);
 }
 

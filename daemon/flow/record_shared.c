@@ -3,7 +3,7 @@
  */
 #include "daemon/flow/domain.h"
 #include "daemon/flow/record.h"
-#include "store/store_trust.h"
+#include "store/store_fleet.h"
 
 #include <stdio.h>
 
@@ -17,46 +17,16 @@ bool otr_record_is_policy_held(const otr_worker *worker, const char *domain)
            otr_holds_find_host(worker->flow->holds, domain, OTR_ROLE_POLICY, host, &hold);
 }
 
-struct former {
-    const otr_fleet_record *record;
-    otr_time seen_at;
-};
-
-static bool take_former(void *arg, const otr_dependant *dependant)
-{
-    struct former *former = arg;
-
-    for (size_t i = 0; i < dependant->sighting_count; i++) {
-        const otr_sighting *s = &dependant->sightings[i];
-
-        if (s->role == former->record->role && strcmp(s->host, former->record->host) == 0)
-            former->seen_at = s->seen_at;
-    }
-    return true;
-}
-
-/* The store renews the time of a sighting once an hour: what is not later than that says nothing new. */
-static outrider_err is_later(const otr_worker *worker, const otr_fleet_record *r, bool *is_news, outrider_diag *diag)
-{
-    struct former former = { .record = r };
-    bool is_found;
-    outrider_err err = otr_store_dependant(worker->flow->store, r->domain, otr_clock_now(worker->flow->clock), NULL, take_former,
-                                           &former, &is_found, diag);
-
-    if (err == OUTRIDER_E_SYNTAX) /* a row that cannot be believed is as good as none */
-        err = OUTRIDER_OK;
-    *is_news = err == OUTRIDER_OK && r->at > former.seen_at;
-    return err;
-}
-
 outrider_err otr_record_shared(otr_worker *worker, const otr_fleet_record *r, bool *is_news, outrider_diag *diag)
 {
     const otr_anchor_set *set = otr_anchors_for(worker->net.anchors, r->domain);
     otr_verification v = { .depth = -1 };
     otr_sighting sighting;
-    outrider_err err = is_later(worker, r, is_news, diag);
+    otr_time seen_at = 0;
+    outrider_err err = otr_store_seen_at(worker->flow->store, r->domain, r->role, r->host, &seen_at, diag);
 
-    if (err != OUTRIDER_OK || !*is_news)
+    *is_news = false;
+    if (err != OUTRIDER_OK || r->at <= seen_at)
         return err;
     err = otr_verify_chain(set, r->chain, r->host, r->at, &v);
     *is_news = err == OUTRIDER_OK && otr_verification_root(&v) != NULL;

@@ -146,3 +146,23 @@ outrider_err otr_store_next_sighted(otr_store *store, const char *from, char nex
         memcpy(next, found, sizeof(found));
     return err;
 }
+
+outrider_err otr_store_seen_at(otr_store *store, const char *domain, otr_role role, const char *host, otr_time *at,
+                               outrider_diag *diag)
+{
+    otr_time seen_at = 0;
+    sqlite3_stmt *s;
+    outrider_err err;
+    otr_work w;
+
+    otr_work_begin(&w, store, OTR_WORK_LOOK, diag);
+    s = otr_work_take(&w, OTR_STORE_SEEN_AT);
+    if (otr_work_row(&w, s, bind_text(s, 1, domain) && bind_text(s, 2, otr_role_names[role]) && bind_text(s, 3, host))) {
+        seen_at = sqlite3_column_int64(s, 0);
+        otr_work_drop(s);
+    }
+    err = otr_work_end(&w);
+    if (err == OUTRIDER_OK)
+        *at = seen_at;
+    return err;
+}

@@ -44,4 +44,8 @@ outrider_err otr_store_each_policy(otr_store *store, otr_time now, char from[OTR
 /* The domain behind `from` ("": the first) of which a chain was seen, into next; "": there is none. */
 outrider_err otr_store_next_sighted(otr_store *store, const char *from, char next[OTR_DOMAIN_SIZE], outrider_diag *diag);
 
+/* When this host was last seen; 0: never. */
+outrider_err otr_store_seen_at(otr_store *store, const char *domain, otr_role role, const char *host, otr_time *at,
+                               outrider_diag *diag);
+
 #endif

@@ -108,5 +108,6 @@ const char *const otr_store_sql[OTR_STORE_STATEMENTS] = {
     [OTR_STORE_SWEEP_FETCHES] = "DELETE FROM fetches WHERE day <= ?1",
     [OTR_STORE_POLICIES] = "SELECT " STS_COLUMNS " FROM sts WHERE domain > ?1 AND body IS NOT NULL AND expires_at > ?2 "
                            "ORDER BY domain LIMIT ?3",
+    [OTR_STORE_SEEN_AT] = "SELECT seen_at FROM sightings WHERE domain = ?1 AND role = ?2 AND host = ?3",
     [OTR_STORE_NEXT_SIGHTED] = "SELECT domain FROM sightings WHERE domain > ?1 ORDER BY domain LIMIT 1",
 };

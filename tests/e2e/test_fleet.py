@@ -362,7 +362,8 @@ def test_garbage_in_redis_does_no_harm(lab, redis, fleet):
         server.command("SET", key, octets)
         number = server.command("INCR", "outrider:seq")
         server.command("ZADD", "outrider:index", number, f"policy/{domain.name}")
-        server.command("ZADD", "outrider:index", number + 0, "../../etc/passwd")
+        server.command("ZADD", "outrider:index", number, "../../etc/passwd")
+        server.command("ZADD", "outrider:index", "+inf", "policy/infinite.example", "-7", "policy/negative.example", "1.5", "half")
         server.command("PUBLISH", "outrider:news", "x")
     until(lambda: sum(status(member)["refused"] for member in members) >= 1, members)  # who is first removes it
     server.command("DEL", key)
@@ -373,6 +374,17 @@ def test_garbage_in_redis_does_no_harm(lab, redis, fleet):
     other = domains.add_sts(lab, "fleet-after-garbage", ttl=300)
     assert [level(member, other.name) for member in members] == ["secure"] * 2
     assert other.policy.contacts == 1
+
+
+def test_an_index_that_is_lost_is_made_again(lab, redis, fleet):
+    """Redis has forgotten which records there are, and not the records: they are offered again, and a new member finds them."""
+    server = redis()
+    (first,) = fleet(server, 1)
+    domain = domains.add_sts(lab, "fleet-index", ttl=300)
+    assert level(first, domain.name) == "secure"
+    until(lambda: server.keys("outrider:r:policy/*"), [first])
+    server.command("DEL", "outrider:index", "outrider:seq")
+    until(lambda: server.command("ZSCORE", "outrider:index", f"policy/{domain.name}"), [first], 40)
 
 
 def test_an_older_policy_never_displaces_a_newer_one(lab, redis, fleet):
@@ -412,7 +424,7 @@ def test_a_wrong_password_is_told_and_the_member_goes_on_alone(lab, redis, outri
 
 
 ACL = "outrider on >s3cret resetkeys ~outrider:* resetchannels &outrider:* -@all +auth +select +ping +eval +mget +zrangebyscore " \
-      "+subscribe +get +getrange +set +incr +zadd +publish +zrem +del +hget +hmget +hset +hdel +hincrby +hgetall +expire +pexpire +time"
+      "+subscribe +get +getrange +set +incr +zadd +zscore +zrevrange +publish +zrem +del +hget +hmget +hset +hdel +hincrby +hgetall +expire +pexpire +time"
 
 
 def test_tls_with_a_password_from_a_file_and_the_least_rights(lab, redis, fleet):
