@@ -147,6 +147,8 @@ static void *run(void *arg)
     urcu_memb_register_thread();
     otr_metrics_enter();
     event_base_dispatch(fleet->base);
+    event_del(fleet->on_mail);
+    event_del(fleet->beat);
     otr_link_free(fleet->news); /* here, as their questions belong to this thread */
     otr_link_free(fleet->commands);
     fleet->news = NULL;

@@ -9,7 +9,6 @@
 #include <arpa/inet.h>
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
-#include <event2/dns.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +32,7 @@ static void close_connection(otr_link *link)
     link->connection++;
     link->state = OTR_LINK_AWAY;
     evtimer_del(link->timer);
+    otr_link_drop_lookup(link);
     if (link->bev != NULL)
         bufferevent_free(link->bev);
     SSL_CTX_free(link->tls);
@@ -71,7 +71,6 @@ static void on_read(struct bufferevent *bev, void *arg)
 
 static void describe_failure(otr_link *link, short what)
 {
-    int error = bufferevent_socket_get_dns_error(link->bev);
     SSL *ssl = link->tls != NULL ? bufferevent_openssl_get_ssl(link->bev) : NULL;
 
     link->why[0] = '\0';
@@ -79,9 +78,7 @@ static void describe_failure(otr_link *link, short what)
         otr_link_describe_tls(link, ssl);
     if (link->why[0] != '\0')
         return;
-    if (error != 0)
-        snprintf(link->why, sizeof(link->why), "the name %.150s: %.60s", link->settings->url->host, evutil_gai_strerror(error));
-    else if ((what & BEV_EVENT_ERROR) != 0)
+    if ((what & BEV_EVENT_ERROR) != 0)
         snprintf(link->why, sizeof(link->why), "%s", evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
     else
         snprintf(link->why, sizeof(link->why), "it has closed the connection");
@@ -140,31 +137,6 @@ static bool connect_address(otr_link *link)
     return bufferevent_socket_connect(link->bev, &to.any, len) == 0;
 }
 
-/* /etc/hosts is read once, /etc/resolv.conf for each connection: it changes while a machine runs. */
-static bool prepare_dns(otr_link *link)
-{
-    if (link->dns == NULL) {
-        link->dns = evdns_base_new(link->base, EVDNS_BASE_DISABLE_WHEN_INACTIVE);
-        if (link->dns == NULL)
-            return false;
-        evdns_base_load_hosts(link->dns, "/etc/hosts"); /* without one only DNS knows the name */
-    } else {
-        evdns_base_clear_nameservers_and_suspend(link->dns);
-    }
-    /* What it cannot find there is 127.0.0.1, as in resolv.conf(5). */
-    evdns_base_resolv_conf_parse(link->dns, DNS_OPTION_SEARCH | DNS_OPTION_NAMESERVERS | DNS_OPTION_MISC, "/etc/resolv.conf");
-    evdns_base_resume(link->dns);
-    return true;
-}
-
-static bool connect_name(otr_link *link)
-{
-    if (!prepare_dns(link))
-        return false;
-    return bufferevent_socket_connect_hostname(link->bev, link->dns, AF_UNSPEC, link->settings->url->host,
-                                               link->settings->url->port) == 0;
-}
-
 static bool open_connection(otr_link *link)
 {
     const otr_fleet_url *url = link->settings->url;
@@ -187,7 +159,7 @@ static bool open_connection(otr_link *link)
         return false;
     bufferevent_setcb(link->bev, on_read, NULL, on_event, link);
     bufferevent_enable(link->bev, EV_READ | EV_WRITE);
-    return url->host[0] == '\0' || url->is_address ? connect_address(link) : connect_name(link);
+    return url->host[0] == '\0' || url->is_address ? connect_address(link) : otr_link_connect_name(link);
 }
 
 static void connect_now(otr_link *link)
@@ -245,8 +217,7 @@ void otr_link_free(otr_link *link)
     if (link == NULL)
         return;
     close_connection(link);
-    if (link->dns != NULL)
-        evdns_base_free(link->dns, 0);
+    otr_link_close_names(link);
     event_free(link->timer);
     free(link);
 }

@@ -49,7 +49,7 @@ extern const char *const otr_link_state_names[]; /* "away", ... */
 
 /* NULL: out of memory. It connects as soon as the loop runs. */
 otr_link *otr_link_new(struct event_base *base, const otr_link_settings *settings, const otr_link_events *events, void *arg);
-void otr_link_free(otr_link *link); /* not from inside a callback of its own; questions are dropped. NULL is fine */
+void otr_link_free(otr_link *link); /* outside the loop, which it may turn; questions are answered with NULL. NULL is fine */
 
 otr_link_state otr_link_look(const otr_link *link);
 

@@ -11,6 +11,8 @@
 
 struct bufferevent;
 struct evdns_base;
+struct evdns_getaddrinfo_request;
+struct otr_link_lookup;
 
 typedef struct otr_question {
     otr_link_answer *answer;
@@ -30,6 +32,9 @@ struct otr_link {
     struct event *timer;      /* owned: the next attempt, or the deadline of what is under way */
     struct bufferevent *bev;  /* owned; NULL while AWAY */
     struct evdns_base *dns;   /* owned; NULL until a name is first looked up */
+    struct otr_link_lookup *lookup;            /* borrowed: under way; NULL: none */
+    struct evdns_getaddrinfo_request *request; /* borrowed; of that */
+    size_t lookups;           /* that libevent has yet to tell of, cancelled ones too */
     SSL_CTX *tls;             /* owned; of the connection */
     redisReader *reader;      /* owned; of the connection */
     redisReplyObjectFunctions make; /* the reader's, with a limit */
@@ -50,6 +55,11 @@ bool otr_link_is_late(const otr_link *link);
 
 /* link.c */
 void otr_link_greeted(otr_link *link);
+
+/* link_name.c: false if that cannot be begun. Dropping and closing end what is under way. */
+bool otr_link_connect_name(otr_link *link);
+void otr_link_drop_lookup(otr_link *link);
+void otr_link_close_names(otr_link *link); /* turns the loop */
 
 /* link_tls.c: the context for a connection; NULL with the reason in link->why. */
 SSL_CTX *otr_link_make_tls(otr_link *link);

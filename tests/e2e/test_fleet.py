@@ -450,6 +450,24 @@ def test_a_server_with_another_name_or_an_unknown_ca_is_refused(lab, redis, outr
         until(lambda: "its certificate is refused" in daemon.log(), [daemon])
 
 
+def test_a_name_that_leads_nowhere(lab, outrider):
+    """Told, and waited for by nobody."""
+    daemon = outrider(redis="redis://no-such-name.example/0", fleet={"name": "m"})
+    assert level(daemon, domains.add_sts(lab, "fleet-nowhere", ttl=300).name) == "secure"
+    until(lambda: "the name no-such-name.example: " in daemon.log(), [daemon], 40)
+    assert status(daemon)["state"] != "up"
+
+
+def test_the_end_waits_for_no_name(lab, outrider):
+    """Nobody resolves names for this machine, and a lookup is under way."""
+    with lab.outage():
+        daemon = outrider(redis="redis://redis.example/0", fleet={"name": "m"}, dns={"self_test": False})
+        until(lambda: status(daemon)["state"] == "connecting", [daemon])
+        began = time.monotonic()
+        assert daemon.stop() == 0
+        assert time.monotonic() - began < 4
+
+
 def test_a_unix_socket(lab, redis, fleet):
     server = redis(unix=True)
     members = fleet(server, 2, url=f"redis+unix://{server.socket}?db=2")

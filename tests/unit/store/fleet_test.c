@@ -108,22 +108,28 @@ static void note(void *arg, const otr_sts_entry *entry)
     strcat(strcat(seen->domains, entry->domain), " ");
 }
 
+static void put(otr_store *store, const char *domain, const char *body, unsigned failures)
+{
+    otr_sts_entry *entry = make_entry(domain, body);
+
+    entry->failures = failures;
+    put_entry(store, entry);
+    otr_sts_entry_unref(entry);
+}
+
 static void policies_in_parts(void **state)
 {
     static const char *const domains[] = { "e.example", "a.example", "c.example", "b.example", "d.example" };
     otr_store *store = open_store();
     char from[OTR_DOMAIN_SIZE] = "";
     struct seen seen = { "" };
-    otr_sts_entry *entry;
     unsigned count, rounds = 0;
 
     (void)state;
     for (size_t i = 0; i < 5; i++)
-        put_entry(store, make_entry(domains[i], BODY("enforce", "86400")));
-    entry = make_entry("f.example", NULL);
-    entry->failures = 1;
-    put_entry(store, entry);
-    put_entry(store, make_entry("g.example", BODY("enforce", "10")));
+        put(store, domains[i], BODY("enforce", "86400"), 0);
+    put(store, "f.example", NULL, 1);
+    put(store, "g.example", BODY("enforce", "10"), 0);
     run_sql("UPDATE sts SET body = X'00' WHERE domain = 'c.example'");
     do {
         assert_int_equal(otr_store_each_policy(store, NOW + 20, from, 2, note, &seen, &count, NULL), OUTRIDER_OK);
