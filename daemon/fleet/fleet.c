@@ -40,26 +40,27 @@ static void on_beat(evutil_socket_t fd, short what, void *arg)
 
 typedef struct otr_share {
     otr_mail mail; /* first */
-    otr_fleet_record record; /* owned */
+    otr_offer *offer; /* owned */
 } otr_share;
 
 void otr_fleet_share(otr_fleet *fleet, otr_fleet_record *record)
 {
     otr_share *share = fleet != NULL ? calloc(1, sizeof(*share)) : NULL;
 
-    if (share == NULL) {
-        otr_fleet_record_clear(record); /* short of memory: the next comparison finds it */
+    if (share != NULL)
+        share->offer = otr_offer_new(record);
+    otr_fleet_record_clear(record);
+    if (share == NULL || share->offer == NULL) {
+        free(share); /* short of memory: the next comparison finds it */
         return;
     }
     share->mail.kind = OTR_MAIL_SHARE;
-    share->record = *record;
-    *record = (otr_fleet_record){ 0 };
     otr_mailbox_post(&fleet->box, &share->mail);
 }
 
 static void drop_share(otr_share *share)
 {
-    otr_fleet_record_clear(&share->record);
+    otr_offer_free(share->offer);
     free(share);
 }
 
@@ -77,7 +78,7 @@ static void take_mail(void *arg, otr_mail *mail)
     switch (mail->kind) {
     case OTR_MAIL_SHARE:
         share = caa_container_of(mail, otr_share, mail);
-        otr_fleet_offer(fleet, &share->record);
+        otr_fleet_offer(fleet, share->offer);
         drop_share(share);
         break;
     case OTR_MAIL_SHARED:

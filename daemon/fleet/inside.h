@@ -24,7 +24,7 @@
 typedef struct otr_offer {
     char name[OTR_FLEET_RECORD_NAME_SIZE];
     otr_buf octets;  /* owned */
-    int64_t keep_ms; /* for how long Redis keeps it */
+    otr_time end;    /* Redis keeps it until then */
     STAILQ_ENTRY(otr_offer) next;
 } otr_offer;
 STAILQ_HEAD(otr_offers, otr_offer);
@@ -108,10 +108,10 @@ bool otr_fleet_release(otr_fleet *fleet, const char *domain, const char *token, 
 bool otr_fleet_sign(otr_fleet *fleet, otr_link_answer *answer, void *arg); /* of life */
 bool otr_fleet_subscribe(otr_fleet *fleet);
 
-/* offer.c: NULL: out of memory, or not to be kept any more. */
-otr_offer *otr_offer_new(otr_fleet *fleet, const otr_fleet_record *record);
+/* offer.c. Any thread: it holds octets, and no certificate that another thread has, too. NULL: out of memory. */
+otr_offer *otr_offer_new(const otr_fleet_record *record);
 void otr_offer_free(otr_offer *offer);
-void otr_fleet_offer(otr_fleet *fleet, const otr_fleet_record *record); /* at once, if Redis is up */
+void otr_fleet_offer(otr_fleet *fleet, const otr_offer *offer); /* at once, if Redis is up */
 bool otr_fleet_is_status(const redisReply *reply, int type); /* whether it is an answer of this type */
 
 /* connections.c: both, as soon as the loop runs. OUTRIDER_OK or OUTRIDER_E_NOMEM. */

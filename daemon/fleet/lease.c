@@ -131,8 +131,7 @@ struct otr_settlement {
     otr_settled settled;
     otr_sts_failure failure;
     char error[OTR_STS_ERROR_SIZE];
-    bool has_record;
-    otr_fleet_record record; /* owned */
+    otr_offer *offer; /* owned; DONE: what was fetched, if it is to be kept */
 };
 
 struct otr_settlement *otr_settlement_of(otr_mail *mail)
@@ -142,7 +141,7 @@ struct otr_settlement *otr_settlement_of(otr_mail *mail)
 
 void otr_settlement_free(struct otr_settlement *settlement)
 {
-    otr_fleet_record_clear(&settlement->record);
+    otr_offer_free(settlement->offer);
     free(settlement);
 }
 
@@ -150,6 +149,7 @@ void otr_fleet_settle(otr_fleet *fleet, const char *domain, const char *token, c
                       const otr_sts_entry *entry)
 {
     struct otr_settlement *s = calloc(1, sizeof(*s));
+    otr_fleet_record record = { 0 };
 
     if (s == NULL)
         return; /* the lease ends by itself */
@@ -162,8 +162,9 @@ void otr_fleet_settle(otr_fleet *fleet, const char *domain, const char *token, c
         s->failure = entry->failure;
         memcpy(s->error, entry->error, sizeof(s->error));
     }
-    if (settled == OTR_SETTLED_DONE)
-        s->has_record = otr_fleet_record_of_entry(&s->record, entry, fleet->member);
+    if (settled == OTR_SETTLED_DONE && otr_fleet_record_of_entry(&record, entry, fleet->member))
+        s->offer = otr_offer_new(&record);
+    otr_fleet_record_clear(&record);
     otr_mailbox_post(&fleet->box, &s->mail);
 }
 
@@ -182,8 +183,8 @@ static void let_go(otr_fleet *fleet, const char *token)
 /* The record first: who gets the lease next finds it there. */
 void otr_settlement_do(otr_fleet *fleet, struct otr_settlement *s)
 {
-    if (s->has_record)
-        otr_fleet_offer(fleet, &s->record);
+    if (s->offer != NULL)
+        otr_fleet_offer(fleet, s->offer);
     if (s->token[0] != '\0') {
         let_go(fleet, s->token);
         (void)otr_fleet_release(fleet, s->domain, s->token, s->settled, s->id, s->failure, s->error);

@@ -7,15 +7,14 @@
 
 #include <stdlib.h>
 
-otr_offer *otr_offer_new(otr_fleet *fleet, const otr_fleet_record *record)
+otr_offer *otr_offer_new(const otr_fleet_record *record)
 {
-    otr_time left = otr_fleet_record_end(record) - otr_clock_now(fleet->parts.clock);
-    otr_offer *offer = left > 0 ? calloc(1, sizeof(*offer)) : NULL;
+    otr_offer *offer = calloc(1, sizeof(*offer));
 
     if (offer == NULL)
         return NULL;
     otr_fleet_record_name(record, offer->name);
-    offer->keep_ms = left * 1000;
+    offer->end = otr_fleet_record_end(record);
     if (otr_fleet_record_write(record, &offer->octets) == OUTRIDER_OK)
         return offer;
     otr_offer_free(offer);
@@ -45,11 +44,7 @@ static void on_put(void *arg, const redisReply *reply)
     otr_count(OTR_CELL_FLEET_RECORDS + OTR_FLEET_SENT);
 }
 
-void otr_fleet_offer(otr_fleet *fleet, const otr_fleet_record *record)
+void otr_fleet_offer(otr_fleet *fleet, const otr_offer *offer)
 {
-    otr_offer *offer = otr_offer_new(fleet, record);
-
-    if (offer != NULL)
-        (void)otr_fleet_put(fleet, offer, on_put, fleet); /* not up: the comparison finds it */
-    otr_offer_free(offer);
+    (void)otr_fleet_put(fleet, offer, on_put, fleet); /* not up: the comparison finds it */
 }

@@ -100,7 +100,7 @@ static void compare_batch(otr_fleet *fleet)
 
 static void add(otr_fleet *fleet, otr_fleet_record *record)
 {
-    otr_offer *offer = otr_offer_new(fleet, record);
+    otr_offer *offer = otr_offer_new(record);
 
     if (offer != NULL)
         STAILQ_INSERT_TAIL(&fleet->push.offers, offer, next);

@@ -141,14 +141,17 @@ static bool ask(const otr_fleet *fleet, const question *q, otr_link_answer *answ
 
 bool otr_fleet_put(otr_fleet *fleet, const otr_offer *offer, otr_link_answer *answer, void *arg)
 {
+    otr_time left = offer->end - otr_clock_now(fleet->parts.clock);
     question q;
 
+    if (left <= 0)
+        return false; /* it says nothing any more */
     begin_script(&q, put_script, 3);
     say_key(&q, fleet, "r:", offer->name);
     say_key(&q, fleet, "index", "");
     say_key(&q, fleet, "seq", "");
     q.words[q.count++] = (otr_slice){ offer->octets.data, offer->octets.len };
-    say_number(&q, offer->keep_ms);
+    say_number(&q, left * 1000);
     say(&q, offer->name);
     snprintf(q.keys[q.key_count], KEY_SIZE, "%s:news", fleet->conf->fleet.prefix);
     say(&q, q.keys[q.key_count++]);
