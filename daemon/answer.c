@@ -10,7 +10,7 @@
 char otr_rcu_grace;
 
 /* The replies one behind the other in `all`, and where each ends. */
-static void render(const otr_verdict *verdict, const otr_anchor_views *views, otr_buf *all, size_t ends[])
+static void render(const otr_verdict *verdict, const otr_anchor_views *views, otr_buf *all, uint32_t ends[])
 {
     otr_buf one = OTR_BUF_INIT;
 
@@ -43,7 +43,7 @@ static void render(const otr_verdict *verdict, const otr_anchor_views *views, ot
             otr_buf_put(all, one.data, one.len);
         else
             otr_netstring_put(all, (otr_slice){ otr_buf_text(&one), one.len });
-        ends[form] = all->len;
+        ends[form] = (uint32_t)all->len;
     }
     otr_buf_clear(&one);
 }
@@ -51,20 +51,22 @@ static void render(const otr_verdict *verdict, const otr_anchor_views *views, ot
 otr_answer *otr_answer_new(otr_verdict *verdict, const otr_anchor_views *views, otr_time now, otr_time valid_until)
 {
     otr_buf all = OTR_BUF_INIT;
-    size_t ends[OTR_FORM_READY_COUNT], begin = 0;
+    const char *key = verdict->destination.key;
+    size_t key_size = strlen(key) + 1;
+    uint32_t ends[OTR_FORM_READY_COUNT];
     otr_answer *answer = NULL;
 
     render(verdict, views, &all, ends);
     if (all.err == OUTRIDER_OK)
-        answer = malloc(sizeof(*answer) + all.len);
+        answer = malloc(sizeof(*answer) + key_size + all.len);
     if (answer == NULL)
         goto out;
     memset(answer, 0, sizeof(*answer));
-    memcpy(answer->bytes, otr_buf_text(&all), all.len);
-    for (int form = 0; form < OTR_FORM_READY_COUNT; form++) {
-        answer->reply[form] = (otr_slice){ answer->bytes + begin, ends[form] - begin };
-        begin = ends[form];
-    }
+    memcpy(answer->bytes, key, key_size);
+    memcpy(answer->bytes + key_size, otr_buf_text(&all), all.len);
+    memcpy(answer->ends, ends, sizeof(ends));
+    answer->key_size = (uint16_t)key_size;
+    answer->level = (uint8_t)verdict->level;
     answer->verdict = verdict;
     answer->made_at = now;
     answer->valid_until = valid_until;

@@ -17,18 +17,21 @@
  * longer is sent without them. */
 #define OTR_REPLY_MAX 90000
 
+/* What a warm answer looks at comes first, on one cache line; the key and its replies lie behind. */
 typedef struct otr_answer {
     struct cds_lfht_node node; /* of the cache */
-    struct rcu_head rcu;
-    struct otr_cache *cache;   /* borrowed: the one it was put into */
     otr_time valid_until;
     _Atomic otr_time used_at;  /* when a client last got it; 0: not since it was made */
     _Atomic uint32_t uses;     /* seconds in which a client got it, since it was last counted */
-    otr_slice reply[OTR_FORM_READY_COUNT]; /* framed; empty: close without an answer (Exim, "defer") */
+    _Atomic unsigned refs;
+    uint32_t ends[OTR_FORM_READY_COUNT]; /* of the replies, behind the key and one another */
+    uint16_t key_size;         /* with its NUL */
+    uint8_t level;             /* otr_level */
     otr_verdict *verdict;      /* owned reference */
     otr_time made_at;
-    _Atomic unsigned refs;
-    char bytes[];              /* of the replies */
+    struct otr_cache *cache;   /* borrowed: the one it was put into */
+    struct rcu_head rcu;
+    char bytes[];              /* key, replies */
 } otr_answer;
 
 /* One reference. The verdict's reference is taken over on success. NULL: out of memory. */
@@ -38,7 +41,15 @@ void otr_answer_unref(otr_answer *answer); /* NULL is fine */
 
 static inline const char *otr_answer_key(const otr_answer *answer)
 {
-    return answer->verdict->destination.key;
+    return answer->bytes;
+}
+
+/* Framed; empty: close without an answer (Exim, "defer"). */
+static inline otr_slice otr_answer_reply(const otr_answer *answer, otr_form form)
+{
+    uint32_t begin = form > 0 ? answer->ends[form - 1] : 0;
+
+    return (otr_slice){ answer->bytes + answer->key_size + begin, answer->ends[form] - begin };
 }
 
 /*

@@ -78,8 +78,7 @@ static int is_wanted(struct cds_lfht_node *node, const void *key)
     const struct wanted *wanted = key;
 
     otr_rcu_seen(answer);
-    return strncmp(otr_answer_key(answer), wanted->key, wanted->len) == 0 &&
-           otr_answer_key(answer)[wanted->len] == '\0';
+    return answer->key_size == wanted->len + 1 && memcmp(otr_answer_key(answer), wanted->key, wanted->len) == 0;
 }
 
 uint64_t otr_cache_hash(const otr_cache *cache, const char *name, size_t len)

@@ -58,9 +58,8 @@ static void weigh(otr_place *place)
     if (policy != NULL)
         octets += policy->body_len;
     if (place->answer != NULL) {
-        octets += sizeof(*place->answer) + otr_arena_size(place->answer->verdict->arena);
-        for (int form = 0; form < OTR_FORM_READY_COUNT; form++)
-            octets += place->answer->reply[form].len;
+        octets += sizeof(*place->answer) + place->answer->key_size + place->answer->ends[OTR_FORM_READY_COUNT - 1] +
+                  otr_arena_size(place->answer->verdict->arena);
     }
     place->worker->octets += octets - place->octets;
     place->octets = octets;

@@ -177,6 +177,47 @@ static void spell_key(otr_destination *d)
         snprintf(d->key, sizeof(d->key), "[%s]%s", d->domain, port);
 }
 
+/*
+ * Nearly all questions are a domain in normal form and nothing besides: one look at each octet tells, and the parser below,
+ * which would come to the same, is not needed (a unit test compares the two). What has "--" may be an A-label, which has to
+ * be looked into.
+ */
+static bool is_plain_domain(const char *text, size_t len)
+{
+    size_t label = 0, dots = 0;
+    bool has_letter = false;
+
+    if (len == 0 || len > OTR_DOMAIN_MAX)
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        char c = text[i];
+
+        if (c == '.') {
+            if (label == 0 || text[i - 1] == '-')
+                return false;
+            label = 0;
+            dots++;
+            continue;
+        }
+        if (c >= 'a' && c <= 'z')
+            has_letter = true;
+        else if (!otr_is_digit(c) && (c != '-' || label == 0 || text[i - 1] == '-'))
+            return false;
+        if (++label > OTR_LABEL_MAX)
+            return false;
+    }
+    return dots > 0 && label > 0 && text[len - 1] != '-' && has_letter;
+}
+
+static void take_plain_domain(const char *text, size_t len, otr_destination *d)
+{
+    d->kind = OTR_TO_DOMAIN;
+    d->port = OTR_SMTP_PORT;
+    memcpy(d->domain, text, len);
+    memcpy(d->key, text, len);
+    d->domain[len] = d->key[len] = '\0';
+}
+
 /* next-hop = ( domain / "[" ( domain / address ) "]" ) [ ":" port ] */
 outrider_err otr_destination_parse(const char *text, size_t len, otr_destination *destination, outrider_diag *diag)
 {
@@ -185,6 +226,10 @@ outrider_err otr_destination_parse(const char *text, size_t len, otr_destination
     otr_slice host;
     outrider_err err;
 
+    if (is_plain_domain(text, len)) {
+        take_plain_domain(text, len, destination);
+        return OUTRIDER_OK;
+    }
     if (len >= OTR_DESTINATION_SIZE * 2) /* U-labels may be longer than the A-labels they become */
         return otr_syntax(&c, c.end, diag, "longer than a domain name can be");
     if (otr_take_char(&c, '[')) {

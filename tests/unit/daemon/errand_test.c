@@ -519,8 +519,8 @@ static void a_failure_is_not_kept(void **state)
     answer = ask_and_await("example.org");
     expect(answer, OTR_LEVEL_DEFER, "");
     assert_true(answer->valid_until <= NOW + OTR_FAILURE_TTL);
-    assert_memory_equal(strchr(answer->reply[OTR_FORM_POSTFIX].ptr, ':') + 1, "TEMP ", 5);
-    assert_int_equal(answer->reply[OTR_FORM_EXIM].len, 0); /* L1: no answer, Exim defers */
+    assert_memory_equal(strchr(otr_answer_reply(answer, OTR_FORM_POSTFIX).ptr, ':') + 1, "TEMP ", 5);
+    assert_int_equal(otr_answer_reply(answer, OTR_FORM_EXIM).len, 0); /* L1: no answer, Exim defers */
 }
 
 /* DNS-13: where there is no MX host nothing else is looked up, fetched or reported, neither now nor later. */
