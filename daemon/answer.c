@@ -48,7 +48,7 @@ static void render(const otr_verdict *verdict, const otr_anchor_views *views, ot
     otr_buf_clear(&one);
 }
 
-otr_answer *otr_answer_new(otr_verdict *verdict, const otr_anchor_views *views, otr_time now, otr_time valid_until)
+otr_answer *otr_answer_new(otr_verdict *verdict, const otr_anchor_views *views, otr_time valid_until)
 {
     otr_buf all = OTR_BUF_INIT;
     const char *key = verdict->destination.key;
@@ -67,8 +67,8 @@ otr_answer *otr_answer_new(otr_verdict *verdict, const otr_anchor_views *views, 
     memcpy(answer->ends, ends, sizeof(ends));
     answer->key_size = (uint16_t)key_size;
     answer->level = (uint8_t)verdict->level;
+    answer->ready = (1u << OTR_FORM_READY_COUNT) - 1;
     answer->verdict = verdict;
-    answer->made_at = now;
     answer->valid_until = valid_until;
     atomic_init(&answer->used_at, 0);
     atomic_init(&answer->uses, 0);
@@ -76,6 +76,66 @@ otr_answer *otr_answer_new(otr_verdict *verdict, const otr_anchor_views *views, 
 out:
     otr_buf_clear(&all);
     return answer;
+}
+
+/* Replies that are asked for, and how long they are; *ready says which. */
+static size_t measure_asked(const otr_answer *answer, uint8_t *ready)
+{
+    uint8_t asked = atomic_load_explicit(&answer->asked, memory_order_relaxed);
+    size_t len = 0;
+
+    *ready = answer->ready & asked;
+    for (int form = 0; form < OTR_FORM_READY_COUNT; form++)
+        if ((*ready >> form & 1) != 0)
+            len += otr_answer_reply(answer, (otr_form)form).len;
+    return len;
+}
+
+otr_answer *otr_answer_rest(const otr_answer *answer)
+{
+    uint8_t ready;
+    size_t len = measure_asked(answer, &ready);
+    otr_answer *rest = malloc(sizeof(*rest) + answer->key_size + len);
+    char *at = rest != NULL ? rest->bytes + answer->key_size : NULL;
+
+    if (rest == NULL)
+        return NULL;
+    memset(rest, 0, sizeof(*rest));
+    memcpy(rest->bytes, answer->bytes, answer->key_size);
+    rest->key_size = answer->key_size;
+    rest->valid_until = answer->valid_until;
+    rest->level = answer->level;
+    rest->ready = ready;
+    for (int form = 0; form < OTR_FORM_READY_COUNT; form++) {
+        otr_slice reply = otr_answer_reply(answer, (otr_form)form);
+
+        if ((ready >> form & 1) != 0) {
+            memcpy(at, reply.ptr, reply.len);
+            at += reply.len;
+        }
+        rest->ends[form] = (uint32_t)(at - rest->bytes) - answer->key_size;
+    }
+    atomic_init(&rest->refs, 1);
+    otr_answer_inherit(rest, answer);
+    return rest;
+}
+
+void otr_answer_inherit(otr_answer *answer, const otr_answer *former)
+{
+    otr_answer_inherit_use(answer, atomic_load_explicit(&former->used_at, memory_order_relaxed));
+    atomic_store_explicit(&answer->uses, atomic_load_explicit(&former->uses, memory_order_relaxed), memory_order_relaxed);
+    otr_answer_inherit_forms(answer, former);
+}
+
+void otr_answer_inherit_forms(otr_answer *answer, const otr_answer *former)
+{
+    atomic_fetch_or_explicit(&answer->asked, atomic_load_explicit(&former->asked, memory_order_relaxed), memory_order_relaxed);
+}
+
+size_t otr_answer_octets(const otr_answer *answer)
+{
+    return sizeof(*answer) + answer->key_size + answer->ends[OTR_FORM_READY_COUNT - 1] +
+           (answer->verdict != NULL ? otr_arena_size(answer->verdict->arena) : 0);
 }
 
 otr_answer *otr_answer_ref(otr_answer *answer)

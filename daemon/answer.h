@@ -27,17 +27,43 @@ typedef struct otr_answer {
     uint32_t ends[OTR_FORM_READY_COUNT]; /* of the replies, behind the key and one another */
     uint16_t key_size;         /* with its NUL */
     uint8_t level;             /* otr_level */
-    otr_verdict *verdict;      /* owned reference */
-    otr_time made_at;
+    uint8_t ready;             /* one bit a form: its reply is here */
+    _Atomic uint8_t asked;     /* one bit a form: clients ask for it */
+    otr_verdict *verdict;      /* owned reference; NULL: the destination is at rest (flow/rest.h) */
     struct otr_cache *cache;   /* borrowed: the one it was put into */
     struct rcu_head rcu;
     char bytes[];              /* key, replies */
 } otr_answer;
 
 /* One reference. The verdict's reference is taken over on success. NULL: out of memory. */
-otr_answer *otr_answer_new(otr_verdict *verdict, const otr_anchor_views *views, otr_time now, otr_time valid_until);
+otr_answer *otr_answer_new(otr_verdict *verdict, const otr_anchor_views *views, otr_time valid_until);
 otr_answer *otr_answer_ref(otr_answer *answer);
 void otr_answer_unref(otr_answer *answer); /* NULL is fine */
+
+/*
+ * The same for a destination at rest: without the verdict, and with no forms but those that were asked for. One reference; the
+ * note of use is as it was. NULL: out of memory.
+ */
+otr_answer *otr_answer_rest(const otr_answer *answer);
+void otr_answer_inherit(otr_answer *answer, const otr_answer *former);       /* use and forms: it takes its place */
+void otr_answer_inherit_forms(otr_answer *answer, const otr_answer *former);
+
+size_t otr_answer_octets(const otr_answer *answer); /* what it takes in memory, with its verdict */
+
+/* Whether it can be given in this form, or has to be asked for. */
+static inline bool otr_answer_has(const otr_answer *answer, otr_form form)
+{
+    return form < OTR_FORM_READY_COUNT ? (answer->ready >> form & 1) != 0 : answer->verdict != NULL;
+}
+
+/* Relaxed, as the note of use is, and written once. */
+static inline void otr_answer_note_form(otr_answer *answer, otr_form form)
+{
+    uint8_t bit = (uint8_t)(1u << form);
+
+    if ((atomic_load_explicit(&answer->asked, memory_order_relaxed) & bit) == 0)
+        atomic_fetch_or_explicit(&answer->asked, bit, memory_order_relaxed);
+}
 
 static inline const char *otr_answer_key(const otr_answer *answer)
 {

@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "daemon/conf/options.h"
 #include "daemon/conf/rule_book.h"
-#include "daemon/flow/worker.h"
+#include "daemon/flow/rest.h"
 #include "daemon/http.h"
 #include "daemon/keeper/keeper.h"
 #include "daemon/metrics.h"
@@ -141,6 +141,7 @@ static void fill_flow(otr_daemon *d)
         .fetch_ms = c->sts.fetch_timeout * 1000,
         .allow_private = c->sts.allow_private,
         .places_max = c->limits.cache / c->threads.resolver + 1,
+        .awake_max = OTR_AWAKE_MAX / c->threads.resolver + 1,
     };
     flow->ask = ask;
     flow->ask_arg = d;

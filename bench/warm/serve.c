@@ -11,7 +11,7 @@
 #include "address.h"
 #include "base/log.h"
 #include "daemon/front.h"
-#include "daemon/flow/worker.h"
+#include "daemon/flow/rest.h"
 #include "daemon/metrics.h"
 #include "support/test_anchors.h"
 #include "world.h"
@@ -122,7 +122,8 @@ static void fill_flow(const char *path, size_t size)
                        .trust = otr_trust_new(otr_test_anchors(), 0, NULL, 0),
                        .views = { .exim_dir = "/run/outrider/ta", .postfix_dir = "outrider/ta" },
                        .discover = OTR_DISCOVER_SETTINGS_INIT, .decide = OTR_DECIDE_SETTINGS_INIT,
-                       .pace = OTR_STS_PACE_INIT, .fetch_ms = 10000, .places_max = size / resolver_count + 1, .ask = ask };
+                       .pace = OTR_STS_PACE_INIT, .fetch_ms = 10000, .places_max = size / resolver_count + 1,
+                       .awake_max = OTR_AWAKE_MAX / resolver_count + 1, .ask = ask };
     /* As the world's TTL: what is measured warm is to stay warm. */
     flow.pace.recheck_floor = WORLD_TTL / 2;
     need(flow.cache != NULL && otr_overrides_open(store, &flow.overrides, &has_bad, NULL) == OUTRIDER_OK &&

@@ -134,7 +134,7 @@ static unsigned put_bytes(otr_buf *out, uint16_t type, const void *bytes, size_t
 /* Records of the answer; 0: there are none of this type. */
 static unsigned put_records(otr_buf *out, const char *name, uint16_t type)
 {
-    static const char record[] = "\x1dv=STSv1; id=" WORLD_POLICY_ID ";";
+    static const char record[] = "\x1bv=STSv1; id=" WORLD_POLICY_ID ";";
     long n = number_of(name);
     uint8_t address[16] = { 0x20, 0x01, 0x0d, 0xb8, 0, 0, (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n, 0, 0, 0, 0, 0, 0, 1 };
 

@@ -4,6 +4,7 @@
 #include "daemon/flow/trust.h"
 
 #include "daemon/flow/place.h"
+#include "daemon/flow/rest.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -95,9 +96,25 @@ void otr_swap_free(otr_swap *swap)
     free(swap);
 }
 
-/* One destination whose roots are others now. What cannot be decided anew at once is asked for anew. */
-static void remake(otr_place *place)
+struct swapping {
+    const otr_worker *worker;
+    const otr_anchors *old;
+    otr_swap *swap;
+};
+
+static bool is_concerned(void *arg, const char *domain)
 {
+    const struct swapping *s = arg;
+
+    return !otr_trust_is_same_set(otr_anchors_for(s->old, domain), otr_anchors_for(s->worker->net.anchors, domain));
+}
+
+/* One destination whose roots are others now. What cannot be decided anew at once is asked for anew. */
+static void remake(void *arg, otr_place *place)
+{
+    struct swapping *s = arg;
+
+    s->swap->remade++;
     if (place->domain == NULL)
         otr_place_rebuild(place);
     else if (otr_domain_forgive(place->domain))
@@ -109,19 +126,16 @@ static void remake(otr_place *place)
 void otr_swap_do(otr_worker *worker, otr_swap *swap)
 {
     otr_trust *old = worker->trust;
+    struct swapping swapping = { worker, old->anchors, swap };
     otr_place *place;
 
     worker->trust = swap->trust;
     worker->net.anchors = swap->trust->anchors;
     swap->trust = NULL;
-    TAILQ_FOREACH(place, &worker->queue, in_queue) {
-        const char *domain = place->destination.domain;
-
-        if (otr_trust_is_same_set(otr_anchors_for(old->anchors, domain), otr_anchors_for(worker->net.anchors, domain)))
-            continue;
-        remake(place);
-        swap->remade++;
-    }
+    TAILQ_FOREACH(place, &worker->queue, in_queue)
+        if (is_concerned(&swapping, place->destination.domain))
+            remake(&swapping, place);
+    otr_rest_visit(worker, is_concerned, remake, &swapping);
     otr_trust_unref(old);
     otr_mailbox_post(swap->reply_to, &swap->mail);
 }

@@ -8,6 +8,7 @@
 #include "daemon/flow/control.h"
 #include "daemon/flow/place.h"
 #include "daemon/flow/record.h"
+#include "daemon/flow/rest.h"
 
 #include <event2/event.h>
 #include <stdio.h>
@@ -183,7 +184,8 @@ outrider_err otr_worker_new(const otr_flow *flow, struct event_base *base, otr_r
         return err;
     }
     worker->on_mail = event_new(base, worker->box.fd, EV_READ | EV_PERSIST, on_mail, worker);
-    if (worker->on_mail == NULL || event_add(worker->on_mail, NULL) != 0) {
+    if (worker->on_mail == NULL || event_add(worker->on_mail, NULL) != 0 ||
+        otr_rests_init(&worker->rests, worker) != OUTRIDER_OK) {
         otr_worker_free(worker);
         return otr_fail(diag, OUTRIDER_E_NOMEM, "out of memory");
     }
@@ -220,6 +222,7 @@ void otr_worker_free(otr_worker *worker)
     if (worker == NULL)
         return;
     otr_place_free_all(worker);
+    otr_rests_clear(worker);
     otr_mailbox_take(&worker->box, drop_mail, NULL);
     otr_told_table_clear(&worker->told);
     if (worker->housekeeping != NULL)

@@ -278,9 +278,10 @@ static next ask(otr_connection *c, const otr_destination *destination, otr_form 
 
     otr_rcu_read_lock();
     answer = otr_cache_find(shared->cache, destination->key, strlen(destination->key));
-    is_warm = answer != NULL && now < answer->valid_until;
+    is_warm = answer != NULL && now < answer->valid_until && otr_answer_has(answer, form);
     if (is_warm) {
         otr_answer_note_use(answer, now);
+        otr_answer_note_form(answer, form);
         then = send_answer(c, answer, form);
     }
     otr_rcu_read_unlock();
@@ -536,10 +537,12 @@ void otr_connection_answer(otr_connection *c, otr_answer *answer)
 {
     c->ticket = NULL;
     c->step = OTR_READING;
-    if (answer == NULL)
+    if (answer == NULL) {
         go_on(c, send_trouble(c, otr_socketmap_failed, OTR_OUTCOME_FAILED));
-    else
+    } else {
+        otr_answer_note_form(answer, c->form);
         go_on(c, send_answer(c, answer, c->form));
+    }
 }
 
 void otr_connection_reply(otr_connection *c, otr_job *job)

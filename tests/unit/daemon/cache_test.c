@@ -27,7 +27,7 @@ static otr_answer *answer_for(const char *text, otr_time valid_until)
     verdict = otr_decide(mx, NULL, false, &settings, f.anchors, NOW);
     otr_mx_finding_unref(mx);
     assert_non_null(verdict);
-    answer = otr_answer_new(verdict, &f.flow.views, NOW, valid_until);
+    answer = otr_answer_new(verdict, &f.flow.views, valid_until);
     assert_non_null(answer);
     return answer;
 }
