@@ -165,10 +165,10 @@ static const struct {
 } rows[] = {
     { "an enforced policy, two hosts", "example.org", OTR_LEVEL_SECURE },
     { "another port of a domain", "example.org:587", OTR_LEVEL_SECURE },
-    { "a host of that name", "[example.org]", OTR_LEVEL_MAY },
+    { "a host of that name, which the policy does not name", "[example.org]", OTR_LEVEL_SECURE },
     { "DANE, and a record that is too short", "dane.example", OTR_LEVEL_DANE_ONLY },
     { "a policy that cannot be fetched", "failing.example", OTR_LEVEL_MAY },
-    { "a null MX", "null.example", OTR_LEVEL_DEFER },
+    { "a null MX", "null.example", OTR_LEVEL_MAY },
     { "an IPv4 address", "[192.0.2.1]", OTR_LEVEL_MAY },
     { "an IPv6 address and a port", "[2001:db8::1]:26", OTR_LEVEL_MAY },
 };
