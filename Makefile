@@ -3,9 +3,11 @@
 #   make test     unit and system tests; SANITIZE=address,undefined or SANITIZE=thread for such a build
 #   make test-long   what takes longer: Exim built with OpenSSL from Debian's source (a minute and a half)
 #   make demo     install build dependencies, build, and send mail through the lab's whole internet; STORY=g1: what a postmaster
-#                 sees and does when a root leaves the bundle while mail depends on it
+#                 sees and does when a root leaves the bundle while mail depends on it; STORY=publish: the whole life of a domain
+#                 that publishes a policy, with a mistake at each step that is caught before it hurts
 #   make attack   the same with somebody on the wire: the attack matrix (docs/attacks.md); JSON=FILE for all details
-#   make bench    what a verification costs with 1, 140 and 1000 roots (bench/README.md); JSON=FILE for the figures
+#   make bench    what a verification costs with 1, 140 and 1000 roots, and the policy host beside nginx (bench/README.md);
+#                 JSON=FILE for the figures of the first
 #   make lab      a shell inside the lab
 
 SANITIZE ?=
@@ -51,8 +53,9 @@ lab: all
 	tools/run-in-lab $(BUILD) shell
 
 bench: $(BUILD)/build.ninja
-	ninja -C $(BUILD) bench/bench_verify
+	ninja -C $(BUILD) bench/bench_verify bench/web_load tests/unit/daemon/policy_host
 	$(BUILD)/bench/bench_verify $(if $(JSON),--json > $(JSON))
+	bench/policy_host.py $(BUILD)
 
 clean:
 	rm -rf build build-*

@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define ANSWER_LIMIT (16 * 1024 * 1024) /* octets; a list of all the overrides, exceptions and holds there can be stays below */
+#define ANSWER_LIMIT (32 * 1024 * 1024) /* octets; all the overrides, exceptions and holds there can be, and all our domains, stay below */
 #define ANSWER_SLACK 5                 /* s that the daemon may take beyond its own limit */
 
 static int connect_to(const char *path, unsigned timeout, int *status)

@@ -12,9 +12,10 @@
 #include <stdlib.h>
 
 const char *const otr_control_verbs[] = { "override.add", "override.list", "override.remove", "trust.record",
-                                          "trust.add",    "trust.list",    "trust.remove",    "trust.accept" };
+                                          "trust.add",    "trust.list",    "trust.remove",    "trust.accept",
+                                          "publish.status", "publish.set", "publish.retire", "publish.reload" };
 
-/* One key of a verb: what it holds goes into the request. */
+/* One key of a verb: what it holds goes into the request. A number and a boolean come as their text. */
 typedef outrider_err take_value(const char *text, size_t len, otr_control_request *request, outrider_diag *diag);
 
 static outrider_err take_domain(const char *text, size_t len, otr_control_request *r, outrider_diag *diag)
@@ -133,30 +134,93 @@ static outrider_err take_root(const char *text, size_t len, otr_control_request 
                           "or more", OTR_CONTROL_ROOT_MIN);
 }
 
+static outrider_err take_mode(const char *text, size_t len, otr_control_request *r, outrider_diag *diag)
+{
+    (void)len;
+    for (int i = 0; otr_sts_mode_names[i] != NULL; i++) {
+        if (strcmp(text, otr_sts_mode_names[i]) == 0) {
+            r->mode = (otr_sts_mode)i;
+            return OUTRIDER_OK;
+        }
+    }
+    return otr_fail(diag, OUTRIDER_E_SYNTAX, "the mode is none of testing, enforce");
+}
+
+static outrider_err take_forced(const char *text, size_t len, otr_control_request *r, outrider_diag *diag)
+{
+    (void)len;
+    (void)diag;
+    r->is_forced = strcmp(text, "true") == 0;
+    return OUTRIDER_OK;
+}
+
+static outrider_err take_id(const char *text, size_t len, otr_control_request *r, outrider_diag *diag)
+{
+    bool is_good = len >= 1 && len <= OTR_STS_ID_MAX;
+
+    for (size_t i = 0; is_good && i < len; i++)
+        is_good = otr_is_alnum(text[i]);
+    if (!is_good)
+        return otr_fail(diag, OUTRIDER_E_SYNTAX, "the id is not 1 to %d letters and digits", OTR_STS_ID_MAX);
+    memcpy(r->id, text, len + 1);
+    return OUTRIDER_OK;
+}
+
+static outrider_err take_checks(const char *text, size_t len, otr_control_request *r, outrider_diag *diag)
+{
+    if (otr_override_reason(text, len, NULL) != OUTRIDER_OK)
+        return otr_fail(diag, OUTRIDER_E_SYNTAX, "checks is no line of printable text of at most %d octets", OTR_OVERRIDE_REASON_MAX);
+    memcpy(r->checks, text, len + 1);
+    return OUTRIDER_OK;
+}
+
+static outrider_err take_days(const char *text, size_t len, otr_control_request *r, outrider_diag *diag)
+{
+    long days = strtol(text, NULL, 10);
+
+    (void)len;
+    if (days < 1 || days > OTR_CONTROL_DAYS_MAX)
+        return otr_fail(diag, OUTRIDER_E_SYNTAX, "days is not between 1 and %d", OTR_CONTROL_DAYS_MAX);
+    r->days = (uint32_t)days;
+    return OUTRIDER_OK;
+}
+
+enum kind { STRING, LIST /* of strings, one at least */, NUMBER, BOOLEAN };
+
 static const struct key {
     otr_control_verb verb;
     const char *name;
     bool is_needed;
     take_value *take;
-    bool is_list; /* of strings, one at least */
+    enum kind kind;
 } keys[] = {
-    { OTR_CONTROL_OVERRIDE_ADD, "domain", true, take_domain, false },
-    { OTR_CONTROL_OVERRIDE_ADD, "until", true, take_until, false },
-    { OTR_CONTROL_OVERRIDE_ADD, "reason", true, take_reason, false },
-    { OTR_CONTROL_OVERRIDE_ADD, "level", false, take_level, false },
-    { OTR_CONTROL_OVERRIDE_REMOVE, "domain", true, take_domain, false },
-    { OTR_CONTROL_TRUST_RECORD, "domain", true, take_domain, false },
-    { OTR_CONTROL_TRUST_RECORD, "role", true, take_role, false },
-    { OTR_CONTROL_TRUST_RECORD, "host", true, take_host, false },
-    { OTR_CONTROL_TRUST_RECORD, "chain", true, take_pem, false },
-    { OTR_CONTROL_TRUST_RECORD, "source", false, take_source, false },
-    { OTR_CONTROL_TRUST_ADD, "domains", true, take_name, true },
-    { OTR_CONTROL_TRUST_ADD, "until", true, take_until, false },
-    { OTR_CONTROL_TRUST_ADD, "reason", true, take_reason, false },
-    { OTR_CONTROL_TRUST_ADD, "pem", true, take_one_pem, false },
-    { OTR_CONTROL_TRUST_REMOVE, "root", true, take_root, false },
-    { OTR_CONTROL_TRUST_REMOVE, "domains", false, take_name, true },
-    { OTR_CONTROL_TRUST_ACCEPT, "domain", true, take_domain, false },
+    { OTR_CONTROL_OVERRIDE_ADD, "domain", true, take_domain, STRING },
+    { OTR_CONTROL_OVERRIDE_ADD, "until", true, take_until, STRING },
+    { OTR_CONTROL_OVERRIDE_ADD, "reason", true, take_reason, STRING },
+    { OTR_CONTROL_OVERRIDE_ADD, "level", false, take_level, STRING },
+    { OTR_CONTROL_OVERRIDE_REMOVE, "domain", true, take_domain, STRING },
+    { OTR_CONTROL_TRUST_RECORD, "domain", true, take_domain, STRING },
+    { OTR_CONTROL_TRUST_RECORD, "role", true, take_role, STRING },
+    { OTR_CONTROL_TRUST_RECORD, "host", true, take_host, STRING },
+    { OTR_CONTROL_TRUST_RECORD, "chain", true, take_pem, STRING },
+    { OTR_CONTROL_TRUST_RECORD, "source", false, take_source, STRING },
+    { OTR_CONTROL_TRUST_ADD, "domains", true, take_name, LIST },
+    { OTR_CONTROL_TRUST_ADD, "until", true, take_until, STRING },
+    { OTR_CONTROL_TRUST_ADD, "reason", true, take_reason, STRING },
+    { OTR_CONTROL_TRUST_ADD, "pem", true, take_one_pem, STRING },
+    { OTR_CONTROL_TRUST_REMOVE, "root", true, take_root, STRING },
+    { OTR_CONTROL_TRUST_REMOVE, "domains", false, take_name, LIST },
+    { OTR_CONTROL_TRUST_ACCEPT, "domain", true, take_domain, STRING },
+    { OTR_CONTROL_PUBLISH_STATUS, "domain", false, take_domain, STRING },
+    { OTR_CONTROL_PUBLISH_STATUS, "days", false, take_days, NUMBER },
+    { OTR_CONTROL_PUBLISH_SET, "domain", true, take_domain, STRING },
+    { OTR_CONTROL_PUBLISH_SET, "mode", true, take_mode, STRING },
+    { OTR_CONTROL_PUBLISH_SET, "forced", false, take_forced, BOOLEAN },
+    { OTR_CONTROL_PUBLISH_SET, "id", false, take_id, STRING },
+    { OTR_CONTROL_PUBLISH_SET, "reason", false, take_reason, STRING },
+    { OTR_CONTROL_PUBLISH_SET, "checks", false, take_checks, STRING },
+    { OTR_CONTROL_PUBLISH_RETIRE, "domain", true, take_domain, STRING },
+    { OTR_CONTROL_PUBLISH_RETIRE, "reason", false, take_reason, STRING },
 };
 #define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))
 
@@ -179,23 +243,41 @@ static outrider_err take_verb(const json_t *object, otr_control_verb *verb, outr
         }
     }
     return otr_fail(diag, OUTRIDER_E_SYNTAX, "\"do\" is none of override.add, override.list, override.remove, trust.add, "
-                    "trust.list, trust.remove, trust.accept, trust.record");
+                    "trust.list, trust.remove, trust.accept, trust.record, publish.status, publish.set, publish.retire, publish.reload");
+}
+
+static outrider_err take_scalar(const struct key *key, const json_t *value, otr_control_request *r, outrider_diag *diag)
+{
+    const char *word = json_is_true(value) ? "true" : "false";
+    char digits[24];
+
+    if (key->kind == NUMBER) {
+        if (!json_is_integer(value))
+            return otr_fail(diag, OUTRIDER_E_SYNTAX, "%s is no whole number", key->name);
+        snprintf(digits, sizeof(digits), "%lld", (long long)json_integer_value(value));
+        return key->take(digits, strlen(digits), r, diag);
+    }
+    return json_is_boolean(value) ? key->take(word, strlen(word), r, diag)
+                                  : otr_fail(diag, OUTRIDER_E_SYNTAX, "%s is neither true nor false", key->name);
 }
 
 /* A string, or each string of a list. */
 static outrider_err take_key(const struct key *key, const json_t *value, otr_control_request *r, outrider_diag *diag)
 {
-    size_t count = key->is_list ? json_array_size(value) : 1;
+    bool is_list = key->kind == LIST;
+    size_t count = is_list ? json_array_size(value) : 1;
     outrider_err err = OUTRIDER_OK;
 
-    if (key->is_list && count == 0)
+    if (key->kind == NUMBER || key->kind == BOOLEAN)
+        return take_scalar(key, value, r, diag);
+    if (is_list && count == 0)
         return otr_fail(diag, OUTRIDER_E_SYNTAX, "%s is no list of strings", key->name);
     for (size_t i = 0; err == OUTRIDER_OK && i < count; i++) {
-        const json_t *text = key->is_list ? json_array_get(value, i) : value;
+        const json_t *text = is_list ? json_array_get(value, i) : value;
 
         err = json_is_string(text)
                   ? key->take(json_string_value(text), json_string_length(text), r, diag)
-                  : otr_fail(diag, OUTRIDER_E_SYNTAX, "%s is no %s", key->name, key->is_list ? "list of strings" : "string");
+                  : otr_fail(diag, OUTRIDER_E_SYNTAX, "%s is no %s", key->name, is_list ? "list of strings" : "string");
     }
     return err;
 }
@@ -225,7 +307,7 @@ static outrider_err take_keys(json_t *object, otr_control_request *r, outrider_d
 
 outrider_err otr_control_parse(otr_slice line, otr_control_request *request, outrider_diag *diag)
 {
-    otr_control_request made = { .level = OTR_LEVEL_MAY, .source = OTR_SEEN_IN_PROBE };
+    otr_control_request made = { .level = OTR_LEVEL_MAY, .source = OTR_SEEN_IN_PROBE, .days = 7 };
     json_t *object;
     outrider_err err;
 
@@ -260,4 +342,10 @@ void otr_control_request_clear(otr_control_request *request)
 bool otr_control_is_trust(otr_control_verb verb)
 {
     return verb == OTR_CONTROL_TRUST_ADD || verb == OTR_CONTROL_TRUST_LIST || verb == OTR_CONTROL_TRUST_REMOVE;
+}
+
+bool otr_control_is_publish(otr_control_verb verb)
+{
+    return verb == OTR_CONTROL_PUBLISH_STATUS || verb == OTR_CONTROL_PUBLISH_SET || verb == OTR_CONTROL_PUBLISH_RETIRE ||
+           verb == OTR_CONTROL_PUBLISH_RELOAD;
 }

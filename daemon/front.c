@@ -171,8 +171,8 @@ static bool make_events(otr_front *front)
     front->on_mail = event_new(front->base, front->box.fd, EV_READ | EV_PERSIST, on_mail, front);
     front->tick = event_new(front->base, -1, EV_PERSIST, on_tick, front);
     front->retry_accept = evtimer_new(front->base, on_retry_accept, front);
-    front->accepts = calloc(shared->listener_count, sizeof(*front->accepts));
-    front->accepting = calloc(shared->listener_count, sizeof(*front->accepting));
+    front->accepts = calloc(shared->listener_count + 1, sizeof(*front->accepts));
+    front->accepting = calloc(shared->listener_count + 1, sizeof(*front->accepting));
     if (front->on_mail == NULL || front->tick == NULL || front->retry_accept == NULL || front->accepts == NULL ||
         front->accepting == NULL)
         return false;

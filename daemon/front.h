@@ -16,7 +16,10 @@
 struct event;
 struct event_base;
 
-typedef enum otr_protocol { OTR_SOCKETMAP, OTR_LINE, OTR_HTTP /* never on a front thread */, OTR_CONTROL } otr_protocol;
+typedef enum otr_protocol {
+    OTR_SOCKETMAP, OTR_LINE, OTR_HTTP, OTR_CONTROL,
+    OTR_POLICY_HTTPS, OTR_POLICY_PLAIN, OTR_POLICY_ACME /* these, and OTR_HTTP, never on a front thread */
+} otr_protocol;
 
 typedef struct otr_listener {
     int fd; /* borrowed */

@@ -7,6 +7,20 @@
 #include "daemon/listen/connection.h"
 #include "daemon/metrics.h"
 
+static void fill_publishing(const otr_publisher *publisher, uint64_t cells[OTR_CELL_COUNT])
+{
+    otr_publisher_stats stats = otr_publisher_look(publisher);
+
+    for (int i = 0; i <= OTR_PHASE_RETIRED; i++)
+        cells[OTR_CELL_PUBLISH_DOMAINS + i] = stats.domains[i];
+    cells[OTR_CELL_PUBLISH_WITHHELD] = stats.withheld;
+    cells[OTR_CELL_PUBLISH_ABANDONED] = stats.abandoned;
+    cells[OTR_CELL_PUBLISH_LAPSED] = stats.lapsed;
+    cells[OTR_CELL_PUBLISH_EXIT] = stats.exit;
+    cells[OTR_CELL_PUBLISH_CERTIFICATE_EXPIRY] = stats.certificate_expiry;
+    cells[OTR_CELL_PUBLISH_CERTIFICATES_FAILED] = stats.certificates_failed;
+}
+
 static void fill_cells(const otr_status *s, uint64_t cells[OTR_CELL_COUNT])
 {
     otr_store_summary kept = otr_watch_get(s->watch);
@@ -30,6 +44,7 @@ static void fill_cells(const otr_status *s, uint64_t cells[OTR_CELL_COUNT])
     for (int i = 0; i < OTR_EFFECT_COUNT; i++)
         cells[OTR_CELL_TRUST_AFFECTED + i] = trust.affected[i];
     cells[OTR_CELL_HOLDS] = otr_holds_count(s->holds);
+    fill_publishing(s->publisher, cells);
     cells[OTR_CELL_BUILD] = 1;
     cells[OTR_CELL_START] = (uint64_t)s->started_at;
 }

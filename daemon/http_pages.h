@@ -8,6 +8,7 @@
 #include "daemon/flow/holds.h"
 #include "daemon/front.h"
 #include "daemon/keeper/keeper.h"
+#include "daemon/publish/publisher.h"
 #include "daemon/pulse.h"
 #include "daemon/watch.h"
 
@@ -20,6 +21,7 @@ typedef struct otr_status {
     const otr_pulse *const *pulses; /* of the resolver threads; NULL-terminated */
     const otr_keeper *keeper;
     const otr_holds *holds;
+    const otr_publisher *publisher;
     int64_t started_at;             /* s since 1970 */
 } otr_status;
 

@@ -14,7 +14,7 @@
 
 /* What it is, for owners that get more than one kind. */
 typedef enum otr_mail_kind {
-    OTR_MAIL_TICKET, OTR_MAIL_JOB, OTR_MAIL_TOLD, OTR_MAIL_SWAP, OTR_MAIL_PREVIEW
+    OTR_MAIL_TICKET, OTR_MAIL_JOB, OTR_MAIL_TOLD, OTR_MAIL_SWAP, OTR_MAIL_PREVIEW, OTR_MAIL_TALLY
 } otr_mail_kind;
 
 typedef struct otr_mail {

@@ -6,6 +6,7 @@
  * Exit status: 0, or one of sysexits: 64 wrong usage, 78 mistakes in the configuration, 74 a file or socket, 71 memory.
  */
 #include "daemon/conf/conf.h"
+#include "daemon/publish/publisher.h"
 #include "daemon/startup.h"
 #include "daemon/system.h"
 
@@ -15,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <time.h>
 
 #define CONFIGURATION "/etc/outrider/outrider.conf"
 
@@ -103,10 +105,30 @@ static void print_mistakes(const char *file, const otr_mistakes *mistakes)
         fprintf(stderr, "%s: and %zu more\n", file, mistakes->count - OTR_MISTAKES_MAX);
 }
 
-static int read_configuration(const struct options *options, otr_conf **conf)
+/* Mistakes that the daemon would live with. */
+static void print_publish_mistake(void *arg, unsigned line, const char *what)
+{
+    const struct options *options = arg;
+
+    fprintf(stderr, "%s:%u: %s\n", options->file, line, what);
+}
+
+static int check_configuration(struct options *options, const otr_conf *conf)
+{
+    outrider_diag diag = { 0 };
+    outrider_err err = otr_daemon_check(conf, &diag);
+    size_t mistakes = otr_publish_check(conf, (otr_time)time(NULL), print_publish_mistake, options);
+
+    if (err != OUTRIDER_OK)
+        fprintf(stderr, "%s: %s\n", options->file, diag.message);
+    else if (mistakes == 0)
+        printf("%s: configuration is fine\n", options->file);
+    return err == OUTRIDER_OK && mistakes == 0 ? EX_OK : EX_CONFIG;
+}
+
+static int read_configuration(struct options *options, otr_conf **conf)
 {
     otr_mistakes *mistakes = calloc(1, sizeof(*mistakes));
-    outrider_diag diag = { 0 };
     outrider_err err = OUTRIDER_E_NOMEM;
     int status;
 
@@ -120,12 +142,7 @@ static int read_configuration(const struct options *options, otr_conf **conf)
     status = err == OUTRIDER_E_IO ? EX_CONFIG : status_of(err);
     if (status != EX_OK || !options->is_check)
         return status;
-    err = otr_daemon_check(*conf, &diag);
-    if (err != OUTRIDER_OK)
-        fprintf(stderr, "%s: %s\n", options->file, diag.message);
-    else
-        printf("%s: configuration is fine\n", options->file);
-    return err == OUTRIDER_OK ? EX_OK : EX_CONFIG;
+    return check_configuration(options, *conf);
 }
 
 /* Signals that end or disturb us reach this thread only, here. */

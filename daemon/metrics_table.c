@@ -14,13 +14,17 @@ static const char *const cache_results[] = { "hit", "miss" };
 static const char *const refresh_results[] = { "fetched",   "unchanged",     "absent",
                                                "held-back", "record-failed", "failed" };
 static const char *const types[] = { "A", "AAAA", "MX", "TXT", "TLSA", "other" };
-static const char *const limits[] = { "connections", "waiting", "files", "http" };
+static const char *const limits[] = { "connections", "waiting", "files", "http", "policy-host", "policy-host-address" };
 static const char *const operations[] = { "read", "write" };
 static const char *const modes[] = { "enforce", "testing", "none" };
 static const char *const roles[] = { "policy", "mx" };
 static const char *const effects[] = { "deferred",   "own",  "downgraded", "unknown", "reported",
                                        "other-path", "dane", "no-policy",  "none" };
 static const char *const sightings[] = { "accepted", "refused", "lost" };
+static const char *const web_listeners[] = { "https", "plain", "acme" };
+static const char *const handshakes[] = { "full", "resumed", "unknown-name", "failed", "timeout" };
+static const char *const publish_failures[] = { "store", "certificate", "challenges" };
+static const char *const phases[] = { "none", "testing", "enforce", "retiring", "retired" };
 static const char *const versions[] = { OUTRIDER_VERSION };
 
 #define COUNT(words) ((unsigned)(sizeof(words) / sizeof((words)[0])))
@@ -30,6 +34,8 @@ static_assert(COUNT(refresh_results) == OTR_REFRESH_COUNT, "a word for each resu
 static_assert(COUNT(types) == OTR_TYPE_COUNT && COUNT(limits) == OTR_LIMIT_COUNT, "a word for each type and limit");
 static_assert(COUNT(roles) == OTR_ROLE_COUNT && COUNT(sightings) == OTR_SIGHTING_RESULTS, "a word for each result");
 static_assert(COUNT(operations) == OTR_STORE_OPERATIONS && COUNT(modes) == OTR_POLICY_COUNT, "a word for each");
+static_assert(COUNT(web_listeners) == OTR_WEB_KINDS && COUNT(handshakes) == OTR_SHAKEN_COUNT, "a word for each");
+static_assert(COUNT(publish_failures) == OTR_PUBLISH_FAILURES && COUNT(phases) == OTR_PHASE_RETIRED + 1, "a word for each");
 static_assert(COUNT(effects) == OTR_EFFECT_COUNT, "a word for each class");
 
 const otr_metric otr_metrics[] = {
@@ -58,6 +64,14 @@ const otr_metric otr_metrics[] = {
       { LABEL("role", roles), LABEL("outcome", sightings) } },
     { "outrider_trust_root_changes_total", OTR_COUNTER, OTR_CELL_ROOT_CHANGES,
       "Hosts whose certificate came from another root than before.", { LABEL("role", roles) } },
+    { "outrider_policy_host_replies_total", OTR_COUNTER, OTR_CELL_WEB_REPLIES,
+      "Answers of our policy host, by listener and HTTP status.",
+      { LABEL("listener", web_listeners), { "status", otr_status_texts, OTR_STATUS_COUNT } } },
+    { "outrider_policy_host_handshakes_total", OTR_COUNTER, OTR_CELL_WEB_HANDSHAKES,
+      "TLS handshakes of our policy host; unknown-name: without SNI, or for a name that has no certificate here.",
+      { LABEL("result", handshakes) } },
+    { "outrider_publish_failures_total", OTR_COUNTER, OTR_CELL_PUBLISH_FAILURES,
+      "Failures of what our own policies are published with.", { LABEL("what", publish_failures) } },
     { "outrider_store_errors_total", OTR_COUNTER, OTR_CELL_STORE_ERRORS,
       "Failures to read or write the database of policies.", { LABEL("operation", operations) } },
     { "outrider_log_lines_lost_total", OTR_COUNTER, OTR_CELL_LOG_LOST,
@@ -87,6 +101,20 @@ const otr_metric otr_metrics[] = {
     { "outrider_trust_holds", OTR_GAUGE, OTR_CELL_HOLDS,
       "Hosts whose change of root waits to be accepted, and the mail of their destination with it.",
       { { NULL, NULL, 0 } } },
+    { "outrider_publish_domains", OTR_GAUGE, OTR_CELL_PUBLISH_DOMAINS, "Domains of ours, by the phase of their policy.",
+      { LABEL("phase", phases) } },
+    { "outrider_publish_withheld", OTR_GAUGE, OTR_CELL_PUBLISH_WITHHELD,
+      "Domains of ours for which something else is served than is configured.", { { NULL, NULL, 0 } } },
+    { "outrider_publish_abandoned", OTR_GAUGE, OTR_CELL_PUBLISH_ABANDONED,
+      "Domains that left the configuration while senders may hold their enforce policy.", { { NULL, NULL, 0 } } },
+    { "outrider_publish_lapsed", OTR_GAUGE, OTR_CELL_PUBLISH_LAPSED,
+      "Domains whose policy is not handed out, because the store does not take the time.", { { NULL, NULL, 0 } } },
+    { "outrider_publish_exit_seconds", OTR_GAUGE, OTR_CELL_PUBLISH_EXIT,
+      "The latest exit clock of domains that serve enforce no more, in seconds since 1970; 0: none.", { { NULL, NULL, 0 } } },
+    { "outrider_publish_certificate_expiry_seconds", OTR_GAUGE, OTR_CELL_PUBLISH_CERTIFICATE_EXPIRY,
+      "When the first certificate of our policy hosts expires, in seconds since 1970; 0: there is none.", { { NULL, NULL, 0 } } },
+    { "outrider_publish_certificates_failed", OTR_GAUGE, OTR_CELL_PUBLISH_CERTIFICATES_FAILED,
+      "Domains whose certificate files cannot be used; the former certificate goes on, if there was one.", { { NULL, NULL, 0 } } },
     { "outrider_build_info", OTR_GAUGE, OTR_CELL_BUILD, "Always 1; the version is in the label.",
       { LABEL("version", versions) } },
     { "process_start_time_seconds", OTR_GAUGE, OTR_CELL_START, "When the daemon was started, in seconds since 1970.",

@@ -13,7 +13,8 @@
 #include <unistd.h>
 
 static const char *const protocol_names[] = { [OTR_SOCKETMAP] = "socketmap", [OTR_LINE] = "line", [OTR_HTTP] = "http",
-                                             [OTR_CONTROL] = "control" };
+                                             [OTR_CONTROL] = "control", [OTR_POLICY_HTTPS] = "policy-https",
+                                             [OTR_POLICY_PLAIN] = "policy-plain", [OTR_POLICY_ACME] = "acme" };
 
 /* Find an inherited descriptor for this address and take it; -1: none. */
 static int take_inherited(bool *is_taken, int count, const otr_listen_address *address)
@@ -78,16 +79,30 @@ static void close_unclaimed(const bool *is_taken, int inherited)
     }
 }
 
+static outrider_err open_policy_host(otr_sockets *sockets, const otr_conf *conf, bool *is_taken, int inherited, outrider_diag *diag)
+{
+    size_t before = sockets->count;
+    outrider_err err = open_group(sockets, &conf->policy_host.https, OTR_POLICY_HTTPS, is_taken, inherited, diag);
+
+    if (err == OUTRIDER_OK)
+        err = open_group(sockets, &conf->policy_host.plain, OTR_POLICY_PLAIN, is_taken, inherited, diag);
+    if (err == OUTRIDER_OK)
+        err = open_group(sockets, &conf->policy_host.acme, OTR_POLICY_ACME, is_taken, inherited, diag);
+    sockets->policy_count = sockets->count - before;
+    return err;
+}
+
 outrider_err otr_sockets_open(const otr_conf *conf, otr_sockets *sockets, outrider_diag *diag)
 {
     size_t wanted = conf->socketmap.listen.count + conf->line.listen.count + conf->http.listen.count +
-                    conf->control.listen.count;
+                    conf->control.listen.count + conf->policy_host.https.listen.count + conf->policy_host.plain.listen.count +
+                    conf->policy_host.acme.listen.count;
     int inherited = otr_inherited_count();
     bool *is_taken = calloc((size_t)inherited + 1, sizeof(*is_taken));
     outrider_err err = OUTRIDER_E_NOMEM;
 
-    *sockets = (otr_sockets){ .listeners = calloc(wanted, sizeof(*sockets->listeners)),
-                              .own = calloc(wanted, sizeof(*sockets->own)) };
+    *sockets = (otr_sockets){ .listeners = calloc(wanted + 1, sizeof(*sockets->listeners)),
+                              .own = calloc(wanted + 1, sizeof(*sockets->own)) };
     if (is_taken != NULL && sockets->listeners != NULL && sockets->own != NULL)
         err = open_group(sockets, &conf->socketmap, OTR_SOCKETMAP, is_taken, inherited, diag);
     if (err == OUTRIDER_OK)
@@ -99,6 +114,8 @@ outrider_err otr_sockets_open(const otr_conf *conf, otr_sockets *sockets, outrid
     sockets->front_count = sockets->count;
     if (err == OUTRIDER_OK)
         err = open_group(sockets, &conf->http, OTR_HTTP, is_taken, inherited, diag);
+    if (err == OUTRIDER_OK)
+        err = open_policy_host(sockets, conf, is_taken, inherited, diag);
     if (err == OUTRIDER_OK)
         close_unclaimed(is_taken, inherited);
     else

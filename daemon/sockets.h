@@ -11,7 +11,8 @@
 typedef struct otr_sockets {
     otr_listener *listeners; /* owned; the descriptors too */
     size_t count;
-    size_t front_count; /* the first ones, of mail servers; the others are those of HTTP */
+    size_t front_count;  /* the first ones: of mail servers, and control */
+    size_t policy_count; /* the last ones: of our policy host; between them are those of HTTP */
     const otr_listen_address **own; /* owned; by listener: the address if we opened it, else NULL */
 } otr_sockets;
 

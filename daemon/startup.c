@@ -15,6 +15,7 @@
 #include "daemon/http.h"
 #include "daemon/keeper/keeper.h"
 #include "daemon/metrics.h"
+#include "daemon/publishing.h"
 #include "daemon/sockets.h"
 #include "daemon/system.h"
 #include "dns/unbound.h"
@@ -62,6 +63,7 @@ struct otr_daemon {
     otr_status status;
     const otr_pulse **pulses;          /* owned; of the resolver threads, ends with NULL */
     otr_http *http;                    /* owned; NULL without a listener */
+    otr_publishing publishing;
 };
 
 static outrider_err open_store(otr_daemon *d, outrider_diag *diag)
@@ -113,6 +115,8 @@ static void submit(void *arg, otr_job *job)
 
     if (otr_control_is_trust(job->request.verb))
         otr_keeper_submit(d->keeper, job);
+    else if (otr_control_is_publish(job->request.verb))
+        otr_publisher_submit(d->publishing.publisher, job);
     else
         otr_worker_submit(worker_of(d, job->request.domain), job);
 }
@@ -315,17 +319,17 @@ static outrider_err start_watching(otr_daemon *d, outrider_diag *diag)
         d->pulses[i] = &d->resolvers[i].pulse;
     d->status = (otr_status){ .store = d->store, .watch = d->watch, .cache = d->cache, .fronts = &d->shared,
                               .pulses = d->pulses, .keeper = d->keeper, .holds = d->holds,
-                              .started_at = time(NULL) };
-    return otr_http_start(d->sockets.listeners + d->sockets.front_count, d->sockets.count - d->sockets.front_count,
-                          &d->status, &d->http, diag);
+                              .publisher = d->publishing.publisher, .started_at = time(NULL) };
+    return otr_http_start(d->sockets.listeners + d->sockets.front_count,
+                          d->sockets.count - d->sockets.front_count - d->sockets.policy_count, &d->status, &d->http, diag);
 }
 
 /* The whole -------------------------------------------------------------------------------------------------------- */
 
 static void raise_limits(const otr_conf *c)
 {
-    unsigned long least = c->limits.connections + FILES_LEAST;
-    unsigned long got = otr_raise_files_limit(c->limits.connections + c->threads.resolver * FILES_PER_RESOLVER);
+    unsigned long policy_host = otr_publishing_connections(c), least = c->limits.connections + policy_host + FILES_LEAST;
+    unsigned long got = otr_raise_files_limit(c->limits.connections + policy_host + c->threads.resolver * FILES_PER_RESOLVER);
     char number[32];
 
     if (got >= least)
@@ -367,6 +371,8 @@ static outrider_err build(otr_daemon *d, outrider_diag *diag)
     if (err == OUTRIDER_OK)
         err = start_keeper(d, diag);
     if (err == OUTRIDER_OK)
+        err = otr_publishing_start(&d->publishing, c, &d->sockets, d->store, &d->clock, diag);
+    if (err == OUTRIDER_OK)
         err = start_threads(d, diag);
     return err == OUTRIDER_OK ? start_watching(d, diag) : err;
 }
@@ -398,6 +404,7 @@ static void stop_threads(otr_daemon *d)
     for (uint32_t i = 0; d->fronts != NULL && i < d->conf->threads.front; i++)
         if (d->fronts[i].is_running)
             pthread_join(d->fronts[i].thread, NULL);
+    otr_publishing_stop(&d->publishing);
     otr_keeper_stop(d->keeper);
     for (uint32_t i = 0; d->resolvers != NULL && i < d->conf->threads.resolver; i++)
         if (d->resolvers[i].is_running)
@@ -423,6 +430,7 @@ void otr_daemon_stop(otr_daemon *d)
     for (uint32_t i = 0; d->fronts != NULL && i < d->conf->threads.front; i++)
         otr_front_free(d->fronts[i].front);
     otr_keeper_free(d->keeper); /* its mail has been released, or has come back */
+    otr_publishing_clear(&d->publishing);
     free(d->workers);
     free(d->resolvers);
     free(d->pulses);

@@ -9,6 +9,7 @@ USAGE = """usage: tools/run-in-lab BUILD COMMAND [ARGS...]
   demo [--json FILE] [--only NAME,...]   send mail to every destination with Exim and Postfix
   attack [--json FILE] [--only NAME,...] the same with somebody on the wire: the attack matrix
   story g1                               what a postmaster sees and does when a root leaves the bundle
+  story publish                          the whole life of a domain that publishes a policy, with a mistake at each step
   shell                                  a shell inside the lab, everything running
   pytest [ARGS...]                       the system tests, or those that ARGS choose
   run PROGRAM [ARGS...]                  any program, in the empty namespaces"""
@@ -43,7 +44,7 @@ def run(build, command, args):
         from lab.attack import command as attack
         return attack.main(build, args)
     if command == "story":
-        from lab import story
+        from lab.stories import command as story
         return story.main(build, args)
     if command == "shell":
         from lab import shell

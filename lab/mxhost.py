@@ -15,6 +15,8 @@
     waits              answers EHLO when its gate opens
     down               closes the connection at once
 
+A host may also be a real mail server that listens elsewhere, as port 25 is ours: what comes is passed on, octet by octet.
+
 Each session is written down: who came, with which SNI and TLS, who sat at the keyboard, which certificate was shown,
 and every octet of what is worth protecting: MAIL FROM, RCPT TO and the message, with the TLS it came in. That is what
 tests go by: the log of a mail server is its opinion.
@@ -73,10 +75,12 @@ class Session:
 
 
 class MxHost:
-    """One MX host. Tests may change server, chain, held_by and gate while it serves."""
+    """One MX host. Tests may change server, chain, held_by, gate and behind while it serves."""
 
     def __init__(self, name, server="good", chain=None):
         self.name, self.server, self.chain = name, server, chain
+        self.also = None  # a second chain, with a key of another algorithm
+        self.behind = None  # (address, port) of the mail server that this host really is
         self.held_by = OWNER
         self.gate = None  # a threading.Event, for manners that wait
         self.sessions = []
@@ -96,6 +100,9 @@ class _Handler(socketserver.StreamRequestHandler):
         self.host = self.server.hosts.get(_plain(self.connection.getsockname()[0]))
         if self.host is None or self.host.server == "down":
             return
+        if self.host.behind:
+            self._pass_on()
+            return
         self.manners, self.chain = self.host.server, self.host.chain  # whatever becomes of the host meanwhile
         self.session = Session(self.host.name, self.host.held_by, self.manners)
         self.host.sessions.append(self.session)
@@ -107,6 +114,20 @@ class _Handler(socketserver.StreamRequestHandler):
                     return
         except (OSError, ValueError):
             pass  # a client that does not like us hangs up; its own log says why
+
+    def _pass_on(self):
+        """Both ways, until one side is done."""
+        try:
+            with socket.create_connection(self.host.behind, PATIENCE) as server:
+                ends = {self.connection: server, server: self.connection}
+                while readable := select.select(list(ends), [], [], PATIENCE)[0]:
+                    for end in readable:
+                        octets = end.recv(65536)
+                        if not octets:
+                            return
+                        ends[end].sendall(octets)
+        except OSError:
+            pass  # as a host that is down
 
     def finish(self):
         try:
@@ -206,6 +227,8 @@ class _Handler(socketserver.StreamRequestHandler):
             context.set_ciphers(CIPHERS[self.manners])
         if self.manners != "anonymous-cipher":
             context.load_cert_chain(self.chain.pem)
+            if self.host.also:
+                context.load_cert_chain(self.host.also.pem)
         context.sni_callback = self._note_sni
         return context
 

@@ -139,8 +139,10 @@ def _configure_names():
 
 
 def _configure_network():
-    """Loopback only, on which every address of the lab's internet is local."""
+    """Loopback only, on which every address of the lab's internet is local. Servers may have one of them for their own."""
     _run("ip", "link", "set", "lo", "up")
+    with open("/proc/sys/net/ipv6/ip_nonlocal_bind", "w") as file:
+        file.write("1")  # for IPv4 the route is enough
     for network in NETWORKS:
         _run("ip", *(("-6",) if ":" in network else ()), "route", "add", "local", network, "dev", "lo")
 

@@ -21,13 +21,16 @@ USER = "outrider"
 class Outrider:
     """One daemon with a folder of its own for sockets, store and log."""
 
-    def __init__(self, build, world, folder, for_mtas=False, **settings):
+    def __init__(self, build, world, folder, for_mtas=False, clock=None, **settings):
         """for_mtas: listen where the files in integration/ expect it (one such daemon at a time).
+
+        clock: another date than that of the machine, for it and for the commands about it (clock.py).
 
         settings: what differs from the lab's configuration, section by section: sts={"recheck": 1}, combine="both".
         None takes a setting out.
         """
         self._build, self._folder = build, folder
+        self._environment = clock.environment if clock else None
         self.program, self.cli = os.path.join(build, "outriderd"), os.path.join(build, "outrider")
         self.config = os.path.join(folder, "outrider.conf")
         self.store = os.path.join(folder, "store", "outrider.db")
@@ -66,7 +69,7 @@ class Outrider:
         """Start and wait until the sockets answer."""
         if not os.path.exists(self.program):
             raise Failed(f"{self.program} is not there; build first")
-        self.process = Process("outriderd", [self.program, "-f", "-c", self.config], self._folder)
+        self.process = Process("outriderd", [self.program, "-f", "-c", self.config], self._folder, env=self._environment)
         self.process.wait_until(self._answers, 20)
         return self
 
@@ -101,7 +104,8 @@ class Outrider:
 
     def run_cli(self, *arguments, **options):
         """outrider ARGUMENTS..., finished, with its output as text."""
-        return subprocess.run([self.cli, *arguments], capture_output=True, text=True, **options)
+        options = {"capture_output": True, "text": True, "env": self._environment, **options}
+        return subprocess.run([self.cli, *arguments], **options)
 
     def override(self, *arguments, check=True, **options):
         """`outrider override ARGUMENTS...`, finished."""

@@ -190,6 +190,10 @@ void otr_control_do(otr_worker *worker, otr_job *job)
     case OTR_CONTROL_TRUST_ADD: /* these are the keeper's */
     case OTR_CONTROL_TRUST_LIST:
     case OTR_CONTROL_TRUST_REMOVE:
+    case OTR_CONTROL_PUBLISH_STATUS: /* and these the publisher's */
+    case OTR_CONTROL_PUBLISH_SET:
+    case OTR_CONTROL_PUBLISH_RETIRE:
+    case OTR_CONTROL_PUBLISH_RELOAD:
     case OTR_CONTROL_VERB_COUNT:
         break;
     }

@@ -71,7 +71,8 @@ static void take_mail(void *arg, otr_mail *mail)
     case OTR_MAIL_SWAP:
         otr_swap_do(worker, caa_container_of(mail, otr_swap, mail));
         break;
-    case OTR_MAIL_PREVIEW: /* never sent here */
+    case OTR_MAIL_PREVIEW: /* these are never sent here */
+    case OTR_MAIL_TALLY:
         break;
     }
 }
@@ -213,6 +214,7 @@ static void drop_mail(void *arg, otr_mail *mail)
         otr_swap_free(caa_container_of(mail, otr_swap, mail));
         break;
     case OTR_MAIL_PREVIEW:
+    case OTR_MAIL_TALLY:
         break;
     }
 }

@@ -4,24 +4,16 @@
 #include "daemon/keeper/bundle.h"
 
 #include "daemon/conf/rule_book.h"
+#include "daemon/file_mark.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define SETTLED_LOOKS 2
 
-/* What tells one state of a file from another; all zero where there is none. */
-struct state {
-    dev_t dev;
-    ino_t ino;
-    off_t size;
-    struct timespec changed, written;
-};
-
 struct watched {
     const char *path; /* borrowed from the configuration */
-    struct state known, seen;
+    otr_file_mark known, seen;
 };
 
 struct otr_bundle_watch {
@@ -30,29 +22,6 @@ struct otr_bundle_watch {
     unsigned quiet;        /* looks in a row that found what the one before had found */
     bool is_short;         /* of memory */
 };
-
-static struct state state_of(const char *path)
-{
-    struct state state;
-    struct stat found;
-
-    memset(&state, 0, sizeof(state)); /* it is compared as a whole */
-    if (stat(path, &found) != 0)
-        return state;
-    state.dev = found.st_dev;
-    state.ino = found.st_ino;
-    state.size = found.st_size;
-    state.changed = found.st_ctim;
-    state.written = found.st_mtim;
-    return state;
-}
-
-static bool is_same(const struct state *a, const struct state *b)
-{
-    return a->dev == b->dev && a->ino == b->ino && a->size == b->size && a->changed.tv_sec == b->changed.tv_sec &&
-           a->changed.tv_nsec == b->changed.tv_nsec && a->written.tv_sec == b->written.tv_sec &&
-           a->written.tv_nsec == b->written.tv_nsec;
-}
 
 static void add_file(void *arg, const char *path)
 {
@@ -69,7 +38,7 @@ static void add_file(void *arg, const char *path)
     }
     watch->files = files;
     files[watch->count].path = path;
-    files[watch->count].known = files[watch->count].seen = state_of(path);
+    files[watch->count].known = files[watch->count].seen = otr_file_mark_of(path);
     watch->count++;
 }
 
@@ -101,10 +70,10 @@ bool otr_bundle_watch_look(otr_bundle_watch *watch)
 
     for (size_t i = 0; i < watch->count; i++) {
         struct watched *file = &watch->files[i];
-        struct state now = state_of(file->path);
+        otr_file_mark now = otr_file_mark_of(file->path);
 
-        is_quiet = is_quiet && is_same(&now, &file->seen);
-        is_news = is_news || !is_same(&now, &file->known);
+        is_quiet = is_quiet && otr_file_mark_same(&now, &file->seen);
+        is_news = is_news || !otr_file_mark_same(&now, &file->known);
         file->seen = now;
     }
     watch->quiet = is_quiet ? watch->quiet + 1 : 0;
@@ -114,9 +83,9 @@ bool otr_bundle_watch_look(otr_bundle_watch *watch)
 bool otr_bundle_watch_settle(otr_bundle_watch *watch)
 {
     for (size_t i = 0; i < watch->count; i++) {
-        struct state now = state_of(watch->files[i].path);
+        otr_file_mark now = otr_file_mark_of(watch->files[i].path);
 
-        if (!is_same(&now, &watch->files[i].seen)) {
+        if (!otr_file_mark_same(&now, &watch->files[i].seen)) {
             watch->quiet = 0;
             return false;
         }

@@ -207,6 +207,7 @@ static void take_mail(void *arg, otr_mail *mail)
         break;
     case OTR_MAIL_TICKET: /* these are never sent here */
     case OTR_MAIL_TOLD:
+    case OTR_MAIL_TALLY:
         break;
     }
 }

@@ -452,6 +452,9 @@ static next take_request(otr_connection *c)
     case OTR_CONTROL:
         return take_control(c);
     case OTR_HTTP:
+    case OTR_POLICY_HTTPS:
+    case OTR_POLICY_PLAIN:
+    case OTR_POLICY_ACME:
         break;
     }
     return CLOSE;

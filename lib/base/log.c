@@ -157,6 +157,11 @@ void otr_log_event(otr_log_level level, const char *event, const otr_log_field *
     }
 }
 
+bool otr_log_is_on(otr_log_level level)
+{
+    return level <= sink.most;
+}
+
 unsigned long otr_log_lost(void)
 {
     return atomic_load_explicit(&sink.lost, memory_order_relaxed);

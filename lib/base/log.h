@@ -51,6 +51,9 @@ void otr_log_event(otr_log_level level, const char *event, const otr_log_field *
 #define OTR_LOG(level, event, ...) \
     otr_log_event((level), (event), (const otr_log_field[]){ __VA_ARGS__ __VA_OPT__(,) { NULL, NULL } })
 
+/* Whether such a line would be written: for those that cost something to make. */
+bool otr_log_is_on(otr_log_level level);
+
 /* Lines that no sink took, since the start. */
 unsigned long otr_log_lost(void);
 

@@ -31,6 +31,7 @@ const char *otr_rr_type_name(uint16_t type)
     case OTR_RR_TXT: return "TXT";
     case OTR_RR_AAAA: return "AAAA";
     case OTR_RR_DS: return "DS";
+    case OTR_RR_RRSIG: return "RRSIG";
     case OTR_RR_TLSA: return "TLSA";
     }
     return "?";
@@ -98,6 +99,55 @@ otr_dns_answer *otr_dns_answer_too_long(const char *qname, uint16_t qtype)
     a->status = OTR_DNS_INSECURE;
     a->content = OTR_DNS_NXDOMAIN;
     a->ttl = OTR_NEGATIVE_TTL_MAX;
+    return otr_dns_answer_end(a);
+}
+
+static otr_dns_rr copy_record(otr_arena *arena, uint16_t type, const otr_dns_rr *from)
+{
+    otr_dns_rr rr = *from;
+
+    switch ((enum otr_rr_type)type) {
+    case OTR_RR_MX:
+        rr.mx.exchange = otr_arena_text(arena, from->mx.exchange);
+        break;
+    case OTR_RR_TLSA:
+        rr.tlsa.rdata = otr_arena_bytes(arena, from->tlsa.rdata, from->tlsa.len);
+        break;
+    case OTR_RR_TXT:
+        rr.txt.text = otr_arena_slice(arena, (otr_slice){ .ptr = from->txt.text, .len = from->txt.len });
+        rr.txt.rdata = otr_arena_bytes(arena, from->txt.rdata, from->txt.rdata_len);
+        break;
+    case OTR_RR_CNAME:
+    case OTR_RR_NS:
+        rr.target = otr_arena_text(arena, from->target);
+        break;
+    case OTR_RR_A:
+    case OTR_RR_AAAA:
+    case OTR_RR_RRSIG:
+    case OTR_RR_SOA:
+    case OTR_RR_DS:
+        break;
+    }
+    return rr;
+}
+
+otr_dns_answer *otr_dns_answer_copy(const otr_dns_answer *from)
+{
+    otr_arena *arena;
+    otr_dns_answer *a = otr_dns_answer_begin(from->qname, from->qtype, &arena);
+    otr_dns_rr *rrs = a != NULL && from->rr_count > 0 ? otr_arena_alloc(arena, from->rr_count, sizeof(*rrs)) : NULL;
+    const char *qname;
+
+    if (a == NULL)
+        return NULL;
+    for (size_t i = 0; rrs != NULL && i < from->rr_count; i++)
+        rrs[i] = copy_record(arena, from->qtype, &from->rrs[i]);
+    qname = a->qname;
+    *a = *from;
+    a->qname = qname;
+    a->canonical = otr_arena_text(arena, from->canonical);
+    a->reason = otr_arena_text(arena, from->reason);
+    a->rrs = rrs;
     return otr_dns_answer_end(a);
 }
 

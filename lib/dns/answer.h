@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 enum otr_rr_type { OTR_RR_A = 1, OTR_RR_CNAME = 5, OTR_RR_SOA = 6, OTR_RR_MX = 15, OTR_RR_TXT = 16,
-                   OTR_RR_AAAA = 28, OTR_RR_DS = 43, OTR_RR_TLSA = 52, OTR_RR_NS = 2 };
+                   OTR_RR_AAAA = 28, OTR_RR_DS = 43, OTR_RR_RRSIG = 46, OTR_RR_TLSA = 52, OTR_RR_NS = 2 };
 
 /* "A", "MX", "TLSA"; "?" for a type that is not in the enum. */
 const char *otr_rr_type_name(uint16_t type);
@@ -59,8 +59,13 @@ typedef struct otr_dns_rr {
         struct {
             const char *text; /* the character-strings joined (STS-DNS-03); may hold NUL and any byte */
             size_t len;
+            const uint8_t *rdata; /* as on the wire: to delete this very record (RFC 2136 §2.5.4) its strings must be cut as they are */
+            size_t rdata_len;
         } txt;
         const char *target; /* CNAME, NS */
+        struct {
+            uint32_t serial, refresh, minimum; /* the fields that tell how zones travel and how long a denial is kept */
+        } soa;
     }; /* types other than these: nothing but the TTL */
 } otr_dns_rr;
 
@@ -76,6 +81,7 @@ typedef struct otr_dns_answer {
     unsigned cname_count;  /* links followed; 0: no alias */
     const otr_dns_rr *rrs; /* records of qtype in the order of the packet, rr_count of them */
     size_t rr_count;
+    uint32_t signed_until; /* seconds since 1970: when the first RRSIG over the records ends; 0: none came with them */
     bool is_truncated_by_us; /* there were more than the resolver's limit for this type */
     const char *reason;      /* why BOGUS or TEMPFAIL, in words; "" otherwise */
 } otr_dns_answer;
@@ -103,6 +109,9 @@ otr_dns_answer *otr_dns_answer_failure(const char *qname, uint16_t qtype, otr_dn
  * published there, so asking again later would not help. INSECURE NXDOMAIN. NULL only when out of memory.
  */
 otr_dns_answer *otr_dns_answer_too_long(const char *qname, uint16_t qtype);
+
+/* For those who keep an answer beyond the callback that lent it. NULL: out of memory. */
+otr_dns_answer *otr_dns_answer_copy(const otr_dns_answer *answer);
 
 void otr_dns_answer_free(otr_dns_answer *answer);
 

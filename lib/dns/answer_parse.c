@@ -15,7 +15,7 @@
 #define CLASS_IN 1
 _Static_assert(OTR_CNAME_MAX == 16, "the words of follow_chain() name the limit");
 
-/* One record of the answer section that is an alias or of the type asked for. */
+/* One record of the answer section that is an alias, of the type asked for, or a signature. */
 struct entry {
     size_t name, rdata; /* offsets */
     uint32_t ttl;
@@ -111,8 +111,8 @@ static bool read_answers(struct reading *r, otr_wire *w, unsigned count)
 
         if (!otr_wire_rr_read(w, &rr))
             return refuse(r, "malformed answer: a record in the answer section is broken");
-        if (rr.class != CLASS_IN || (rr.type != OTR_RR_CNAME && rr.type != r->answer->qtype))
-            continue; /* RRSIG, DNAME (its CNAME comes with it), and what nobody asked for */
+        if (rr.class != CLASS_IN || (rr.type != OTR_RR_CNAME && rr.type != OTR_RR_RRSIG && rr.type != r->answer->qtype))
+            continue; /* DNAME (its CNAME comes with it), and what nobody asked for */
         if (!list(r, &(struct entry){ .name = at, .rdata = rr.rdata, .ttl = rr.ttl, .type = rr.type,
                                       .rdlength = rr.rdlength }))
             return false;
@@ -245,6 +245,25 @@ static bool follow_chain(struct reading *r)
     return true;
 }
 
+/* RFC 4034 §3.1: TYPE-COVERED, ALGORITHM, LABELS, ORIGINAL TTL, EXPIRATION. The validator has judged it; only its end is noted. */
+static void note_signatures(struct reading *r)
+{
+    otr_dns_answer *a = r->answer;
+
+    for (size_t i = 0; i < r->count; i++) {
+        const struct entry *e = &r->entries[i];
+        otr_wire w = { .packet = r->packet, .at = e->rdata, .end = e->rdata + e->rdlength };
+        uint16_t covered;
+        uint32_t end;
+
+        if (e->type != OTR_RR_RRSIG || !is_owned_by(r, e, a->canonical) || !otr_wire_u16(&w, &covered) || covered != a->qtype ||
+            !otr_wire_skip(&w, 6) || !otr_wire_u32(&w, &end))
+            continue;
+        if (a->signed_until == 0 || end < a->signed_until)
+            a->signed_until = end;
+    }
+}
+
 static bool take_records(struct reading *r)
 {
     otr_dns_answer *a = r->answer;
@@ -269,6 +288,7 @@ static bool take_records(struct reading *r)
     a->rrs = set.rrs;
     a->rr_count = set.count;
     a->is_truncated_by_us = set.is_cut;
+    note_signatures(r);
     return true;
 }
 

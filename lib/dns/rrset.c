@@ -68,11 +68,20 @@ static void join_txt(otr_rrset *set, otr_wire w, otr_dns_rr *rr, size_t len)
         return; /* the arena remembers */
     rr->txt.text = text;
     rr->txt.len = len;
+    rr->txt.rdata_len = w.end - w.at;
+    rr->txt.rdata = otr_arena_bytes(set->arena, w.packet + w.at, rr->txt.rdata_len);
     while (otr_wire_u8(&w, &part)) {
         memcpy(text, w.packet + w.at, part);
         text += part;
         otr_wire_skip(&w, part);
     }
+}
+
+/* RFC 1035 §3.3.13: MNAME RNAME SERIAL REFRESH RETRY EXPIRE MINIMUM. */
+static bool read_soa(otr_wire *w, otr_dns_rr *rr)
+{
+    return otr_wire_name(w, NULL) && otr_wire_name(w, NULL) && otr_wire_u32(w, &rr->soa.serial) &&
+           otr_wire_u32(w, &rr->soa.refresh) && otr_wire_skip(w, 8) && otr_wire_u32(w, &rr->soa.minimum) && w->at == w->end;
 }
 
 static bool read_rdata(otr_rrset *set, otr_wire *w, otr_dns_rr *rr)
@@ -89,6 +98,8 @@ static bool read_rdata(otr_rrset *set, otr_wire *w, otr_dns_rr *rr)
     case OTR_RR_CNAME:
     case OTR_RR_NS:
         return read_name(set, w, &rr->target);
+    case OTR_RR_SOA:
+        return read_soa(w, rr);
     case OTR_RR_TLSA: /* of any length: what is too short is unusable, not malformed (TLSA-01) */
         rr->tlsa.rdata = otr_arena_bytes(set->arena, w->packet + w->at, len);
         rr->tlsa.len = len;
@@ -119,6 +130,8 @@ static bool is_same(uint16_t type, const otr_dns_rr *a, const otr_dns_rr *b)
         return strcmp(a->target, b->target) == 0;
     case OTR_RR_TLSA:
         return same_bytes(a->tlsa.rdata, a->tlsa.len, b->tlsa.rdata, b->tlsa.len);
+    case OTR_RR_SOA:
+        return a->soa.serial == b->soa.serial;
     case OTR_RR_TXT:
         return same_bytes(a->txt.text, a->txt.len, b->txt.text, b->txt.len);
     default:

@@ -34,6 +34,12 @@ typedef struct otr_unbound_options {
     const char *trust_anchor;        /* default "/usr/share/dns/root.key" */
     const char *const *extra_anchors; /* more files of DS or DNSKEY records; NULL-terminated or NULL */
     const otr_stub_zone *stubs;      /* ends with a NULL name; or NULL */
+    /*
+     * One server's own word, wanted for what it is: nothing is validated, every answer is INSECURE, TTLs are the server's
+     * own, and no other server is asked. For stubs, "." among them; is_recursive is set with it. Never to decide about mail by.
+     */
+    bool is_plain;
+    bool has_whole_ttls;             /* TTLs are not cut to the hour after which mail needs news: for those who plan with them */
     bool allow_localhost;            /* servers on loopback may be asked (always on for forwarders there) */
     unsigned timeout_ms;             /* for one query, all of its retries included */
     /*

@@ -16,9 +16,13 @@
  */
 static pthread_mutex_t globals = PTHREAD_MUTEX_INITIALIZER;
 
-static const struct {
+struct setting {
     const char *name, *value;
-} settings[] = {
+};
+
+#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
+
+static const struct setting common_settings[] = {
     { "module-config:", "validator iterator" }, /* without the validator everything would look insecure */
     { "harden-dnssec-stripped:", "yes" },       /* a signed zone without signatures is bogus, not insecure */
     { "serve-expired:", "no" },                 /* DNS-33: nothing past its TTL */
@@ -43,9 +47,31 @@ static outrider_err fail(outrider_diag *diag, int err, const char *what)
                     ub_strerror(err));
 }
 
-static outrider_err set_options(struct ub_ctx *ctx, outrider_diag *diag)
+/* Where TTLs are what is wanted (has_whole_ttls): a week is more than a sane record has. */
+static const struct setting whole_settings[] = {
+    { "cache-max-ttl:", "604800" },
+    { "cache-max-negative-ttl:", "604800" },
+};
+
+/* Where one server is asked for its own word (is_plain): on top of the above. */
+static const struct setting plain_settings[] = {
+    { "module-config:", "iterator" },
+    { "cache-max-ttl:", "604800" },             /* its TTLs are what is wanted; a week is more than a sane TLSA record has */
+    { "cache-max-negative-ttl:", "604800" },
+    { "qname-minimisation:", "no" },            /* it knows the whole name, being asked about its own zone */
+    { "harden-below-nxdomain:", "no" },         /* one answer says nothing about another */
+    { "target-fetch-policy:", "0 0 0 0 0" },    /* nobody else is asked */
+    { "msg-cache-size:", "256k" },
+    { "rrset-cache-size:", "256k" },
+    { "key-cache-size:", "64k" },
+    { "neg-cache-size:", "64k" },
+    { "outgoing-range:", "8" },
+    { "outgoing-num-tcp:", "4" },
+};
+
+static outrider_err set_options(struct ub_ctx *ctx, const struct setting *settings, size_t count, outrider_diag *diag)
 {
-    for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+    for (size_t i = 0; i < count; i++) {
         int err = ub_ctx_set_option(ctx, settings[i].name, settings[i].value);
 
         if (err != 0)
@@ -196,10 +222,14 @@ outrider_err otr_ub_context_new(struct event_base *base, const otr_unbound_optio
 
     if (made == NULL)
         return otr_fail(diag, OUTRIDER_E_NOMEM, "libunbound: no context");
-    err = set_options(made, diag);
+    err = set_options(made, common_settings, COUNT(common_settings), diag);
+    if (err == OUTRIDER_OK && options->has_whole_ttls)
+        err = set_options(made, whole_settings, COUNT(whole_settings), diag);
+    if (err == OUTRIDER_OK && options->is_plain)
+        err = set_options(made, plain_settings, COUNT(plain_settings), diag);
     if (err == OUTRIDER_OK)
         err = set_servers(made, options, forwarders, diag);
-    if (err == OUTRIDER_OK)
+    if (err == OUTRIDER_OK && !options->is_plain)
         err = set_anchors(made, options, diag);
     if (err == OUTRIDER_OK && (ub_err = finish(made, options)) != 0)
         err = blame(base, options, ub_err, diag);

@@ -6,6 +6,7 @@
 
 #include "base/cursor.h"
 #include "base/diag.h"
+#include "dns/wire.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -156,7 +157,9 @@ static outrider_err check_stubs(const otr_stub_zone *stubs, outrider_diag *diag)
     for (; stubs != NULL && stubs->name != NULL; stubs++) {
         outrider_err err;
 
-        if (strcmp(stubs->name, ".") != 0 && !otr_is_ldh_domain(stubs->name, strlen(stubs->name)))
+        size_t length = otr_wire_name_length(stubs->name); /* a zone may begin at "_tcp" */
+
+        if (length == 0 || length > OTR_WIRE_NAME_MAX)
             return otr_fail(diag, OUTRIDER_E_CONFIG, "stub zone \"%s\": not a domain name", stubs->name);
         if (count_list(stubs->addresses) == 0)
             return otr_fail(diag, OUTRIDER_E_CONFIG, "stub zone \"%s\": has no server", stubs->name);
@@ -181,6 +184,8 @@ outrider_err otr_unbound_options_check(const otr_unbound_options *options, outri
     err = check_servers(options->forwarders, "forwarder", diag);
     if (err == OUTRIDER_OK)
         err = check_stubs(options->stubs, diag);
+    if (err != OUTRIDER_OK || options->is_plain) /* the rest is about files that are not read then */
+        return err;
     if (err == OUTRIDER_OK)
         err = check_zone_file(options->trust_anchor, "DS", "DNSKEY", diag);
     for (size_t i = 0; err == OUTRIDER_OK && i < count_list(options->extra_anchors); i++)

@@ -26,6 +26,7 @@ struct otr_probe {
     otr_address address;
     uint16_t port;
     char sni[OTR_DOMAIN_SIZE];
+    const char *algorithm; /* static, or NULL */
     char ehlo[OTR_DOMAIN_SIZE];
     struct event_base *base; /* borrowed */
     int fd;                  /* owned; -1: none */
@@ -245,7 +246,7 @@ static void on_starttls(otr_probe *p)
         return;
     }
     p->step = OTR_PROBE_HANDSHAKE;
-    p->tls = otr_tls_pipe_new(p->sni);
+    p->tls = otr_tls_pipe_new(p->sni, p->algorithm);
     if (p->tls == NULL) {
         decide(p, OTR_PROBE_INTERNAL, "out of memory");
         finish(p);
@@ -575,6 +576,7 @@ otr_probe *otr_probe_start(struct event_base *base, const otr_probe_question *qu
     p->address = question->address;
     p->port = question->port;
     snprintf(p->sni, sizeof(p->sni), "%s", question->sni);
+    p->algorithm = question->algorithm;
     snprintf(p->ehlo, sizeof(p->ehlo), "%s", question->ehlo);
     p->result = (otr_probe_result){ .outcome = OTR_PROBE_OUTCOME_COUNT, .tls_version = "", .cipher = "" };
     p->done = done;

@@ -66,6 +66,7 @@ typedef struct otr_probe_question {
     uint16_t port;
     const char *sni;     /* the name of the host; its TLSA base domain where it has DANE (RFC 7672 §8.1) */
     const char *ehlo;    /* the name of this machine */
+    const char *algorithm; /* as of otr_tls_pipe_new(); static; NULL: any */
     unsigned timeout_ms; /* 0: OTR_PROBE_TIMEOUT_MS */
 } otr_probe_question;
 

@@ -35,7 +35,14 @@ static bool set_up_ctx(SSL_CTX *ctx)
     return true;
 }
 
-static bool open_ssl(otr_tls_pipe *p, const char *sni)
+/* A server chooses its certificate by the signatures that the client takes (RFC 8446 §4.2.3, RFC 5246 §7.4.1.4.1). */
+static const char *signatures(const char *algorithm)
+{
+    return strcmp(algorithm, "rsa") == 0 ? "RSA-PSS+SHA256:RSA-PSS+SHA384:RSA-PSS+SHA512:RSA+SHA256:RSA+SHA384:RSA+SHA512" :
+                                           "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512";
+}
+
+static bool open_ssl(otr_tls_pipe *p, const char *sni, const char *algorithm)
 {
     p->ctx = SSL_CTX_new(TLS_client_method());
     if (p->ctx == NULL || !set_up_ctx(p->ctx))
@@ -43,7 +50,8 @@ static bool open_ssl(otr_tls_pipe *p, const char *sni)
     p->ssl = SSL_new(p->ctx);
     p->in = BIO_new(BIO_s_mem());
     p->out = BIO_new(BIO_s_mem());
-    if (p->ssl == NULL || p->in == NULL || p->out == NULL || SSL_set_tlsext_host_name(p->ssl, sni) != 1) {
+    if (p->ssl == NULL || p->in == NULL || p->out == NULL || SSL_set_tlsext_host_name(p->ssl, sni) != 1 ||
+        (algorithm != NULL && SSL_set1_sigalgs_list(p->ssl, signatures(algorithm)) != 1)) {
         BIO_free(p->in);
         BIO_free(p->out);
         return false;
@@ -53,11 +61,11 @@ static bool open_ssl(otr_tls_pipe *p, const char *sni)
     return true;
 }
 
-otr_tls_pipe *otr_tls_pipe_new(const char *sni)
+otr_tls_pipe *otr_tls_pipe_new(const char *sni, const char *algorithm)
 {
     otr_tls_pipe *p = calloc(1, sizeof(*p));
 
-    if (p != NULL && !open_ssl(p, sni)) {
+    if (p != NULL && !open_ssl(p, sni, algorithm)) {
         otr_tls_pipe_free(p);
         return NULL;
     }

@@ -19,8 +19,11 @@ typedef struct otr_tls_pipe otr_tls_pipe;
 
 typedef enum otr_tls_progress { OTR_TLS_MORE, OTR_TLS_DONE, OTR_TLS_CLOSED, OTR_TLS_FAILED } otr_tls_progress;
 
-/* sni: the name to ask for. NULL: out of memory. */
-otr_tls_pipe *otr_tls_pipe_new(const char *sni);
+/*
+ * sni: the name to ask for. algorithm: of the key that the server shall show, "rsa" or "ecdsa"; one that has none of that kind fails the
+ * handshake, or shows another nevertheless. NULL: any. Returns NULL: out of memory.
+ */
+otr_tls_pipe *otr_tls_pipe_new(const char *sni, const char *algorithm);
 void otr_tls_pipe_free(otr_tls_pipe *pipe); /* NULL is fine */
 
 /* Octets from the network. False: out of memory. */

@@ -32,6 +32,7 @@ otr_store *otr_store_new(const char *path)
     }
     pthread_mutex_init(&made->lock, NULL);
     made->sightings = -1;
+    made->fetches = -1;
     return made;
 }
 

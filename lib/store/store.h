@@ -1,11 +1,11 @@
 /*
  * store.h - what survives restart and kill -9: MTA-STS policies with their times, failed attempts (back-off
  * holds across a restart, STS-FETCH-15), and the latest time seen (a clock set back while we were down
- * lengthens no life, STS-APPLY-18), and the overrides. SQLite in WAL mode, schema with a version.
+ * lengthens no life, STS-APPLY-18), and the overrides; beside it store_trust.h and store_publish.h. SQLite in WAL mode, schema with a version.
  *
  * Durability  When otr_store_put() returns OUTRIDER_OK the entry is on disk (synchronous=FULL): an enforce or testing
  *             policy may be answered from. So are overrides, exceptions and holds. What was observed (sightings,
- *             destinations; store_trust.h) survives kill -9 as well, but a machine that loses its power may lose the last
+ *             destinations, fetches of our policies) survives kill -9 as well, but a machine that loses its power may lose the last
  *             of it: it can be observed again, and a disk need not be waited for.
  * Threads     A store may be used by any number of threads; calls take turns. Never call it from a front thread.
  */
@@ -17,7 +17,7 @@
 
 typedef struct otr_store otr_store;
 
-#define OTR_STORE_SCHEMA 3 /* 1: policies; 2: overrides as well; 3: what store_trust.h has */
+#define OTR_STORE_SCHEMA 4 /* 1: policies; 2: overrides as well; 3: what store_trust.h has; 4: what store_publish.h has */
 
 /*
  * Open or create the database. Refused with a clear diagnostic, and left exactly as it is: a file that is no
@@ -63,7 +63,7 @@ typedef void otr_store_visit_override(void *arg, const otr_override *override);
 outrider_err otr_store_each_override(otr_store *store, otr_store_visit_override *visit, void *arg, outrider_diag *diag);
 
 /* Remove entries whose policy lapsed 30 days before `now` and whose back-off has lapsed, overrides that have ended, and
- * what store_trust.h says. */
+ * what store_trust.h and store_publish.h say. */
 outrider_err otr_store_sweep(otr_store *store, otr_time now, outrider_diag *diag);
 
 /* The latest time that was recorded, 0 if none; and recording it (monotone: an earlier one is ignored). */

@@ -99,6 +99,35 @@ static const char *const steps[OTR_STORE_SCHEMA] = {
     " since INTEGER NOT NULL,"
     " PRIMARY KEY (domain, role, host)"
     ") STRICT, WITHOUT ROWID;",
+
+    /* What we publish, and who fetched it. */
+    "CREATE TABLE publications ("
+    " domain TEXT PRIMARY KEY NOT NULL,"
+    " phase TEXT NOT NULL,"            /* none, testing, enforce, retiring, retired */
+    " since INTEGER NOT NULL,"
+    " serving TEXT NOT NULL,"          /* id in versions, or empty */
+    " uid INTEGER NOT NULL,"           /* who wanted it; -1: the configuration, or time */
+    " forced INTEGER NOT NULL,"
+    " reason TEXT NOT NULL"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE TABLE versions ("
+    " domain TEXT NOT NULL,"
+    " id TEXT NOT NULL,"
+    " mode TEXT NOT NULL,"             /* for readers, as max_age: the body decides */
+    " max_age INTEGER NOT NULL,"
+    " body TEXT NOT NULL,"
+    " since INTEGER NOT NULL,"
+    " last INTEGER NOT NULL,"          /* handed out, as far as is known; 0: never */
+    " horizon INTEGER NOT NULL,"       /* it may have been handed out until then */
+    " PRIMARY KEY (domain, id)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE TABLE fetches ("
+    " domain TEXT NOT NULL,"
+    " day INTEGER NOT NULL,"           /* since 1970, UTC */
+    " network TEXT NOT NULL,"          /* 192.0.2.0/24, 2001:db8:1::/48, other */
+    " count INTEGER NOT NULL,"
+    " PRIMARY KEY (domain, day, network)"
+    ") STRICT, WITHOUT ROWID;",
 };
 
 static outrider_err refuse(outrider_diag *diag, const char *path, const char *why)

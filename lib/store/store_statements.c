@@ -47,6 +47,21 @@ const char *const otr_store_sql[OTR_STORE_STATEMENTS] = {
     [OTR_STORE_DROP_HOLDS] = "DELETE FROM holds WHERE domain = ?1",
     [OTR_STORE_HOLDS] = "SELECT domain, role, host, from_root, from_name, to_root, to_name, since FROM holds "
                         "ORDER BY domain, role, host",
+    [OTR_STORE_PUT_PUBLICATION] = "INSERT OR REPLACE INTO publications (domain, phase, since, serving, uid, forced, reason) "
+                                  "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    /* A text that returns has been there since it first was. */
+    [OTR_STORE_PUT_VERSION] = "INSERT INTO versions (domain, id, mode, max_age, body, since, last, horizon) "
+                              "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (domain, id) DO UPDATE SET "
+                              "mode = excluded.mode, max_age = excluded.max_age, body = excluded.body, "
+                              "since = min(since, excluded.since), last = max(last, excluded.last), horizon = excluded.horizon",
+    [OTR_STORE_PUT_HORIZON] = "UPDATE versions SET last = max(last, ?3), horizon = ?4 WHERE domain = ?1 AND id = ?2",
+    [OTR_STORE_PUBLICATIONS] = "SELECT domain, phase, since, serving, uid, forced, reason FROM publications ORDER BY domain",
+    [OTR_STORE_VERSIONS] = "SELECT domain, id, mode, max_age, body, since, last, horizon FROM versions WHERE domain = ?1 "
+                           "ORDER BY since, id",
+    [OTR_STORE_FETCHES] = "SELECT domain, day, network, count FROM fetches WHERE (?1 = '' OR domain = ?1) AND day >= ?2 "
+                          "ORDER BY domain, day, network",
+    [OTR_STORE_SWEEP_VERSIONS] = "DELETE FROM versions WHERE max(since, last, horizon) + max_age <= ?1",
+    [OTR_STORE_SWEEP_PUBLICATIONS] = "DELETE FROM publications WHERE since <= ?1 AND domain NOT IN (SELECT domain FROM versions)",
 
     [OTR_STORE_SEE_STS] = GET_STS,
     [OTR_STORE_SEE_CERTIFICATE] = GET_CERTIFICATE,
@@ -80,4 +95,10 @@ const char *const otr_store_sql[OTR_STORE_STATEMENTS] = {
     [OTR_STORE_NEXT_DEPENDANT] = "SELECT domain FROM sts WHERE domain >= ?1 AND body IS NOT NULL AND expires_at > ?2 "
                                  "UNION SELECT domain FROM sightings WHERE domain >= ?1 "
                                  "UNION SELECT domain FROM destinations WHERE domain >= ?1 ORDER BY 1 LIMIT 1",
+    [OTR_STORE_TOUCH_VERSION] = "UPDATE versions SET last = max(last, ?3) WHERE domain = ?1 AND id = ?2",
+    [OTR_STORE_ADD_FETCHES] = "UPDATE fetches SET count = count + ?4 WHERE domain = ?1 AND day = ?2 AND network = ?3",
+    [OTR_STORE_PUT_FETCHES] = "INSERT INTO fetches (domain, day, network, count) VALUES (?1, ?2, ?3, ?4)",
+    [OTR_STORE_COUNT_NETWORKS] = "SELECT count(*) FROM fetches WHERE domain = ?1 AND day = ?2",
+    [OTR_STORE_COUNT_FETCHES] = "SELECT count(*) FROM fetches",
+    [OTR_STORE_SWEEP_FETCHES] = "DELETE FROM fetches WHERE day <= ?1",
 };

@@ -84,8 +84,10 @@ outrider_err otr_work_end(otr_work *w)
     execute(w, "COMMIT");
     if (w->err != OUTRIDER_OK && sqlite3_get_autocommit(w->db) == 0)
         sqlite3_exec(w->db, "ROLLBACK", NULL, NULL, NULL); /* it cannot fail but by having been done already */
-    if (w->err != OUTRIDER_OK && !is_read)
+    if (w->err != OUTRIDER_OK && !is_read) {
         w->store->sightings = -1;
+        w->store->fetches = -1;
+    }
     if (w->err == OUTRIDER_OK && is_read)
         w->err = otr_store_check_rest(w->store, w->diag);
     otr_store_note(w->store, is_read ? OTR_STORE_READ : OTR_STORE_WRITE,

@@ -260,7 +260,9 @@ static otr_sts_cause cause_of(CURLcode code)
 static otr_fetch_result judge(const curl_fetch *f, CURLcode code, char *text, size_t size)
 {
     otr_fetch_result result = { .failure = OTR_STS_FETCH_ERROR, .cause = OTR_STS_CAUSE_RESPONSE,
-                                .http_status = f->response.status, .reason = "", .chain = f->chain,
+                                .http_status = f->response.status, .media_type = f->response.type,
+                                .location = f->response.location, .reason = "", .chain = f->chain,
+                                .is_too_long = f->body.err == OUTRIDER_E_LIMIT,
                                 .verification = f->chain != NULL ? &f->verification : NULL };
 
     if (f->response.reason[0] != '\0') {

@@ -24,6 +24,9 @@ typedef struct otr_fetch_result {
     const char *body;         /* NO_FAILURE: body_len octets, borrowed until the callback returns */
     size_t body_len;
     long http_status;         /* 0 if none was received */
+    const char *media_type;   /* as far as the header was read: Content-Type, printable and cut; else "" */
+    const char *location;     /* the same of Location */
+    bool is_too_long;         /* the body has more than OTR_STS_POLICY_LIMIT octets */
     const char *reason;       /* failure in words: "HTTP status 404", "the certificate has expired ...", ...; else "" */
     /* The certificate, also when it was refused, or when something else failed after it. Both NULL: no host of the
      * addresses has shown one. Borrowed until the callback returns; otr_sighting_make() takes both. */

@@ -39,17 +39,23 @@ bool otr_is_text_plain(otr_slice value)
     return is_word(trim(value), "text/plain");
 }
 
-/* A peer's text in a reason: what is not printable ASCII becomes '?', and it ends at a limit. */
-static void give_reason(otr_response *response, const char *what, otr_slice value)
+/* A peer's text for people: what is not printable ASCII becomes '?', and it ends at a limit. */
+static void show(otr_slice value, char shown[OTR_MEDIA_TYPE_MAX + 1])
 {
-    char shown[OTR_MEDIA_TYPE_MAX + 1];
     size_t len = value.len < OTR_MEDIA_TYPE_MAX ? value.len : OTR_MEDIA_TYPE_MAX;
 
-    if (response->reason[0] != '\0')
-        return;
     for (size_t i = 0; i < len; i++)
         shown[i] = value.ptr[i] >= ' ' && value.ptr[i] <= '~' ? value.ptr[i] : '?';
     shown[len] = '\0';
+}
+
+static void give_reason(otr_response *response, const char *what, otr_slice value)
+{
+    char shown[OTR_MEDIA_TYPE_MAX + 1];
+
+    if (response->reason[0] != '\0')
+        return;
+    show(value, shown);
     snprintf(response->reason, sizeof(response->reason), "%s \"%s\"", what, shown);
 }
 
@@ -90,6 +96,9 @@ static void take_field(otr_response *response, otr_slice name, otr_slice value)
         if (!otr_is_text_plain(value))
             give_reason(response, "media type is not text/plain:", value);
         response->has_type = true;
+        show(value, response->type);
+    } else if (is_word(name, "Location")) {
+        show(value, response->location);
     }
 }
 

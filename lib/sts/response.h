@@ -1,6 +1,7 @@
 /*
  * response.h - whether the header of an HTTP response is that of a policy (RFC 8461 §3.2, §3.3): status 200,
- * media type text/plain, no coding that was not asked for. Pure: it is fed line by line. Internal to lib/sts.
+ * media type text/plain, no coding that was not asked for. Pure: it is fed line by line. Internal to lib/sts,
+ * but for otr_is_text_plain().
  */
 #ifndef OTR_STS_RESPONSE_H
 #define OTR_STS_RESPONSE_H
@@ -10,7 +11,7 @@
 #include <outrider/base.h>
 
 #define OTR_RESPONSE_HEADER_LIMIT 32768 /* octets of all header lines of one exchange, interim responses included */
-#define OTR_MEDIA_TYPE_MAX 100          /* octets of a Content-Type that a reason repeats */
+#define OTR_MEDIA_TYPE_MAX 100          /* octets of a Content-Type or Location that is repeated */
 
 typedef struct otr_response {
     long status;       /* of the latest status line; 0: none yet */
@@ -18,6 +19,8 @@ typedef struct otr_response {
     bool has_type;
     bool is_framed;    /* a length or chunks tell where the body ends, not the connection */
     bool is_final;     /* the header of a response that is not 1xx is complete */
+    char type[OTR_MEDIA_TYPE_MAX + 1];     /* Content-Type as given, printable and cut; "": none */
+    char location[OTR_MEDIA_TYPE_MAX + 1]; /* the same of Location */
     char reason[200];  /* why this is no policy; "" while nothing speaks against it */
 } otr_response;
 #define OTR_RESPONSE_INIT { 0 }

@@ -184,6 +184,25 @@ outrider_err otr_verify_handshake(SSL *ssl, otr_verification *result)
     return OUTRIDER_OK;
 }
 
+/* OpenSSL's verifier asks the same function with the same flags. */
+outrider_err otr_verify_name(X509 *cert, const char *host, outrider_diag *diag)
+{
+    bool has_name = otr_is_ldh_domain(host, strlen(host)), is_named;
+    otr_verification v = { .error = X509_V_ERR_HOSTNAME_MISMATCH };
+
+    ERR_set_mark();
+    is_named = has_name && X509_check_host(cert, host, 0, HOST_FLAGS, NULL) == 1;
+    if (!is_named) {
+        v.path = sk_X509_new_null();
+        if (v.path != NULL)
+            sk_X509_push(v.path, cert); /* without memory the reason is vaguer, and no more */
+        otr_verification_explain(&v, has_name ? host : NULL);
+        sk_X509_free(v.path);
+    }
+    ERR_pop_to_mark();
+    return is_named ? OUTRIDER_OK : otr_fail(diag, OUTRIDER_E_SYNTAX, "%s", v.reason);
+}
+
 /* A root by itself ------------------------------------------------------------------------------------------------ */
 
 /* As on_step(): whatever date the list has. */

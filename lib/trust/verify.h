@@ -29,6 +29,9 @@
 outrider_err otr_verify_set_up_ctx(SSL_CTX *ctx, const otr_anchor_set *set, const char *host);
 outrider_err otr_verify_set_up_ssl(SSL *ssl, const otr_anchor_set *set, const char *host);
 
+/* The name alone, as above, without chain, use or dates: OUTRIDER_OK or OUTRIDER_E_SYNTAX and for whom it is instead. */
+outrider_err otr_verify_name(X509 *cert, const char *host, outrider_diag *diag);
+
 /* How a chain was judged. */
 typedef struct otr_verification {
     bool is_accepted;

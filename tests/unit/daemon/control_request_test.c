@@ -28,6 +28,13 @@ static void whole_requests_are_taken(void **state)
     assert_string_equal(r.domain, "");
     assert_int_equal(otr_control_parse(otr_slice_of("{\"do\":\"override.remove\",\"domain\":\"a.b\"}"), &r, NULL), OUTRIDER_OK);
     assert_int_equal(r.verb, OTR_CONTROL_OVERRIDE_REMOVE);
+    assert_int_equal(otr_control_parse(otr_slice_of("{\"do\":\"publish.set\",\"domain\":\"A.b\",\"mode\":\"enforce\",\"forced\":true,"
+                                                    "\"checks\":\"12 ok\"}"), &r, NULL), OUTRIDER_OK);
+    assert_int_equal(r.mode, OTR_STS_ENFORCE);
+    assert_true(r.is_forced);
+    assert_string_equal(r.checks, "12 ok");
+    assert_int_equal(otr_control_parse(otr_slice_of("{\"do\":\"publish.status\"}"), &r, NULL), OUTRIDER_OK);
+    assert_int_equal(r.days, 7);
     /* A destination is a destination here as well, though IDNA2008 knows no emoji. */
     assert_int_equal(otr_control_parse(otr_slice_of("{\"do\":\"override.remove\",\"domain\":\"XN--i-7iq.b.\"}"), &r, NULL),
                      OUTRIDER_OK);
@@ -67,6 +74,21 @@ static const struct {
     { "{\"do\":\"trust.list\",\"domain\":\"a.b\"}", "does not know" },
     { "{\"do\":\"trust.accept\"}", "needs domain" },
     { "{\"do\":\"override.add\",\"domain\":\"a.b\",\"reason\":\"x\"}", "needs until" },
+    { "{\"do\":\"publish.set\",\"domain\":\"a.b\"}", "needs mode" },
+    { "{\"do\":\"publish.set\",\"mode\":\"testing\"}", "needs domain" },
+    { "{\"do\":\"publish.set\",\"domain\":\"a.b\",\"mode\":\"Enforce\"}", "the mode is none of testing, enforce" },
+    { "{\"do\":\"publish.set\",\"domain\":\"a.b\",\"mode\":\"testing\",\"forced\":\"true\"}", "neither true nor false" },
+    { "{\"do\":\"publish.set\",\"domain\":\"a.b\",\"mode\":\"testing\",\"checks\":\"a\\nb\"}", "checks is no line" },
+    { "{\"do\":\"publish.set\",\"domain\":\"a.b\",\"mode\":\"testing\",\"id\":\"a-b\"}", "the id is not" },
+    { "{\"do\":\"publish.set\",\"domain\":\"a.b\",\"mode\":\"testing\",\"id\":\"\"}", "the id is not" },
+    { "{\"do\":\"publish.set\",\"domain\":\"a.b\",\"mode\":\"testing\",\"id\":\"123456789012345678901234567890123\"}", "the id is not" },
+    { "{\"do\":\"publish.retire\",\"domain\":\"a.b\",\"id\":\"1\"}", "has a key that it does not know" },
+    { "{\"do\":\"publish.status\",\"days\":0}", "days is not between" },
+    { "{\"do\":\"publish.status\",\"days\":7.5}", "days is no whole number" },
+    { "{\"do\":\"publish.status\",\"days\":\"7\"}", "days is no whole number" },
+    { "{\"do\":\"publish.status\",\"days\":4294967297}", "days is not between" },
+    { "{\"do\":\"publish.retire\"}", "needs domain" },
+    { "{\"do\":\"publish.reload\",\"domain\":\"a.b\"}", "does not know" },
     { "{\"do\":\"override.add\",\"domain\":\"a.b\",\"until\":1767225600,\"reason\":\"x\"}", "until is no string" },
     { "{\"do\":\"override.add\",\"domain\":\"a.b\",\"until\":\"x\",\"reason\":\"a\\nb\"}", "one line of printable" },
     { "{\"do\":\"override.add\",\"domain\":\"a.b\",\"until\":\"x\",\"reason\":\"y\",\"level\":\"secure\"}", "may, encrypt, defer" },

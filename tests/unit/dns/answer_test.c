@@ -349,7 +349,7 @@ static void test_rows(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        otr_dns_answer *a;
+        otr_dns_answer *a, *copy;
 
         begin(rows[i].qname, rows[i].qtype, rows[i].flags);
         for (const struct record *r = rows[i].records; r->section != 0; r++)
@@ -359,7 +359,12 @@ static void test_rows(void **state)
             fail_msg("%s: got \"%s\" (%s), want \"%s\"", rows[i].sentence, print(a), a->reason, rows[i].want);
         if ((a->status == OTR_DNS_TEMPFAIL) != (a->reason[0] != '\0'))
             fail_msg("%s: reason \"%s\"", rows[i].sentence, a->reason);
-        otr_dns_answer_free(a);
+        copy = otr_dns_answer_copy(a);
+        assert_non_null(copy);
+        otr_dns_answer_free(a); /* what was copied stands by itself */
+        if (strcmp(print(copy), rows[i].want) != 0 || (copy->status == OTR_DNS_TEMPFAIL) != (copy->reason[0] != '\0'))
+            fail_msg("%s: copied: \"%s\" (%s), want \"%s\"", rows[i].sentence, print(copy), copy->reason, rows[i].want);
+        otr_dns_answer_free(copy);
     }
 }
 
@@ -690,6 +695,56 @@ static void test_without_a_packet(void **state)
     assert_string_equal(otr_rr_type_name(9999), "?");
 }
 
+/* TYPE-COVERED, ALGORITHM, LABELS, ORIGINAL TTL, EXPIRATION; what is behind does not matter here. */
+static void put_signature(const char *owner, uint16_t covered, uint32_t until)
+{
+    char rdata[64];
+
+    snprintf(rdata, sizeof(rdata), "%04x0d02%08x%08x0000000000", covered, 300u, until);
+    put_record(&(struct record){ ANSWER, owner, OTR_RR_RRSIG, 300, rdata });
+}
+
+/* Of the signatures over the records that were asked for the first to end; those over an alias are another matter. */
+static void test_when_signatures_end(void **state)
+{
+    otr_dns_answer *a;
+
+    (void)state;
+    begin("alias.example", OTR_RR_TLSA, RESPONSE);
+    put_record(&(struct record){ ANSWER, "alias.example", OTR_RR_CNAME, 60, "t.example" });
+    put_signature("alias.example", OTR_RR_CNAME, 1000);
+    put_record(&(struct record){ ANSWER, "t.example", OTR_RR_TLSA, 60, "030101ab" });
+    put_signature("t.example", OTR_RR_TLSA, 3000);
+    put_signature("t.example", OTR_RR_TLSA, 2000);
+    put_signature("t.example", OTR_RR_A, 500);
+    put_record(&(struct record){ ANSWER, "t.example", OTR_RR_RRSIG, 60, "0034" }); /* cut off */
+    a = parse_as("alias.example", OTR_RR_TLSA, OTR_DNS_SECURE, packet.len);
+    assert_string_equal(print(a), "secure data 60 t.example 1: <030101ab>");
+    assert_int_equal(a->signed_until, 2000);
+    otr_dns_answer_free(a);
+}
+
+static void test_fields_of_an_soa(void **state)
+{
+    otr_dns_answer *a;
+
+    (void)state;
+    begin("example", OTR_RR_SOA, RESPONSE);
+    put_record(&(struct record){ ANSWER, "example", OTR_RR_SOA, 60, "5" });
+    a = parse_as("example", OTR_RR_SOA, OTR_DNS_SECURE, packet.len);
+    assert_int_equal(a->rr_count, 1);
+    assert_int_equal(a->rrs[0].soa.serial, 1000);
+    assert_int_equal(a->rrs[0].soa.refresh, 1000);
+    assert_int_equal(a->rrs[0].soa.minimum, 5);
+    assert_int_equal(a->signed_until, 0);
+    otr_dns_answer_free(a);
+    begin("example", OTR_RR_SOA, RESPONSE);
+    set16(put_record(&(struct record){ ANSWER, "example", OTR_RR_SOA, 60, "5" }), 20);
+    a = parse_as("example", OTR_RR_SOA, OTR_DNS_SECURE, packet.len);
+    assert_int_equal(a->status, OTR_DNS_TEMPFAIL); /* fields are missing */
+    otr_dns_answer_free(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -708,6 +763,8 @@ int main(void)
         cmocka_unit_test(test_reserved_label_types),
         cmocka_unit_test(test_length_of_names),
         cmocka_unit_test(test_without_a_packet),
+        cmocka_unit_test(test_when_signatures_end),
+        cmocka_unit_test(test_fields_of_an_soa),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

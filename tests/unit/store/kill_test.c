@@ -1,11 +1,12 @@
 /*
- * kill_test.c - REMEMBER: kill -9 at any moment loses no policy, override, exception or sighting that was acknowledged. A
+ * kill_test.c - REMEMBER: kill -9 at any moment loses no policy, override, exception, sighting or publication that was acknowledged. A
  * child writes them in a loop and tells of each one, once the call has returned, through a pipe; it is killed after a random
  * time. Then everything that it told of must be there, whole. A few hundred times on one and the same database.
  *
  *   kill_test [rounds]
  */
 #include "chains.h"
+#include "store/store_publish.h"
 #include "store/store_trust.h"
 
 #include <dirent.h>
@@ -125,6 +126,33 @@ static void put_sighting(otr_store *store, int domain, unsigned serial)
     otr_sighting_clear(&s);
 }
 
+/* A policy of our own, another one each time; the version and what serves it are one. */
+static otr_version make_version(char *body, size_t size, unsigned serial)
+{
+    otr_version v = { .mode = OTR_STS_ENFORCE, .max_age = 3600 + serial % 1000, .since = NOW + serial, .horizon = NOW + serial + 3600,
+                      .body = body };
+
+    snprintf(body, size, "version: STSv1\r\nmode: enforce\r\nmx: mx%u.example\r\nmax_age: %u\r\n", serial % 7, v.max_age);
+    if (otr_publication_id(body, strlen(body), v.id) != OUTRIDER_OK)
+        fail("out of memory", -1, serial);
+    return v;
+}
+
+static void put_publication(otr_store *store, int domain, unsigned serial)
+{
+    char name[40], body[200];
+    otr_version v = make_version(body, sizeof(body), serial);
+    otr_publish_step step = { .domain = name, .version = &v,
+                              .life = { .phase = OTR_PHASE_ENFORCE, .since = NOW + serial, .uid = serial } };
+    otr_version_times times = { name, v.id, NOW + serial, NOW + serial + 7200 };
+    outrider_diag diag = { 0 };
+
+    snprintf(name, sizeof(name), "d%d.example", domain);
+    memcpy(step.life.serving, v.id, sizeof(v.id));
+    if (otr_store_put_steps(store, &step, 1, &diag) != OUTRIDER_OK || otr_store_put_horizons(store, &times, 1, &diag) != OUTRIDER_OK)
+        fail(diag.message, domain, serial);
+}
+
 static _Noreturn void write_until_killed(int out, unsigned serial)
 {
     otr_store *store = NULL;
@@ -139,6 +167,7 @@ static _Noreturn void write_until_killed(int out, unsigned serial)
         put_override(store, told.domain, serial);
         put_exceptions(store, told.domain, serial);
         put_sighting(store, told.domain, serial);
+        put_publication(store, told.domain, serial);
         if (serial % 50 == 0 && otr_store_sweep(store, NOW - 86400, &diag) != OUTRIDER_OK)
             fail(diag.message, told.domain, serial);
         if (write(out, &told, sizeof(told)) != sizeof(told))
@@ -261,6 +290,47 @@ static void check_trust(otr_store *store, unsigned latest[DOMAINS])
         fail("an acknowledged exception is gone", -1, 0);
 }
 
+struct publication_check {
+    const unsigned *latest;
+    size_t seen;
+};
+
+static void check_publication(void *arg, const otr_published *p)
+{
+    struct publication_check *check = arg;
+    int domain = atoi(p->domain + 1);
+    unsigned serial = (unsigned)p->life.uid;
+    char body[200];
+    otr_version want = make_version(body, sizeof(body), serial);
+    const otr_version *v = NULL;
+
+    if (serial < check->latest[domain])
+        fail("an acknowledged publication was lost", domain, check->latest[domain]);
+    for (size_t i = 0; i < p->version_count; i++)
+        if (strcmp(p->versions[i].id, p->life.serving) == 0)
+            v = &p->versions[i];
+    if (v == NULL || strcmp(v->id, want.id) != 0 || strcmp(v->body, body) != 0 || p->life.since != NOW + serial)
+        fail("a publication is not whole", domain, serial);
+    /* The step alone may have reached the disk last, and its horizon with it. */
+    if (v->horizon < want.horizon || (serial == check->latest[domain] && v->horizon != NOW + (otr_time)serial + 7200))
+        fail("an acknowledged horizon was lost", domain, serial);
+    check->seen += check->latest[domain] > 0;
+}
+
+static void check_publications(otr_store *store, const unsigned latest[DOMAINS])
+{
+    struct publication_check check = { .latest = latest };
+    outrider_diag diag = { 0 };
+    size_t wanted = 0;
+
+    for (int i = 0; i < DOMAINS; i++)
+        wanted += latest[i] > 0;
+    if (otr_store_each_published(store, check_publication, &check, &diag) != OUTRIDER_OK)
+        fail(diag.message, -1, 0);
+    if (check.seen < wanted)
+        fail("an acknowledged publication is gone", -1, 0);
+}
+
 static unsigned check_all(unsigned latest[DOMAINS])
 {
     otr_store *store = NULL;
@@ -288,6 +358,7 @@ static unsigned check_all(unsigned latest[DOMAINS])
     }
     check_overrides(store, latest);
     check_trust(store, latest);
+    check_publications(store, latest);
     otr_store_close(store);
     return highest;
 }

@@ -1,5 +1,5 @@
 /*
- * schema_test.c - databases of older schemas, made by the programs that knew no other (data/schema1.db, schema2.db), are
+ * schema_test.c - databases of older schemas, made by the programs that knew no other (data/schema1.db ...), are
  * lifted to ours without losing anything, and hold then what ours can hold.
  */
 #include "fixture.h"
@@ -11,8 +11,8 @@
 
 static const struct old {
     const char *file;
-    int overrides;
-} olds[] = { { "schema1.db", 0 }, { "schema2.db", 1 } };
+    int overrides, exceptions;
+} olds[] = { { "schema1.db", 0, 0 }, { "schema2.db", 1, 0 }, { "schema3.db", 1, 1 } };
 #define OLDS (sizeof(olds) / sizeof(olds[0]))
 
 static void check_override(void *arg, const otr_override *o)
@@ -25,11 +25,19 @@ static void check_override(void *arg, const otr_override *o)
     assert_string_equal(o->reason, "their certificate expired, ticket 4711");
 }
 
+static void check_exception(void *arg, const otr_exception *e)
+{
+    ++*(int *)arg;
+    assert_string_equal(e->domain, "old.example");
+    assert_string_equal(e->reason, "kept of schema 3");
+    assert_int_equal(e->until, NOW + DAY);
+}
+
 static void expect_all(otr_store *store, const struct old *old)
 {
     otr_sts_entry *entry = NULL;
     otr_time last = 0;
-    int overrides = 0;
+    int overrides = 0, exceptions = 0;
 
     assert_int_equal(otr_store_get(store, "example.org", &entry, NULL), OUTRIDER_OK);
     assert_non_null(entry);
@@ -45,6 +53,8 @@ static void expect_all(otr_store *store, const struct old *old)
     assert_int_equal(last, NOW + 123);
     assert_int_equal(otr_store_each_override(store, check_override, &overrides, NULL), OUTRIDER_OK);
     assert_int_equal(overrides, old->overrides);
+    assert_int_equal(otr_store_each_exception(store, check_exception, &exceptions, NULL), OUTRIDER_OK);
+    assert_int_equal(exceptions, old->exceptions);
 }
 
 static bool count(void *arg, const otr_dependant *d)
@@ -96,7 +106,7 @@ static void a_lifted_database_is_like_a_new_one(void **state)
 static void killed_while_it_is_lifted_nothing_is_lost(void **state)
 {
     for (int round = 0; round < 60; round++) {
-        const struct old *old = &olds[round % 2];
+        const struct old *old = &olds[round % (int)OLDS];
         pid_t child;
         int status;
         otr_store *store;

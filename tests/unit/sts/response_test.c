@@ -75,6 +75,29 @@ static void headers_are_those_of_a_policy_or_not(void **state)
     }
 }
 
+/* For those who tell people; and nothing of it reaches a terminal as it came. */
+static void type_and_location_are_told(void **state)
+{
+    static const struct {
+        const char *header, *type, *location;
+    } told[] = {
+        { "HTTP/1.1 200 OK|Content-Type: text/html; charset=utf-8|", "text/html; charset=utf-8", "" },
+        { "HTTP/1.1 301 X|Location: https://www.example.org/|", "", "https://www.example.org/" },
+        { "HTTP/1.1 200 OK|Content-Length: 3|", "", "" },
+        { "HTTP/1.1 302 X|Location: a\x01\x1b[2J|", "", "a??[2J" },
+        { "HTTP/1.1 103 X|Location: /early||HTTP/1.1 200 OK|Content-Type: text/plain|", "text/plain", "" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
+        otr_response response = OTR_RESPONSE_INIT;
+
+        feed(&response, told[i].header);
+        assert_string_equal(response.type, told[i].type);
+        assert_string_equal(response.location, told[i].location);
+    }
+}
+
 static void an_endless_header_ends_at_its_limit(void **state)
 {
     otr_response response = OTR_RESPONSE_INIT;
@@ -93,6 +116,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(headers_are_those_of_a_policy_or_not),
+        cmocka_unit_test(type_and_location_are_told),
         cmocka_unit_test(an_endless_header_ends_at_its_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -170,7 +170,7 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
 {
     scripted_fetch *f = arg;
     const fetch_rule *rule = find_rule((scripted_fetcher *)f->fetch.fetcher, f->domain);
-    otr_fetch_result result = { 0 };
+    otr_fetch_result result = { .media_type = "text/plain", .location = "" };
     otr_verification verification = { 0 };
     otr_fetch_done *done = f->done;
     void *done_arg = f->arg;
