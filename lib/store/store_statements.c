@@ -16,9 +16,12 @@ const char *const otr_store_sql[OTR_STORE_STATEMENTS] = {
                       "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     [OTR_STORE_DROP] = "DELETE FROM sts WHERE domain = ?1",
     [OTR_STORE_GET] = GET_STS,
+    /* Due by age, or by half of the life: each has an index, so that what is not due is not gone through. */
     [OTR_STORE_DUE] = "SELECT domain, fetched_at FROM sts WHERE mode IN ('enforce', 'testing') AND expires_at > ?1 "
-            "AND retry_at <= ?1 AND fetched_at + min(?2, (expires_at - fetched_at) / 2) <= ?1 "
-            "AND (fetched_at, domain) > (?4, ?5) ORDER BY fetched_at, domain LIMIT ?3",
+            "AND retry_at <= ?1 AND (fetched_at, domain) > (?4, ?5) AND fetched_at <= ?1 - ?2 UNION "
+            "SELECT domain, fetched_at FROM sts WHERE mode <> '' AND mode IN ('enforce', 'testing') AND expires_at > ?1 "
+            "AND retry_at <= ?1 AND (fetched_at, domain) > (?4, ?5) AND fetched_at + (expires_at - fetched_at) / 2 <= ?1 "
+            "ORDER BY fetched_at, domain LIMIT ?3",
     /* A clock that was far ahead for a moment must not cost what it will find unexpired again (30 days). */
     [OTR_STORE_SWEEP] = "DELETE FROM sts WHERE expires_at + 2592000 <= ?1 AND retry_at <= ?1",
     [OTR_STORE_PUT_OVERRIDE] = "INSERT OR REPLACE INTO overrides (domain, level, until, reason, made_at, uid) "
@@ -27,8 +30,8 @@ const char *const otr_store_sql[OTR_STORE_STATEMENTS] = {
     [OTR_STORE_OVERRIDES] = "SELECT domain, level, until, reason, made_at, uid FROM overrides ORDER BY domain",
     [OTR_STORE_SWEEP_OVERRIDES] = "DELETE FROM overrides WHERE until <= ?1",
     /* A time at which something was fetched or tried has been seen as well. */
-    [OTR_STORE_LAST_TIME] = "SELECT max(latest, (SELECT coalesce(max(max(fetched_at, tried_at)), 0) FROM sts)) "
-                            "FROM clock",
+    [OTR_STORE_LAST_TIME] = "SELECT max(latest, coalesce((SELECT max(fetched_at) FROM sts), 0), "
+                            "coalesce((SELECT max(tried_at) FROM sts WHERE tried_at > 0), 0)) FROM clock",
     [OTR_STORE_NOTE_TIME] = "UPDATE clock SET latest = ?1 WHERE latest < ?1",
     [OTR_STORE_SUMMARY] = "SELECT count(*) FILTER (WHERE mode = 'enforce'), count(*) FILTER (WHERE mode = 'testing'), "
                 "count(*) FILTER (WHERE mode = 'none'), coalesce(max(?1 - fetched_at - min(?2, (expires_at - fetched_at) "
