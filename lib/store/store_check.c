@@ -7,6 +7,7 @@
 #include "store/store_schema.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +32,11 @@ static void *run(void *arg)
 {
     otr_store_check *check = arg;
     outrider_diag diag = { 0 };
-    outrider_err err = otr_store_check_content(check->db, check->path, &diag);
+    struct sched_param idle = { 0 };
+    outrider_err err;
+
+    pthread_setschedparam(pthread_self(), SCHED_IDLE, &idle); /* what others do comes first */
+    err = otr_store_check_content(check->db, check->path, &diag);
 
     if (!atomic_load(&check->is_stopping))
         check->checked(check->arg, err == OUTRIDER_OK ? NULL : &diag);

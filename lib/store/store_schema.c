@@ -133,11 +133,12 @@ static const char *const steps[OTR_STORE_SCHEMA] = {
 /*
  * What makes a large store quick to open and to go through. No part of the schema: a file without them is as good, also for a
  * program that is older or newer, so a disk that has no room for them stops nothing.
- *   sts_fetched, sts_tried   the latest time seen, and policies due by their age
+ *   sts_fetched, sts_tried   the latest time seen, and policies due by their age; the first has all that is asked of policies
+ *                            without reading them
  *   sts_half                 policies due by half of their life (STS-APPLY-13)
  */
 static const char indexes[] =
-    "CREATE INDEX IF NOT EXISTS sts_fetched ON sts (fetched_at, domain);"
+    "CREATE INDEX IF NOT EXISTS sts_fetched ON sts (fetched_at, domain, expires_at, retry_at, mode);"
     "CREATE INDEX IF NOT EXISTS sts_tried ON sts (tried_at) WHERE tried_at > 0;"
     "CREATE INDEX IF NOT EXISTS sts_half ON sts (fetched_at + (expires_at - fetched_at) / 2) WHERE mode <> '';";
 
