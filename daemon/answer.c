@@ -78,43 +78,34 @@ out:
     return answer;
 }
 
-/* Replies that are asked for, and how long they are; *ready says which. */
-static size_t measure_asked(const otr_answer *answer, uint8_t *ready)
+otr_answer *otr_answer_rest(const otr_answer *answer, otr_shared_texts *texts)
 {
-    uint8_t asked = atomic_load_explicit(&answer->asked, memory_order_relaxed);
-    size_t len = 0;
-
-    *ready = answer->ready & asked;
-    for (int form = 0; form < OTR_FORM_READY_COUNT; form++)
-        if ((*ready >> form & 1) != 0)
-            len += otr_answer_reply(answer, (otr_form)form).len;
-    return len;
-}
-
-otr_answer *otr_answer_rest(const otr_answer *answer)
-{
-    uint8_t ready;
-    size_t len = measure_asked(answer, &ready);
-    otr_answer *rest = malloc(sizeof(*rest) + answer->key_size + len);
-    char *at = rest != NULL ? rest->bytes + answer->key_size : NULL;
+    uint8_t ready = answer->ready & atomic_load_explicit(&answer->asked, memory_order_relaxed);
+    otr_answer *rest = calloc(1, sizeof(*rest) + answer->key_size);
+    otr_buf replies = OTR_BUF_INIT;
 
     if (rest == NULL)
         return NULL;
-    memset(rest, 0, sizeof(*rest));
+    for (int form = 0; form < OTR_FORM_READY_COUNT; form++) {
+        otr_slice reply = otr_answer_reply(answer, (otr_form)form);
+
+        if ((ready >> form & 1) != 0)
+            otr_buf_put(&replies, reply.ptr, reply.len);
+        rest->ends[form] = (uint32_t)replies.len;
+    }
+    if (replies.err == OUTRIDER_OK)
+        rest->shared = otr_shared_text_get(texts, (otr_slice){ otr_buf_text(&replies), replies.len });
+    otr_buf_clear(&replies);
+    if (rest->shared == NULL) {
+        free(rest);
+        return NULL;
+    }
+    rest->is_at_rest = true;
     memcpy(rest->bytes, answer->bytes, answer->key_size);
     rest->key_size = answer->key_size;
     rest->valid_until = answer->valid_until;
     rest->level = answer->level;
     rest->ready = ready;
-    for (int form = 0; form < OTR_FORM_READY_COUNT; form++) {
-        otr_slice reply = otr_answer_reply(answer, (otr_form)form);
-
-        if ((ready >> form & 1) != 0) {
-            memcpy(at, reply.ptr, reply.len);
-            at += reply.len;
-        }
-        rest->ends[form] = (uint32_t)(at - rest->bytes) - answer->key_size;
-    }
     atomic_init(&rest->refs, 1);
     otr_answer_inherit(rest, answer);
     return rest;
@@ -134,8 +125,9 @@ void otr_answer_inherit_forms(otr_answer *answer, const otr_answer *former)
 
 size_t otr_answer_octets(const otr_answer *answer)
 {
-    return sizeof(*answer) + answer->key_size + answer->ends[OTR_FORM_READY_COUNT - 1] +
-           (answer->verdict != NULL ? otr_arena_size(answer->verdict->arena) : 0);
+    size_t own = sizeof(*answer) + answer->key_size + answer->ends[OTR_FORM_READY_COUNT - 1];
+
+    return answer->is_at_rest ? own + sizeof(*answer->shared) : own + otr_arena_size(answer->verdict->arena);
 }
 
 otr_answer *otr_answer_ref(otr_answer *answer)
@@ -148,6 +140,9 @@ void otr_answer_unref(otr_answer *answer)
 {
     if (answer == NULL || atomic_fetch_sub_explicit(&answer->refs, 1, memory_order_acq_rel) != 1)
         return;
-    otr_verdict_unref(answer->verdict);
+    if (answer->is_at_rest)
+        otr_shared_text_unref(answer->shared);
+    else
+        otr_verdict_unref(answer->verdict);
     free(answer);
 }

@@ -7,6 +7,7 @@
 
 #include "daemon/form.h"
 #include "daemon/rcu.h"
+#include "daemon/shared_text.h"
 #include "verdict/render.h"
 #include "verdict/verdict.h"
 
@@ -29,10 +30,14 @@ typedef struct otr_answer {
     uint8_t level;             /* otr_level */
     uint8_t ready;             /* one bit a form: its reply is here */
     _Atomic uint8_t asked;     /* one bit a form: clients ask for it */
-    otr_verdict *verdict;      /* owned reference; NULL: the destination is at rest (flow/rest.h) */
+    bool is_at_rest;           /* the destination is (flow/rest.h) */
+    union {
+        otr_verdict *verdict;    /* owned reference */
+        otr_shared_text *shared; /* at rest; owned reference: the replies */
+    };
     struct otr_cache *cache;   /* borrowed: the one it was put into */
     struct rcu_head rcu;
-    char bytes[];              /* key, replies */
+    char bytes[];              /* key; replies, unless they are shared */
 } otr_answer;
 
 /* One reference. The verdict's reference is taken over on success. NULL: out of memory. */
@@ -44,16 +49,16 @@ void otr_answer_unref(otr_answer *answer); /* NULL is fine */
  * The same for a destination at rest: without the verdict, and with no forms but those that were asked for. One reference; the
  * note of use is as it was. NULL: out of memory.
  */
-otr_answer *otr_answer_rest(const otr_answer *answer);
+otr_answer *otr_answer_rest(const otr_answer *answer, otr_shared_texts *texts);
 void otr_answer_inherit(otr_answer *answer, const otr_answer *former);       /* use and forms: it takes its place */
 void otr_answer_inherit_forms(otr_answer *answer, const otr_answer *former);
 
-size_t otr_answer_octets(const otr_answer *answer); /* what it takes in memory, with its verdict */
+size_t otr_answer_octets(const otr_answer *answer); /* what it takes in memory, with its verdict, and what is shared as if it were not */
 
 /* Whether it can be given in this form, or has to be asked for. */
 static inline bool otr_answer_has(const otr_answer *answer, otr_form form)
 {
-    return form < OTR_FORM_READY_COUNT ? (answer->ready >> form & 1) != 0 : answer->verdict != NULL;
+    return form < OTR_FORM_READY_COUNT ? (answer->ready >> form & 1) != 0 : !answer->is_at_rest;
 }
 
 /* Relaxed, as the note of use is, and written once. */
@@ -74,8 +79,9 @@ static inline const char *otr_answer_key(const otr_answer *answer)
 static inline otr_slice otr_answer_reply(const otr_answer *answer, otr_form form)
 {
     uint32_t begin = form > 0 ? answer->ends[form - 1] : 0;
+    const char *replies = answer->is_at_rest ? answer->shared->bytes : answer->bytes + answer->key_size;
 
-    return (otr_slice){ answer->bytes + answer->key_size + begin, answer->ends[form] - begin };
+    return (otr_slice){ replies + begin, answer->ends[form] - begin };
 }
 
 /*

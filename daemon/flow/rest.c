@@ -330,6 +330,7 @@ void otr_rests_clear(otr_worker *worker)
         event_free(r->timer);
     otr_squeeze_free(r->squeeze);
     otr_buf_clear(&r->raw);
+    otr_shared_texts_clear(&r->texts);
     free(r->heap);
     free(r->buckets);
     *r = (otr_rests){ 0 };

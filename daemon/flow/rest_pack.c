@@ -126,7 +126,7 @@ static otr_rest *make_rest(otr_place *place, const otr_buf *squeezed)
     *rest = (otr_rest){ .len = (uint32_t)squeezed->len };
     memcpy(&rest->answers[count], squeezed->data, squeezed->len);
     for (otr_place *at = first_of(place); at != NULL; at = next_of(at)) {
-        rest->answers[rest->count] = otr_answer_rest(at->answer);
+        rest->answers[rest->count] = otr_answer_rest(at->answer, &place->worker->rests.texts);
         if (rest->answers[rest->count] == NULL)
             break;
         rest->count++;

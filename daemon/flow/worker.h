@@ -75,6 +75,7 @@ typedef struct otr_rests {
     uint32_t armed_for;    /* what it is armed for */
     int64_t began_at;      /* monotonic, s: what times of timers count from */
     struct otr_squeeze *squeeze; /* owned */
+    otr_shared_texts texts; /* replies of answers at rest */
     otr_buf raw;           /* what is packed or unpacked just now */
 } otr_rests;
 

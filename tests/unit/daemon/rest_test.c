@@ -228,7 +228,7 @@ static void its_answer_has_the_forms_that_were_asked_for(void **state)
     memcpy(copy, reply.ptr, reply.len);
     rest();
     a = cached("example.org");
-    assert_null(a->verdict);
+    assert_true(a->is_at_rest);
     assert_int_equal(a->level, OTR_LEVEL_SECURE);
     for (int form = 0; form <= OTR_FORM_EXPLAIN; form++)
         assert_int_equal(otr_answer_has(a, (otr_form)form), form == OTR_FORM_EXIM);
@@ -313,6 +313,64 @@ static void those_at_rest_are_evicted_first(void **state)
     assert_null(cached("[192.0.2.3]"));
 }
 
+/* Many domains have the mail of one provider: the replies for all of them are in memory once. */
+static void equal_replies_are_shared(void **state)
+{
+    const otr_shared_text *shared;
+
+    (void)state;
+    script("one.example MX insecure ttl=900 10 mx1.example.org");
+    script("two.example MX insecure ttl=900 10 mx1.example.org");
+    script_domain("one.example", BODY);
+    script_domain("two.example", BODY);
+    ask("one.example");
+    ask("two.example");
+    ask("example.org");
+    otr_answer_note_form(cached("one.example"), OTR_FORM_POSTFIX);
+    otr_answer_note_form(cached("two.example"), OTR_FORM_POSTFIX);
+    otr_answer_note_form(cached("example.org"), OTR_FORM_POSTFIX);
+    rest();
+    shared = cached("one.example")->shared;
+    assert_ptr_equal(cached("two.example")->shared, shared);
+    assert_ptr_not_equal(cached("example.org")->shared, shared); /* it has one host more */
+    assert_int_equal(shared->refs, 3);
+    assert_int_equal(worker->rests.texts.count, 2);
+}
+
+static void texts_that_nobody_holds_make_room(void **state)
+{
+    otr_shared_texts texts = { 0 };
+    otr_shared_text *kept[1000];
+
+    (void)state;
+    for (int i = 0; i < 100000; i++) {
+        char text[20];
+        otr_slice bytes = { text, (size_t)snprintf(text, sizeof(text), "%d", i) };
+        otr_shared_text *got = otr_shared_text_get(&texts, bytes);
+
+        assert_non_null(got);
+        assert_memory_equal(got->bytes, text, bytes.len);
+        if (i < 1000)
+            kept[i] = got;
+        else
+            otr_shared_text_unref(got);
+    }
+    assert_true(texts.count <= 2048 && texts.bucket_count <= 2048);
+    for (int i = 0; i < 1000; i++) {
+        char text[20];
+        otr_slice bytes = { text, (size_t)snprintf(text, sizeof(text), "%d", i) };
+        otr_shared_text *got = otr_shared_text_get(&texts, bytes);
+
+        assert_ptr_equal(got, kept[i]);
+        otr_shared_text_unref(got);
+    }
+    otr_shared_texts_clear(&texts); /* what is held stays */
+    for (int i = 0; i < 1000; i++) {
+        assert_int_equal(kept[i]->refs, 1);
+        otr_shared_text_unref(kept[i]);
+    }
+}
+
 static void an_ordinary_one_takes_less_than_600_octets(void **state)
 {
     size_t before = worker->octets, octets;
@@ -369,6 +427,8 @@ int main(void)
         REST_TEST(what_is_under_way_or_lapses_soon_stays_awake),
         REST_TEST(one_in_use_is_renewed_when_it_lapses_and_another_goes),
         REST_TEST(those_at_rest_are_evicted_first),
+        REST_TEST(equal_replies_are_shared),
+        cmocka_unit_test(texts_that_nobody_holds_make_room),
         REST_TEST(an_ordinary_one_takes_less_than_600_octets),
         cmocka_unit_test(squeezing_loses_nothing),
     };
