@@ -268,6 +268,14 @@ static void let_pass(unsigned seconds)
     }
 }
 
+static bool was_asked(const char *question)
+{
+    for (size_t i = 0; i < otr_scripted_count(worker->resolver); i++)
+        if (strcmp(otr_scripted_question(worker->resolver, i), question) == 0)
+            return true;
+    return false;
+}
+
 static void one_in_use_is_renewed_when_it_lapses_and_another_goes(void **state)
 {
     (void)state;
@@ -286,7 +294,8 @@ static void one_in_use_is_renewed_when_it_lapses_and_another_goes(void **state)
     let_pass(1000);
     assert_non_null(cached("dane.example"));
     assert_true(cached("dane.example")->valid_until > NOW + 1000);
-    assert_string_equal(otr_scripted_question(worker->resolver, 0), "MX dane.example");
+    assert_true(was_asked("MX dane.example"));
+    assert_false(was_asked("MX null.example"));
     assert_null(cached("null.example"));
     assert_non_null(cached("[192.0.2.1]"));
 }
