@@ -3,7 +3,7 @@
  * our code and not libunbound, libcurl or a name server: everything between a socket and the resolver's interface is as in
  * outriderd.
  *
- *   bench_serve [-n DESTINATIONS] [-k STORED] [-r RESOLVER THREADS] STORE SOCKETMAP-ADDRESS LINE-ADDRESS
+ *   bench_serve [-n DESTINATIONS] [-k STORED] [-r RESOLVER THREADS] STORE SOCKETMAP-ADDRESS LINE-ADDRESS [SOCKETMAP-ADDRESS]
  *
  * -k puts the policies of the first STORED domains into a new store, as if they had been fetched in the last hours, and ends.
  * Else it serves until SIGTERM, with room for DESTINATIONS. Says "ready" when it does.
@@ -31,10 +31,11 @@
 static otr_clock wall;
 static otr_flow flow;
 static otr_front_shared shared;
-static otr_listener listeners[2];
+static otr_listener listeners[3];
 static otr_worker *workers[RESOLVERS_MAX];
 static struct event_base *bases[RESOLVERS_MAX];
 static unsigned resolver_count = 1;
+static size_t listener_count;
 
 static void need(bool is_good, const char *what)
 {
@@ -143,7 +144,7 @@ static void start(void)
     }
     need(otr_worker_keep_house(workers[0]) == OUTRIDER_OK, "housekeeping");
     shared = (otr_front_shared){ .cache = flow.cache, .clock = &wall, .views = &flow.views, .listeners = listeners,
-                                 .listener_count = 2, .request_max = 1024, .answer_ms = 15000, .idle_ms = 300000,
+                                 .listener_count = listener_count, .request_max = 1024, .answer_ms = 15000, .idle_ms = 300000,
                                  .connections_max = 100000, .waiting_max = 100000, .ask = ask };
     need(otr_front_new(&shared, &front, NULL) == OUTRIDER_OK, "a front thread cannot be made");
     for (unsigned i = 0; i < resolver_count; i++)
@@ -167,8 +168,8 @@ int main(int argc, char **argv)
     }
     if (stored > 0 && argc == optind + 1)
         return fill_store(argv[optind], stored);
-    if (argc != optind + 3 || resolver_count < 1 || resolver_count > RESOLVERS_MAX) {
-        fputs("usage: bench_serve [-n DESTINATIONS] [-r THREADS] STORE SOCKETMAP LINE | bench_serve -k COUNT STORE\n", stderr);
+    if (argc < optind + 3 || argc > optind + 4 || resolver_count < 1 || resolver_count > RESOLVERS_MAX) {
+        fputs("usage: bench_serve [-n DESTINATIONS] [-r THREADS] STORE SOCKETMAP LINE [SOCKETMAP] | bench_serve -k COUNT STORE\n", stderr);
         return 64;
     }
     sigemptyset(&end);
@@ -178,9 +179,12 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     otr_log_open("bench_serve", OTR_LOG_STDERR, true, OTR_LOG_ERROR);
     fill_flow(argv[optind], size);
-    listeners[0] = (otr_listener){ address_listen(argv[optind + 1]), OTR_SOCKETMAP, argv[optind + 1] };
-    listeners[1] = (otr_listener){ address_listen(argv[optind + 2]), OTR_LINE, argv[optind + 2] };
-    need(listeners[0].fd >= 0 && listeners[1].fd >= 0, "an address cannot be listened at");
+    for (int i = optind + 1; i < argc; i++) {
+        otr_protocol protocol = i == optind + 2 ? OTR_LINE : OTR_SOCKETMAP;
+
+        listeners[listener_count] = (otr_listener){ address_listen(argv[i]), protocol, argv[i] };
+        need(listeners[listener_count++].fd >= 0, "an address cannot be listened at");
+    }
     start();
     puts("ready");
     fflush(stdout);
