@@ -7,7 +7,7 @@
 #                 that publishes a policy, with a mistake at each step that is caught before it hurts
 #   make attack   the same with somebody on the wire: the attack matrix (docs/attacks.md); JSON=FILE for all details
 #   make bench    what a verification costs with 1, 140 and 1000 roots, and the policy host beside nginx (bench/README.md);
-#                 JSON=FILE for the figures of the first
+#                 JSON=FILE for the figures of the first; warm answers and the size of the cache, WARM="--sizes 1e6 --svg FOLDER" and more
 #   make lab      a shell inside the lab
 
 SANITIZE ?=

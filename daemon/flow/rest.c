@@ -152,7 +152,7 @@ static bool may_all_rest(const otr_place *place)
     return true;
 }
 
-/* All places of its domain. False, and nothing has changed: out of memory. */
+/* All places of its domain. False, and nothing has changed: a timer is due at once, or there is no memory. */
 static bool put_to_rest(otr_place *place)
 {
     otr_worker *worker = place->worker;
@@ -177,8 +177,8 @@ static bool rest_one(otr_worker *worker)
 
         if (place == NULL)
             return false;
-        if (otr_place_used_at(place) <= place->spared_at && may_all_rest(place))
-            return put_to_rest(place);
+        if (otr_place_used_at(place) <= place->spared_at && may_all_rest(place) && put_to_rest(place))
+            return true;
         place->spared_at = otr_place_used_at(place);
         TAILQ_REMOVE(&worker->queue, place, in_queue);
         TAILQ_INSERT_TAIL(&worker->queue, place, in_queue);

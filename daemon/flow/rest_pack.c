@@ -152,7 +152,7 @@ otr_rest *otr_rest_pack(otr_place *place, uint32_t now_s)
         pack_domain(place->domain, now_s, &first, raw);
     for (otr_place *at = first_of(place); at != NULL; at = next_of(at))
         pack_place(at, now_s, &first, raw);
-    if (raw->err == OUTRIDER_OK &&
+    if (raw->err == OUTRIDER_OK && first > now_s + 1 &&
         otr_squeeze_in(place->worker->rests.squeeze, (otr_slice){ raw->data, raw->len }, &squeezed))
         rest = make_rest(place, &squeezed);
     if (rest != NULL) {

@@ -25,7 +25,10 @@ void otr_rest_domain(const otr_rest *rest, char domain[OTR_DESTINATION_SIZE]); /
 otr_time otr_rest_used_at(const otr_rest *rest); /* when one of its answers was last given to a client; 0: never */
 size_t otr_rest_octets(const otr_rest *rest);    /* what it counts for in the worker's sum, with its answers */
 
-/* The place and its neighbours as a rest, with answers that are not in the cache yet. NULL: out of memory. */
+/*
+ * The place and its neighbours as a rest, with answers that are not in the cache yet. NULL: out of memory, or one of their timers
+ * is about to go off (else one that wakes for it could be put to rest before it has).
+ */
 otr_rest *otr_rest_pack(otr_place *place, uint32_t now_s);
 
 /* The places go, and their domain; what the cache holds by then stays. */
