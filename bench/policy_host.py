@@ -17,7 +17,7 @@ import time
 
 HOST = "mta-sts.example.org"
 POLICY = "version: STSv1\r\nmode: testing\r\nmx: mx.example.org\r\nmax_age: 86400\r\n"
-ROUNDS = 7
+ROUNDS = 15
 IDLE = 1000
 
 NGINX = """
@@ -38,15 +38,15 @@ http {{
 
 # key, words, certificate, version, what, how often
 WORK = [
-    ("requests_tls", "request over TLS 1.3, connection kept", "ec", "tls1.3", "requests", 8000),
-    ("requests_plain", "request over plain HTTP, connection kept", "ec", "plain", "requests", 16000),
-    ("connections_plain", "connection and request, plain HTTP", "ec", "plain", "full", 3200),
-    ("full_13_ec", "handshake and request, TLS 1.3, P-256", "ec", "tls1.3", "full", 640),
-    ("full_12_ec", "handshake and request, TLS 1.2, P-256", "ec", "tls1.2", "full", 640),
-    ("full_13_rsa", "handshake and request, TLS 1.3, RSA 2048", "rsa", "tls1.3", "full", 320),
-    ("full_12_rsa", "handshake and request, TLS 1.2, RSA 2048", "rsa", "tls1.2", "full", 320),
-    ("resumed_13", "resumed handshake and request, TLS 1.3", "ec", "tls1.3", "resumed", 640),
-    ("resumed_12", "resumed handshake and request, TLS 1.2", "ec", "tls1.2", "resumed", 640),
+    ("requests_tls", "request over TLS 1.3, connection kept", "ec", "tls1.3", "requests", 4000),
+    ("requests_plain", "request over plain HTTP, connection kept", "ec", "plain", "requests", 8000),
+    ("connections_plain", "connection and request, plain HTTP", "ec", "plain", "full", 1600),
+    ("full_13_ec", "handshake and request, TLS 1.3, P-256", "ec", "tls1.3", "full", 320),
+    ("full_12_ec", "handshake and request, TLS 1.2, P-256", "ec", "tls1.2", "full", 320),
+    ("full_13_rsa", "handshake and request, TLS 1.3, RSA 2048", "rsa", "tls1.3", "full", 160),
+    ("full_12_rsa", "handshake and request, TLS 1.2, RSA 2048", "rsa", "tls1.2", "full", 160),
+    ("resumed_13", "resumed handshake and request, TLS 1.3", "ec", "tls1.3", "resumed", 320),
+    ("resumed_12", "resumed handshake and request, TLS 1.2", "ec", "tls1.2", "resumed", 320),
 ]
 
 

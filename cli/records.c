@@ -25,6 +25,7 @@ static const char help[] =
     "      --nsupdate       commands of nsupdate(1): the steps that may be done now; the others in comments\n"
     "      --json           one object\n"
     "      --offline        ask neither DNS nor outriderd\n"
+    "      --live           visit MX hosts without a section tlsa: their records are of what they show at each address\n"
     "      --add-mx HOST    a host that is to become an MX host: when it may; once for each\n"
     "      --remove-mx HOST an MX host that is to leave: what may go when; once for each\n"
     "      --provider NAME  DOMAIN takes part in the record and policy host of NAME by aliases\n"
@@ -36,7 +37,7 @@ static const char help[] =
     "Exit status: 0 told, 64 usage, 65 no domain or a bad key file, 66 a file that cannot be read, 75 some of it could not be looked\n"
     "up, 78 configuration.\n";
 
-enum { OPT_ZONE = 256, OPT_NSUPDATE, OPT_JSON, OPT_OFFLINE, OPT_ADD, OPT_REMOVE, OPT_PROVIDER, OPT_ISSUER, OPT_CONFIG, OPT_SOCKET,
+enum { OPT_ZONE = 256, OPT_NSUPDATE, OPT_JSON, OPT_OFFLINE, OPT_LIVE, OPT_ADD, OPT_REMOVE, OPT_PROVIDER, OPT_ISSUER, OPT_CONFIG, OPT_SOCKET,
        OPT_HELP };
 
 void otr_records_note(otr_records_command *c, const char *format, ...)
@@ -98,6 +99,7 @@ static int take_option(otr_records_command *c, int option)
     case OPT_NSUPDATE: return take_form(c, OTR_RECORDS_NSUPDATE);
     case OPT_JSON: return take_form(c, OTR_RECORDS_JSON);
     case OPT_OFFLINE: c->is_offline = true; return -1;
+    case OPT_LIVE: c->is_live = true; return -1;
     case OPT_ADD: return take_move(c, c->joining, &c->question.joining_count);
     case OPT_REMOVE: return take_move(c, c->leaving, &c->question.leaving_count);
     case OPT_PROVIDER: return read_name(optarg, c->provider);
@@ -114,6 +116,8 @@ static int take_option(otr_records_command *c, int option)
 
 static int check_options(const otr_records_command *c)
 {
+    if (c->is_offline && c->is_live)
+        return misuse("--offline visits nobody, so --live has no use");
     if (c->is_offline && c->socket != NULL)
         return misuse("--offline asks no daemon, so --socket has no use");
     if (c->is_offline && c->question.joining_count + c->question.leaving_count > 0)
@@ -131,6 +135,7 @@ static int read_options(int argc, char **argv, otr_records_command *c)
     static const struct option options[] = {
         { "zone", no_argument, NULL, OPT_ZONE },             { "nsupdate", no_argument, NULL, OPT_NSUPDATE },
         { "json", no_argument, NULL, OPT_JSON },             { "offline", no_argument, NULL, OPT_OFFLINE },
+        { "live", no_argument, NULL, OPT_LIVE },
         { "add-mx", required_argument, NULL, OPT_ADD },      { "remove-mx", required_argument, NULL, OPT_REMOVE },
         { "provider", required_argument, NULL, OPT_PROVIDER }, { "issuer", no_argument, NULL, OPT_ISSUER },
         { "config", required_argument, NULL, OPT_CONFIG },   { "socket", required_argument, NULL, OPT_SOCKET },
@@ -218,7 +223,8 @@ static int run(otr_records_command *c)
         otr_tlsa_forms_add(&c->question.forms, (otr_tlsa_form){ 2, 1, 1 });
     if ((c->conf = otr_read_settings(c->config, &status)) == NULL || (status = otr_records_find_policy(c)) != EX_OK ||
         (status = check_provider(c)) != EX_OK || (!c->is_offline && (status = otr_records_look_up(c)) != EX_OK) ||
-        (status = otr_records_read_keys(c)) != EX_OK || (status = otr_records_gather_hosts(c)) != EX_OK)
+        (status = otr_records_read_keys(c)) != EX_OK || (c->is_live && (status = otr_records_visit(c)) != EX_OK) ||
+        (status = otr_records_gather_hosts(c)) != EX_OK)
         return status;
     c->records = otr_records_make(&c->question);
     return c->records != NULL ? print(c) : otr_complain(EX_OSERR, WHAT, "out of memory");

@@ -1,6 +1,6 @@
 /*
  * records.h - the inside of `outrider records`: its command (records.c), which policy (records_policy.c), keys and DNS
- * (records_facts.c), and what is printed (records_print.c, records_json.c).
+ * (records_facts.c, records_live.c), and what is printed (records_print.c, records_json.c).
  */
 #ifndef OTR_CLI_RECORDS_H
 #define OTR_CLI_RECORDS_H
@@ -16,9 +16,11 @@
 
 typedef enum otr_records_form { OTR_RECORDS_TEXT, OTR_RECORDS_ZONE, OTR_RECORDS_NSUPDATE, OTR_RECORDS_JSON } otr_records_form;
 
-/* What one section tlsa shows. */
+/* What one host shows: by its section tlsa, or as it was seen. */
 typedef struct otr_records_keys {
-    const otr_tlsa_conf *conf; /* borrowed */
+    const char *host;          /* borrowed */
+    uint16_t port;
+    uint32_t ttl;
     otr_tlsa_source *chains, *next; /* in the arena; what they hold is owned */
     size_t chain_count, next_count;
 } otr_records_keys;
@@ -28,7 +30,7 @@ typedef struct otr_records_command {
     char provider[OTR_DOMAIN_SIZE]; /* "": none */
     const char *config, *socket;
     otr_records_form form;
-    bool is_offline, has_issuer;
+    bool is_offline, is_live, has_issuer;
     const char *joining[OTR_RECORDS_MOVES_MAX], *leaving[OTR_RECORDS_MOVES_MAX]; /* in the arena */
     otr_arena *arena;               /* owned, as all from here on */
     otr_conf *conf;
@@ -52,6 +54,7 @@ void otr_records_note(otr_records_command *c, const char *format, ...) OUTRIDER_
 int otr_records_find_policy(otr_records_command *c);
 int otr_records_read_keys(otr_records_command *c);
 int otr_records_look_up(otr_records_command *c);    /* not where it is offline */
+int otr_records_visit(otr_records_command *c);      /* after both: MX hosts without a section */
 int otr_records_gather_hosts(otr_records_command *c); /* after the look, or instead of it */
 void otr_records_clear_keys(otr_records_command *c);
 

@@ -49,19 +49,22 @@ int otr_records_read_keys(otr_records_command *c)
 {
     int status = EX_OK;
 
-    c->keys = otr_arena_alloc(c->arena, c->conf->tlsa_count + 1, sizeof(*c->keys));
+    c->keys = otr_arena_alloc(c->arena, c->conf->tlsa_count + OTR_RECORDS_HOSTS_MAX, sizeof(*c->keys));
     if (c->keys == NULL)
         return otr_complain(EX_OSERR, OTR_RECORDS_WHAT, "out of memory");
     for (size_t i = 0; status == EX_OK && i < c->conf->tlsa_count; i++) {
+        const otr_tlsa_conf *conf = &c->conf->tlsa[i];
         otr_records_keys *k = &c->keys[c->key_count];
 
-        if (!is_concerned(c, c->conf->tlsa[i].host))
+        if (!is_concerned(c, conf->host))
             continue;
-        k->conf = &c->conf->tlsa[i];
+        k->host = conf->host;
+        k->port = (uint16_t)conf->port;
+        k->ttl = conf->ttl;
         c->key_count++;
-        status = read_files(c, &k->conf->certificates, &k->chains, &k->chain_count);
+        status = read_files(c, &conf->certificates, &k->chains, &k->chain_count);
         if (status == EX_OK)
-            status = read_files(c, &k->conf->next_keys, &k->next, &k->next_count);
+            status = read_files(c, &conf->next_keys, &k->next, &k->next_count);
     }
     return status;
 }
@@ -144,11 +147,11 @@ static void take_keys(otr_records_command *c, otr_records_host *host)
     for (size_t i = 0; i < c->key_count; i++) {
         const otr_records_keys *k = &c->keys[i];
 
-        if (strcmp(k->conf->host, host->host) != 0)
+        if (strcmp(k->host, host->host) != 0)
             continue;
         host->is_known = true;
-        host->ttl = k->conf->ttl;
-        host->port = (uint16_t)k->conf->port;
+        host->ttl = k->ttl;
+        host->port = k->port;
         host->chains = k->chains;
         host->chain_count = k->chain_count;
         host->next = k->next;
@@ -182,7 +185,7 @@ int otr_records_gather_hosts(otr_records_command *c)
         take_keys(c, &c->hosts[count++]);
     }
     for (size_t i = 0; c->is_offline && i < c->key_count && count < OTR_RECORDS_HOSTS_MAX; i++) {
-        c->hosts[count] = (otr_records_host){ .host = c->keys[i].conf->host, .base_domain = c->keys[i].conf->host };
+        c->hosts[count] = (otr_records_host){ .host = c->keys[i].host, .base_domain = c->keys[i].host };
         take_keys(c, &c->hosts[count++]);
     }
     take_addresses(c);

@@ -16,6 +16,7 @@
 #include "daemon/keeper/keeper.h"
 #include "daemon/metrics.h"
 #include "daemon/publishing.h"
+#include "daemon/sandbox/sandbox.h"
 #include "daemon/sockets.h"
 #include "daemon/system.h"
 #include "dns/unbound.h"
@@ -356,6 +357,24 @@ static void raise_limits(const otr_conf *c)
             { "do", "raise the limit of open files (LimitNOFILE=), or lower limits.connections" });
 }
 
+/*
+ * liburcu makes the thread that frees what was replaced when it is first needed, and ends the process if memory is short just then.
+ * So it is made while nobody waits for an answer; in the sandbox, as all threads.
+ */
+static void start_reclaiming(void)
+{
+    urcu_memb_get_default_call_rcu_data();
+}
+
+/* Before the store and whatever else reads what others have written, and before the first thread. */
+static void enter_sandbox(const otr_conf *c)
+{
+    otr_sandbox sandbox;
+
+    otr_sandbox_enter(c, &sandbox);
+    otr_sandbox_report(c, &sandbox);
+}
+
 static outrider_err build(otr_daemon *d, outrider_diag *diag)
 {
     const otr_conf *c = d->conf;
@@ -368,6 +387,10 @@ static outrider_err build(otr_daemon *d, outrider_diag *diag)
         err = otr_sockets_open(c, &d->sockets, diag);
     if (err == OUTRIDER_OK)
         err = otr_drop_privileges(c->user, c->group, diag);
+    if (err == OUTRIDER_OK) {
+        enter_sandbox(c);
+        start_reclaiming();
+    }
     if (err == OUTRIDER_OK)
         err = open_store(d, diag);
     if (err == OUTRIDER_OK)

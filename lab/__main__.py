@@ -10,6 +10,7 @@ USAGE = """usage: tools/run-in-lab BUILD COMMAND [ARGS...]
   attack [--json FILE] [--only NAME,...] the same with somebody on the wire: the attack matrix
   story g1                               what a postmaster sees and does when a root leaves the bundle
   story publish                          the whole life of a domain that publishes a policy, with a mistake at each step
+  soak [--minutes N] [--json FILE]       mixed load with faults: does anything grow?
   shell                                  a shell inside the lab, everything running
   pytest [ARGS...]                       the system tests, or those that ARGS choose
   run PROGRAM [ARGS...]                  any program, in the empty namespaces"""
@@ -46,6 +47,9 @@ def run(build, command, args):
     if command == "story":
         from lab.stories import command as story
         return story.main(build, args)
+    if command == "soak":
+        from lab import soak
+        return soak.main(build, args)
     if command == "shell":
         from lab import shell
         return shell.main(build)

@@ -44,6 +44,7 @@ class Outrider:
             shutil.chown(path, USER)
         self.settings = merge(self._defaults(world), settings)
         self.process = None
+        self.environment = {}  # of the program, beside ours
         self.write_config()
 
     def _defaults(self, world):
@@ -58,6 +59,7 @@ class Outrider:
                                   "postfix_dir": self.postfix_dir, "postfix_name": "outrider/ta"},
             "store": {"path": self.store},
             "user": USER,
+            "sandbox": self._environment is None,  # libfaketime reads its file whenever the time is asked for
         }
 
     def write_config(self, text=None):
@@ -69,7 +71,8 @@ class Outrider:
         """Start and wait until the sockets answer."""
         if not os.path.exists(self.program):
             raise Failed(f"{self.program} is not there; build first")
-        self.process = Process("outriderd", [self.program, "-f", "-c", self.config], self._folder, env=self._environment)
+        self.process = Process("outriderd", [self.program, "-f", "-c", self.config], self._folder,
+                               env={**(self._environment or os.environ), **self.environment})
         self.process.wait_until(self._answers, 20)
         return self
 

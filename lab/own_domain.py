@@ -87,8 +87,10 @@ class OwnDomain:
         process = self.daemon.process
         if process is not None and process.status() is None:
             self.daemon.stop()
-        for address in self._addresses.values():
+        for label, address in self._addresses.items():
             self.world.mx_server.hosts.pop(address, None)
+            self.world.mx.pop(self.hosts[label].name, None)
+            self.world.addresses.pop(self.hosts[label].name, None)
         self.zone.__exit__()
 
     # Certificates and hosts
@@ -126,7 +128,7 @@ class OwnDomain:
         host = MxHost(name, "good", certs.Chain((), path))
         self.hosts[label], self._addresses[label] = host, address
         self.world.mx_server.hosts[address] = host
-        self.world.mx[name] = host
+        self.world.mx[name], self.world.addresses[name] = host, [address]
         return name, address
 
     # DNS
@@ -210,7 +212,8 @@ class OwnDomain:
         """As they would be installed, but for where this machine has its files, and its clock."""
         clock = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in self.clock.variables.items())
         os.makedirs(self.path("bin"), exist_ok=True)
-        for name, text in (("outrider", f'{clock}case "$1 $2" in\n"tlsa guard" | "tlsa plan" | "tlsa status") set -- "$@" --state {self.state} ;;\n'
+        for name, text in (("outrider", f'{clock}case "$1 $2" in\n'
+                                        f'"tlsa guard" | "tlsa plan" | "tlsa status") set -- "$@" --state {self.state} ;;\n'
                                         f'esac\nexec {self.daemon.cli} "$@" --config {self.daemon.config}\n'),
                            ("outrider-deploy", f'exec {DEPLOY} --config {self.path("deploy.conf")} "$@"\n')):
             with open(self.path(f"bin/{name}"), "w") as file:

@@ -151,6 +151,7 @@ typedef struct otr_conf {
     otr_list own_hosts; /* normal forms */
     const char *user;
     const char *group;
+    bool sandbox;
     uint32_t log;    /* otr_log_level */
     uint32_t log_to; /* otr_log_sink */
 

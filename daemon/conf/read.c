@@ -145,6 +145,10 @@ static bool run_parser(const char *text, otr_conf_draft *draft)
     }
     cfg_set_error_function(cfg, on_error);
     rc = cfg_parse_buf(cfg, text);
+    if (rc != CFG_SUCCESS && parse.message[0] == '\0') { /* "${}" and its like: libconfuse has no words for them */
+        parse.line = (unsigned)cfg->line;
+        snprintf(parse.message, sizeof(parse.message), "neither a setting nor a section (\"${\" must be quoted as '${')");
+    }
     if (rc == CFG_SUCCESS && draft != NULL)
         take_emptied_lists(cfg, draft);
     cfg_free(cfg);

@@ -117,6 +117,7 @@ const otr_setting otr_settings[] = {
     LIST("", "own_hosts", OTR_SET_NAMES, own_hosts, no_values),
     WORD("", "user", OTR_SET_USER, user, ""),
     WORD("", "group", OTR_SET_GROUP, group, ""),
+    FLAG("", "sandbox", sandbox, "true"),
     CHOICE("", "log", log, otr_log_level_names, "notice"),
     CHOICE("", "log_to", log_to, otr_log_sink_names, "auto"),
 };

@@ -42,7 +42,8 @@ class Stage:
     def show(self, typed, output, status):
         """A command as a postmaster types it: paths and options that only the lab needs are left out."""
         text = f"$ {typed}\n{output}" + (f"\n[exit status {status}]" if status else "")
-        for word in (f" --config {self.own.daemon.config}", f" --state {self.own.state}", f"{self.own.folder}/files/", f"{self.own.folder}/"):
+        own = self.own
+        for word in (f" --config {own.daemon.config}", f" --state {own.state}", f"{own.folder}/files/", f"{own.folder}/"):
             text = text.replace(word, "")
         self.tell.show("\n".join(line for line in text.splitlines() if line.strip()))
 
@@ -145,6 +146,7 @@ def tell_testing(stage):
     own.wait_for_certificate()
     stage.pass_time(TTL + HOUR, "Caches forget that there was no such name")
     stage.publish("records", own.name)
+    stage.pass_time(TTL, "Who has asked a moment too early asks again")
     stage.command("publish", "status", own.name, status=1, has=("serves mode testing",),
                   only=(own.name, "policy ", "exit ", "cert ", "DNS", "Mail", "MTA-STS", "TLSRPT"))
     stage.query("may", "testing")
@@ -252,10 +254,11 @@ def tell_key(stage):
 def tell_end(stage):
     tell, own = stage.tell, stage.own
     tell.step("All senders that matter do DANE; MTA-STS shall go.")
-    tell.say("MISTAKE: mode = \"none\" in the configuration, and done? Senders that hold the policy would go on by it, whatever becomes of the\n"
-             "      hosts. outriderd goes on serving it, and says what to do.")
+    tell.say("MISTAKE: mode = \"none\" in the configuration, and done? Senders that hold the policy would go on by it, whatever becomes\n"
+             "      of the hosts. outriderd goes on serving it, and says what to do.")
     own.reconfigure(mode="none")
-    stage.command("publish", "status", own.name, "--offline", has=("serves mode enforce", "retire"), only=("policy", "withheld", "retire", "exit"))
+    stage.command("publish", "status", own.name, "--offline", has=("serves mode enforce", "retire"),
+                  only=("policy", "withheld", "retire", "exit"))
 
     tell.step("The way out: mode none first, with a clock that says when nobody can hold the former policy any more.")
     stage.command("publish", "retire", own.name, has=("retiring", "may hold enforce"))

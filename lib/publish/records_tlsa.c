@@ -173,8 +173,8 @@ static void note_set(work *w)
     if (*set->note != '\0')
         return;
     if (!h->is_known)
-        set->note = otr_arena_printf(w->d->arena, "there is no section tlsa \"%s\"; \"outrider tlsa generate --live %s\" makes records of "
-                                     "what it shows", h->host, h->host);
+        set->note = otr_arena_printf(w->d->arena, "there is no section tlsa \"%s\"; with --live its records are made of what it shows",
+                                     h->host);
     else if (h->tlsa != NULL && h->tlsa->status == OTR_DNS_SECURE && !is_covered(w))
         set->note = otr_arena_printf(w->d->arena, "mail from senders with DANE waits now: no record matches what %s shows", h->host);
     else if (w->trouble != NULL)

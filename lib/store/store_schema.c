@@ -22,6 +22,8 @@
 #define STRINGIFY(x) #x
 #define TEXT_OF(x) STRINGIFY(x)
 
+#define KEEP_TEMPORARY "PRAGMA temp_store=MEMORY" /* of sorting: the daemon reaches no folder for temporary files */
+
 /*
  * What makes schema n of schema n-1; a new database takes all steps, an older one those it lacks, in one transaction.
  * Columns have the names that an administrator would look for; times are seconds since 1970.
@@ -367,7 +369,7 @@ static outrider_err set_up(sqlite3 *db, const char *path, outrider_diag *diag)
     outrider_err err;
 
     sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-    if (run(db, "PRAGMA synchronous=FULL") != SQLITE_OK)
+    if (run(db, "PRAGMA synchronous=FULL") != SQLITE_OK || run(db, KEEP_TEMPORARY) != SQLITE_OK)
         return refuse_sqlite(diag, path, db);
     err = otr_store_configure(db, path, diag);
     if (err == OUTRIDER_OK)
@@ -432,7 +434,7 @@ static outrider_err connect_again(const char *path, sqlite3 **db, outrider_diag 
     outrider_err err = OUTRIDER_OK;
 
     if (sqlite3_open_v2(path, &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX, NULL) != SQLITE_OK ||
-        run(opened, "PRAGMA synchronous=NORMAL") != SQLITE_OK)
+        run(opened, "PRAGMA synchronous=NORMAL") != SQLITE_OK || run(opened, KEEP_TEMPORARY) != SQLITE_OK)
         err = refuse_sqlite(diag, path, opened);
     if (err == OUTRIDER_OK)
         err = otr_store_configure(opened, path, diag);

@@ -67,6 +67,8 @@ def pytest_pyfunc_call(pyfuncitem):
 
 
 def pytest_collection_modifyitems(items):
+    # Last: they run a second Postfix, and what comes of the log of the first is not cleared up yet.
+    items.sort(key=lambda item: item.path.name == "test_acme_hooks.py")
     if namespace.is_inside():
         return
     skip = pytest.mark.skip(reason="needs the lab: run `make test` as root")

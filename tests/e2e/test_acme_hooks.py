@@ -45,7 +45,8 @@ def a_domain(lab, build):
     """A domain whose MX host lets its certificates come by ACME; nothing in DNS but its address."""
     label = f"hooks{next(numbers)}"
     with OwnDomain(lab, build, f"{namespace.HOME}/{label}", label, settings={
-            "policy_host": {"listen": [f"inet:[{POLICY_HOST}]:443"], "acme": [f"inet:{address}:80" for address in (MX_ADDRESSES[0], ACME_IPV4, f"[{POLICY_HOST}]")]}}) as own:
+            "policy_host": {"listen": [f"inet:[{POLICY_HOST}]:443"],
+                            "acme": [f"inet:{address}:80" for address in (MX_ADDRESSES[0], ACME_IPV4, f"[{POLICY_HOST}]")]}}) as own:
         own.daemon.settings["policy_host"]["acme_directory"] = own.path("acme")
         own.daemon.write_config()
         own.daemon.start()
@@ -57,7 +58,8 @@ def a_domain(lab, build):
 
 
 def key_digest(public):
-    return hashlib.sha256(public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)).hexdigest().upper()
+    octets = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(octets).hexdigest().upper()
 
 
 def record_of(pem):
@@ -308,12 +310,29 @@ def test_a_file_that_cannot_be_written(own):
 
 
 def test_a_command_that_fails(own):
-    """The file is the new one, and it is said that the mail server was not told; the next renewal tells it again."""
+    """The file is the new one, and it is said that the mail server was not told: that is tried again, also by another run of the hook."""
+    log = own.path("files/told")
     own.deploy_lines(f"{own.mx} - {own.path('files/mx.pem')} root 0600 exit 3")
     pair = own.pair("new", own.issue(own.mx))
     done = own.deploy(own.mx, *pair)
-    assert done.returncode == 70 and "this failed: exit 3" in done.stderr
+    assert done.returncode == 70 and "this failed, and waits: exit 3" in done.stderr
     assert leaf_of(own.path("files/mx.pem")) == leaf_of(pair[0])
+    assert own.deploy("--retry").returncode == 70 and own.deploy(own.mx, *pair).returncode == 70
+    own.deploy_lines(f"{own.mx} - {own.path('files/mx.pem')} root 0600 echo told >>{log}")
+    assert own.deploy("--retry").returncode == 0 and read(log) == b"told\n"
+    assert own.deploy("--retry").returncode == 0 and own.deploy(own.mx, *pair).returncode == 0
+    assert read(log) == b"told\n" and own.deploy("--pending").stdout == "", "once is enough"
+
+
+def test_a_hook_that_is_killed(own):
+    """kill -9 while the command runs: the next --retry runs it again."""
+    log = own.path("files/told")
+    own.deploy_lines(f"{own.mx} - {own.path('files/mx.pem')} root 0600 kill -9 $PPID")
+    pair = own.pair("new", own.issue(own.mx))
+    assert own.deploy(own.mx, *pair).returncode == -9
+    assert leaf_of(own.path("files/mx.pem")) == leaf_of(pair[0])
+    own.deploy_lines(f"{own.mx} - {own.path('files/mx.pem')} root 0600 echo told >>{log}")
+    assert own.deploy("--retry").returncode == 0 and read(log) == b"told\n"
 
 
 def test_hooks_at_the_same_time(own):

@@ -1,5 +1,5 @@
 """The invariants, each with tests that carry its name, on the running daemon and, where mail is at stake, with real mail
-servers. Nothing is published yet: SAFE-TO-PUBLISH is about what recommends a policy, `outrider lint policy --mx`.
+servers. Here SAFE-TO-PUBLISH is about what recommends a policy, `outrider lint policy --mx`; what is served, test_publish_life.py walks through.
 
 REMEMBER has more in test_store.py (kill -9, full disks), test_refresh.py and test_failing_networks.py; what a mail server
 does without its daemon (NO-DOWNGRADE) is in test_dead_daemon.py.

@@ -56,7 +56,8 @@ def configuration(own):
     text = blocks("From nothing to testing")[0].replace("example.org", own.name)
     for old, new in (("inet:[::]:443", f"inet:[{POLICY_HOST}]:443"), ("inet:[::]:80", f"inet:[{POLICY_HOST}]:80"),
                      ('"192.0.2.80", "2001:db8::80"', f'"{POLICY_HOST}"'), ("/var/lib/outrider-acme", own.path("acme")),
-                     ("/etc/outrider/mta-sts.pem", own.path("files/sts.pem")), ("unix:/run/outrider/control.sock", f"unix:{own.daemon.control_socket}")):
+                     ("/etc/outrider/mta-sts.pem", own.path("files/sts.pem")),
+                     ("unix:/run/outrider/control.sock", f"unix:{own.daemon.control_socket}")):
         assert old in text, f"the guide has no {old} any more"
         text = text.replace(old, new)
     with open(own.daemon.config) as file:

@@ -5,6 +5,7 @@ Nothing is added but what the lab is: its root of DNSSEC lies where Debian's is.
 """
 
 import datetime
+import glob
 import os
 import re
 import shutil
@@ -13,8 +14,10 @@ import subprocess
 import pytest
 
 import conftest
+from lab import namespace
 from lab.exim import Exim
-from lab.process import end
+from lab.own_domain import POLICY_HOST, OwnDomain, replace
+from lab.process import end, wait_until
 
 CONFIG = "/etc/outrider/outrider.conf"
 ANCHOR = "/usr/share/dns/root.key"
@@ -173,6 +176,36 @@ def test_an_override_and_a_minimum(lab, postfix, machine):
                                              "sts-self-signed.example": "encrypted", "plain-tls.example": "deferred"}
 
 
+def test_publish_your_own_policy(lab, build, machine):
+    """The section and its commands: what is in DNS afterwards is what senders need, and the world sees a policy in testing."""
+    written = steps("Publish your own policy")
+    with OwnDomain(lab, build, f"{namespace.HOME}/readme", "readme", ttl=1) as own:
+        ours = (block(written[0]).replace("mx1.example.org", own.mx).replace("example.org", own.name)
+                .replace("inet:[::]:443", f"inet:[{POLICY_HOST}]:443").replace('"192.0.2.80", "2001:db8::80"', f'"{POLICY_HOST}"'))
+        os.makedirs(os.path.dirname(CONFIG), exist_ok=True)
+        with open(CONFIG, "w") as file:
+            file.write(block(steps("Five minutes to Postfix")[0]) + ours)
+        replace("/etc/outrider/mta-sts.pem", own.issue(own.policy_host))
+        run("outriderd -t && outriderd")
+        records = block(written[1]).replace("example.org", own.name).strip()
+        assert "Publish _mta-sts." in run(records)
+        wait_until(lambda: is_published(own, run(f"{records} --nsupdate")), 60, lambda: run(records))
+        status = block(written[2]).replace("example.org", own.name).strip()
+        done = subprocess.run(["sh", "-c", status], capture_output=True, text=True, timeout=120)
+        assert "serves mode testing" in done.stdout and " 0 critical" in done.stdout, done.stdout + done.stderr
+        (enforce,) = re.findall(r"`(outrider publish set .*?)`", SECTIONS["Publish your own policy"])
+        assert "served: mode enforce" in run(enforce.replace("example.org", own.name))
+        (retire,) = re.findall(r"`(outrider publish retire .*?)`", SECTIONS["Publish your own policy"])
+        assert "retir" in run(retire.replace("example.org", own.name))
+
+
+def is_published(own, lines):
+    """What may be published now goes into DNS; true when nothing is left to do."""
+    if "\nupdate " in lines:
+        own.update(lines)
+    return "update " not in lines
+
+
 def test_sockets_of_the_service_are_those_of_the_set_ups():
     """systemd hands a socket over only if the configuration names the same one."""
     for heading, unit in (("Five minutes to Postfix", "postfix"), ("Five minutes to Exim", "exim")):
@@ -186,10 +219,11 @@ def test_sockets_of_the_service_are_those_of_the_set_ups():
 def test_the_units_are_sound(tmp_path):
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not installed")
-    for name in os.listdir(os.path.join(conftest.ROOT, "integration/systemd")):
-        with open(os.path.join(conftest.ROOT, "integration/systemd", name)) as file:
+    for path in glob.glob(os.path.join(conftest.ROOT, "integration/systemd/*")) + glob.glob(os.path.join(conftest.ROOT, "integration/acme/*.[st]*er*")):
+        name = os.path.basename(path)
+        with open(path) as file:
             # The manual and the program are not installed on the machine of a test.
             text = re.sub(r"^Documentation=.*\n", "", file.read(), flags=re.M)
         (tmp_path / name).write_text(re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", text, flags=re.M))
     done = subprocess.run(["systemd-analyze", "verify", *map(str, tmp_path.iterdir())], capture_output=True, text=True, timeout=60)
-    assert [line for line in (done.stdout + done.stderr).splitlines() if "outriderd" in line] == []
+    assert [line for line in (done.stdout + done.stderr).splitlines() if "outrider" in line] == []

@@ -2,6 +2,7 @@
 own query, lint and tlsa match agree. PUB-04, PUB-05, PUB-06, PUB-09 to PUB-14, PUB-20. No root, no lab."""
 
 import contextlib
+import hashlib
 import json
 import shutil
 import socket
@@ -13,6 +14,7 @@ import dns.message
 import dns.query
 import dns.rdatatype
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from dns_world import free_port, wait_for_dns
 
@@ -380,3 +382,28 @@ def test_the_policy_that_a_real_daemon_serves(outrider, lab):  # PUB-04; in the 
     assert found["policy"]["source"] == "in-service" and found["policy"]["mode"] == "testing", done
     told = json.loads(daemon.run_cli("records", "--config", daemon.config, "--json", "--offline", domain).stdout)["policy"]
     assert told == {"source": "configured", "mode": "testing", "id": found["policy"]["id"]}
+
+
+def sha256_of_key(chain):
+    key = chain.leaf.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(key).hexdigest().upper()
+
+
+@pytest.mark.parametrize("name, state", [("dane-ee", "same"), ("signed-plain", "missing"), ("dane-no-starttls", "extra")])
+def test_records_of_hosts_without_a_section(outrider, lab, name, state):  # PUB-11; in the lab
+    """--live: of what an MX host shows; of one without STARTTLS none."""
+    daemon, row = outrider(), lab.scenarios[name]
+    done = daemon.run_cli("records", "--config", daemon.config, "--json", "--live", row.domain, timeout=120)
+    told = json.loads(done.stdout)
+    (host,) = row.hosts
+    (found,) = [one for one in told["sets"] if one["role"] == "tlsa"]
+    if name == "dane-no-starttls":
+        assert "STARTTLS is not offered" in str(told["notes"]), told
+        assert not [one for one in found["records"] if one["state"] == "missing"], told
+        return
+    chain = lab.mx[row.host_name(host)].chain
+    (record,) = [one for one in found["records"] if sha256_of_key(chain) in str(one).upper()]
+    assert record["state"] == state and "3 1 1" in str(record), told
+    without = json.loads(daemon.run_cli("records", "--config", daemon.config, "--json", row.domain, timeout=120).stdout)
+    (plain,) = [one for one in without["sets"] if one["role"] == "tlsa"]
+    assert "--live" in plain["note"] or state == "same", plain

@@ -259,7 +259,7 @@ def test_a_row_that_is_no_good(lab, outrider, used_store):
 
 # kill -9 --------------------------------------------------------------------------------------------------------
 
-KILLS, DAEMONS, DOMAINS = 32, 4, 12
+KILLS, DAEMONS, DOMAINS = int(os.environ.get("OUTRIDER_KILLS", 32)), 4, 12  # OUTRIDER_KILLS=1000 for a night
 
 
 class Victim:
@@ -327,3 +327,57 @@ def test_kill_at_any_moment_loses_no_policy(lab, outriders, forwarders):
     answered = sum(victim.answered for victim in victims)
     assert [victim.lost for victim in victims] == [[]] * DAEMONS
     assert 0.05 < answered / (KILLS * DOMAINS) < 0.95, "killed in the middle of it, not before or after"
+
+
+class Renewed(Victim):
+    """A daemon that is killed while it takes over new policies in the place of those that it has."""
+
+    generation = 0
+
+    def one_round(self):
+        """The names are known, with policies of this generation or an earlier one, and become those of the next."""
+        if self.generation == 0:
+            self.daemon.start()
+            for name in self.names:
+                ask_until(self.daemon, name, lambda verdict: verdict["level"] == "secure", 60)
+            self.known = dict.fromkeys(self.names, "1")
+        self.generation += 1
+        for domain in self.domains:
+            domain.set_policy(mx=[f"*.{domain.name}", f"mx.{domain.name}", f"g{self.generation}.{domain.name}"])
+            domain.set_record(f"g{self.generation}")
+        told = self.watch_and_kill()
+        self.between.change = forwarder.each(*(blocked(name) for name in self.names))
+        self.daemon.start()
+        for name in self.names:
+            verdict = ask(self.daemon, name)
+            allowed = {f"g{self.generation}"} if name in told else {f"g{self.generation}", self.known[name]}
+            if verdict["level"] != "secure" or verdict["sts"]["id"] not in allowed:
+                self.lost.append((name, verdict["level"], verdict["sts"]["id"], sorted(allowed)))
+            self.known[name] = verdict["sts"]["id"]
+        self.answered += len(told)
+        self.between.change = None
+
+    def watch_and_kill(self):
+        """The domains of which a client was told the new id before the end."""
+        told, wanted = set(), self.random.randrange(len(self.names))
+        deadline = time.monotonic() + 60
+        while len(told) < wanted and time.monotonic() < deadline:
+            told |= {name for name in self.names if ask(self.daemon, name)["sts"]["id"] == f"g{self.generation}"}
+        assert len(told) >= wanted, self.daemon.log()
+        time.sleep(self.random.uniform(0, 0.01))
+        self.daemon.kill()
+        return told
+
+
+def test_kill_during_refresh_leaves_the_old_policy_or_the_new_one(lab, outriders, forwarders):
+    """REMEMBER: kill -9 while policies are renewed: each is the one before or the one after, and whoever was told the new
+    one does not see the old one again."""
+    found = domains.add(lab, *[domains.row(f"renew-{number}", zone=model.UNSIGNED, sts=model.Sts(records=("v=STSv1; id=1;",)))
+                               for number in range(DOMAINS // 2)])
+    victim = Renewed(outriders, forwarders, [domain.name for domain in found], 7)
+    victim.daemon.settings["sts"] = QUICK
+    victim.daemon.write_config()
+    victim.domains = found
+    victim.run(max(KILLS // 4, 1))
+    assert victim.lost == []
+    assert victim.answered > 0

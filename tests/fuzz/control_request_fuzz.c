@@ -9,6 +9,14 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* publish.status is about one domain or about all. */
+static bool has_fitting_domain(const otr_control_request *r)
+{
+    bool is_about_all = r->verb == OTR_CONTROL_OVERRIDE_LIST || r->verb == OTR_CONTROL_PUBLISH_RELOAD || otr_control_is_trust(r->verb);
+
+    return r->verb == OTR_CONTROL_PUBLISH_STATUS || is_about_all == (r->domain[0] == '\0');
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     otr_control_request r;
@@ -19,8 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             abort();
         return 0;
     }
-    if (r.verb >= OTR_CONTROL_VERB_COUNT ||
-        (r.verb == OTR_CONTROL_OVERRIDE_LIST || otr_control_is_trust(r.verb)) != (r.domain[0] == '\0'))
+    if (r.verb >= OTR_CONTROL_VERB_COUNT || !has_fitting_domain(&r))
         abort();
     if (r.domain[0] != '\0' && !otr_is_ldh_domain(r.domain, strlen(r.domain)))
         abort();

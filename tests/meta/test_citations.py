@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CONFORMANCE, TABLE = ROOT / "docs/conformance.md", ROOT / "docs/decision-table.md"
 CITATION = re.compile(r"`([\w./-]+\.(?:c|py)):(\w+)(?:\[([^`]*)\])?`")
 AREAS = {"STS-DNS": 14, "STS-BODY": 18, "STS-FETCH": 22, "STS-APPLY": 20, "COMBO": 11, "DNS": 34, "TLSA": 15, "DANE": 23,
-         "FLOW": 13, "PKIX": 12, "EDGE": 8, "RPT-DNS": 8}
+         "FLOW": 13, "PKIX": 12, "EDGE": 8, "RPT-DNS": 8, "PUB": 20}
 STEPS = {"M": 13, "A": 8, "T": 5, "S": 11}
 VECTORS = 90
 INVARIANTS = ["LOCALITY", "DANE-FIRST", "NO-PKIX-USAGES", "NO-DOWNGRADE", "REMEMBER", "SCOPE", "EXPLAIN", "BOUNDED", "SAFE-TO-PUBLISH"]

@@ -170,6 +170,7 @@ static void a_mistake_is_named_with_its_line(void **state)
         { "none of the words", "combine = sometimes", 1, "none of dane-first, both" },
         { "a mode that is not octal", "line { mode = 0680 }", 1, "octal" },
         { "a mode that is too large", "line { mode = 01777 }", 1, "0777" },
+        { "what libconfuse refuses without a word", "log = info\n${}\n", 2, "neither a setting nor a section" },
         { "a list for a single value", "log = { info, debug }", 1, "unexpected token" },
         { "a bad address", "line { listen = { \"unix:/run/a\",\n \"inet:localhost:25\" } }", 2, "inet:ADDRESS:PORT" },
         { "an address twice", "line { listen = { \"inet:127.0.0.1:9\", \"inet:[127.0.0.1]:9\" } }", 1, "given twice" },
