@@ -14,14 +14,13 @@
 #include <string.h>
 #include <time.h>
 
-#define SECOND 1000000000
-#define AGAIN_NS 20000000
+#define AGAIN_NS 5000000
 
 struct otr_store_check {
     pthread_t thread;
     char *path;             /* owned */
     sqlite3 *db;            /* owned */
-    _Atomic bool is_stopping;
+    _Atomic bool is_stopping, is_done;
     otr_store_checked *checked;
     void *arg;
 };
@@ -42,6 +41,7 @@ static void *run(void *arg)
 
     if (!atomic_load(&check->is_stopping))
         check->checked(check->arg, err == OUTRIDER_OK ? NULL : &diag);
+    atomic_store(&check->is_done, true);
     return NULL;
 }
 
@@ -71,6 +71,7 @@ outrider_err otr_store_check_start(const char *path, otr_store_checked *checked,
     made->checked = checked;
     made->arg = arg;
     atomic_init(&made->is_stopping, false);
+    atomic_init(&made->is_done, false);
     sqlite3_progress_handler(made->db, 1000, on_progress, made);
     failed = pthread_create(&made->thread, NULL, run, made);
     if (failed != 0) {
@@ -81,20 +82,21 @@ outrider_err otr_store_check_start(const char *path, otr_store_checked *checked,
     return OUTRIDER_OK;
 }
 
-/* sqlite3_interrupt() ends what runs, also within a single step over a large table; what has not begun yet it does not. */
+/*
+ * sqlite3_interrupt() ends what runs, also within a single step over a large table; what is about to begin it does not, so it is
+ * said more than once.
+ */
 void otr_store_check_stop(otr_store_check *check)
 {
-    struct timespec until;
+    static const struct timespec moment = { .tv_nsec = AGAIN_NS };
 
     if (check == NULL)
         return;
     atomic_store(&check->is_stopping, true);
-    do {
+    while (!atomic_load(&check->is_done)) {
         sqlite3_interrupt(check->db);
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += AGAIN_NS;
-        until.tv_sec += until.tv_nsec / SECOND;
-        until.tv_nsec %= SECOND;
-    } while (pthread_clockjoin_np(check->thread, NULL, CLOCK_MONOTONIC, &until) != 0);
+        nanosleep(&moment, NULL);
+    }
+    pthread_join(check->thread, NULL);
     release(check);
 }
