@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "daemon/flow/place.h"
 #include "daemon/flow/record.h"
+#include "daemon/flow/rest.h"
 #include "store/store_fleet.h"
 
 #include <stdio.h>
@@ -203,6 +204,7 @@ void otr_shared_take(otr_worker *worker, otr_shared *shared)
     const otr_fleet_record *r = &shared->record;
     otr_shared_outcome outcome = OTR_SHARED_KNOWN;
 
+    otr_rest_make_room(worker); /* what is spoken of wakes, perhaps */
     switch (r->kind) {
     case OTR_FLEET_POLICY:
         outcome = take_policy(worker, r);
