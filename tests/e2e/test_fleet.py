@@ -11,6 +11,7 @@ import shutil
 import sqlite3
 import subprocess
 import time
+import urllib.request
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -122,6 +123,29 @@ def test_a_policy_that_one_has_is_known_to_all(lab, redis, fleet):
     domain.block("unreachable")
     assert [level(member, domain.name) for member in members] == ["secure"] * 3
     assert domain.policy.contacts == 1
+
+
+def test_what_is_counted(lab, redis, outrider):
+    """The second member takes what the first has fetched, and /metrics of each says so."""
+    server = redis()
+    members = [outrider(redis=server.url(), fleet={"name": f"m{n}"}, http={"listen": [f"inet:[127.0.0.1]:{18500 + n}"]}) for n in range(2)]
+    until(lambda: all(has_compared(member) for member in members), members)
+    domain = domains.add_sts(lab, "fleet-counted", ttl=300)
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(lambda member: level(member, domain.name), members)) == ["secure"] * 2
+
+    def sample(name):
+        pages = []
+        for n in range(2):
+            with urllib.request.urlopen(f"http://127.0.0.1:{18500 + n}/metrics", timeout=10) as page:
+                pages.append(page.read().decode())
+        return sum(int(line.rsplit(" ", 1)[1]) for page in pages for line in page.splitlines() if line.startswith(name + " "))
+
+    assert sample("outrider_fleet_up") == 2
+    assert sample('outrider_fleet_claims_total{result="fetched"}') == 1
+    assert sample('outrider_fleet_claims_total{result="alone"}') == 0
+    until(lambda: sample('outrider_fleet_records_total{result="taken"}') >= 1, members)
+    until(lambda: sample("outrider_fleet_members") == 4, members)
 
 
 def test_a_new_id_is_fetched_once(lab, redis, fleet):
