@@ -79,7 +79,4 @@ void otr_authority_free(otr_authority *authority); /* NULL is fine */
 bool otr_tlsa_sets_are_equal(const otr_tlsa_set *a, const otr_tlsa_set *b);
 bool otr_tlsa_set_has(const otr_tlsa_set *set, const otr_tlsa *record);
 
-/* How many of the records are usable. */
-size_t otr_tlsa_set_usable(const otr_tlsa_set *set);
-
 #endif

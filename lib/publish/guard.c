@@ -199,6 +199,8 @@ static bool look_at_present(struct guard *g)
 
         if (w->state != OTR_SERVER_ANSWERED || covers(g, &w->set, &r))
             continue;
+        if (g->err != OUTRIDER_OK)
+            return false; /* not judged, so there is no reason to tell */
         otr_finding_add(g->findings, "dane.match", OTR_CHECK_CRITICAL, "at the server %s (%s): %s", w->server, w->address, r.reason);
         if (!is_missed)
             miss = r;
@@ -257,9 +259,10 @@ static void judge(struct guard *g)
 {
     const otr_authority *a = g->q->authority;
 
-    if (*a->trouble != '\0') {
+    if (*a->trouble != '\0' || a->status == OTR_DNS_BOGUS || a->status == OTR_DNS_TEMPFAIL) {
         g->result->outcome = OTR_GUARD_UNKNOWN;
-        otr_finding_add(g->findings, "dane.secure", OTR_CHECK_UNKNOWN, "%s", a->trouble);
+        otr_finding_add(g->findings, "dane.secure", OTR_CHECK_UNKNOWN, "%s",
+                        *a->trouble != '\0' ? a->trouble : "the TLSA records could not be looked up");
     } else if (a->status == OTR_DNS_INSECURE) {
         otr_finding_add(g->findings, "dane.secure", OTR_CHECK_INFO, "the zone of %s is not signed: DANE does not apply", a->owner);
         look_at_past(g, is_harmless_set, OTR_GUARD_INSECURE);
