@@ -165,6 +165,53 @@ static void compare_alias(otr_records_draft *d, otr_record_set *set, const char 
     }
 }
 
+static bool is_alias(const otr_dns_answer *answer)
+{
+    return answer != NULL && answer->content != OTR_DNS_UNKNOWN && answer->cname_count > 0;
+}
+
+/*
+ * An alias that is to go. What is at its end is somebody else's, or has another purpose, and is not touched. False: of a chain only the end is
+ * known, and a note says so.
+ */
+static bool put_alias(otr_records_draft *d, otr_record_set *set, const otr_dns_answer *answer, otr_record_state state)
+{
+    if (answer->cname_count == 1) {
+        otr_records_line(d, set, otr_record_of_alias(d->arena, set->asked, answer->ttl, answer->canonical), state, "");
+        return true;
+    }
+    set->note = otr_arena_printf(d->arena, "%s is an alias that ends at %s; change it yourself", set->asked, answer->canonical);
+    return false;
+}
+
+static void put_wanted_addresses(otr_records_draft *d, otr_record_set *set, bool is_known)
+{
+    const otr_records_question *q = d->q;
+
+    for (size_t i = 0; i < q->address_count; i++) {
+        const otr_dns_answer *answer = q->addresses[i].family == 4 ? q->policy_a : q->policy_aaaa;
+
+        if (!is_address_published(answer, &q->addresses[i]))
+            otr_records_line(d, set,
+                             otr_record_of_address(d->arena, set->owner, otr_records_ttl(answer, OTR_RECORDS_TTL), &q->addresses[i]),
+                             is_known ? otr_records_absent(answer) : OTR_RECORD_UNKNOWN, "");
+    }
+}
+
+/* An alias to a host that has nothing to do with this policy, or is not needed any more. True: all is said. */
+static bool displace_alias(otr_records_draft *d, otr_record_set *set, const otr_dns_answer *alias)
+{
+    if (alias == NULL || (d->q->source != OTR_POLICY_RETIRED && (!has_policy(d->q) || d->q->address_count == 0)))
+        return false;
+    if (d->q->source == OTR_POLICY_RETIRED) {
+        put_alias(d, set, alias, OTR_RECORD_EXTRA);
+        return true;
+    }
+    set->owner = set->asked;
+    put_wanted_addresses(d, set, put_alias(d, set, alias, OTR_RECORD_DIFFERENT));
+    return true;
+}
+
 static void make_policy_host(otr_records_draft *d)
 {
     const otr_records_question *q = d->q;
@@ -182,6 +229,8 @@ static void make_policy_host(otr_records_draft *d)
         for (size_t i = 0; i < q->address_count; i++)
             is_any_right |= is_address_published(q->addresses[i].family == 4 ? a : aaaa, &q->addresses[i]);
     }
+    if (!is_any_right && displace_alias(d, set, is_alias(a) ? a : is_alias(aaaa) ? aaaa : NULL))
+        return;
     put_published_addresses(d, set, a, is_any_right);
     put_published_addresses(d, set, aaaa, is_any_right);
     set->is_absent = set->line_count == 0 && otr_records_absent(a) == OTR_RECORD_MISSING && otr_records_absent(aaaa) == OTR_RECORD_MISSING;
@@ -189,14 +238,7 @@ static void make_policy_host(otr_records_draft *d)
         set->ttl = aaaa->ttl; /* the longer of the two is what somebody may still hold */
     if (!has_policy(q))
         return;
-    for (size_t i = 0; i < q->address_count; i++) {
-        const otr_dns_answer *answer = q->addresses[i].family == 4 ? a : aaaa;
-
-        if (!is_address_published(answer, &q->addresses[i]))
-            otr_records_line(d, set,
-                             otr_record_of_address(d->arena, set->owner, otr_records_ttl(answer, OTR_RECORDS_TTL), &q->addresses[i]),
-                             otr_records_absent(answer), "");
-    }
+    put_wanted_addresses(d, set, true);
     if (q->address_count == 0 && set->is_absent)
         set->note = otr_arena_printf(d->arena, "%s has no address, and policy_host.addresses is not set", name);
 }
@@ -220,6 +262,10 @@ static void compare_text(otr_records_draft *d, otr_record_set *set, const otr_dn
 
     if (wanted != NULL)
         want = otr_record_of_text(d->arena, set->owner, otr_records_ttl(answer, OTR_RECORDS_TTL), wanted);
+    if (is_retired && is_alias(answer)) {
+        put_alias(d, set, answer, OTR_RECORD_DIFFERENT);
+        return;
+    }
     set->is_absent = answer != NULL && answer->content != OTR_DNS_UNKNOWN;
     for (size_t i = 0; answer != NULL && i < answer->rr_count; i++) {
         otr_record record = otr_record_of_answer(d->arena, answer, i);

@@ -225,6 +225,10 @@ static void plan_retirement(otr_records_draft *d)
     }
     record = otr_plan_change(d, sts, GONE(OTR_RECORD_DIFFERENT), "The policy is retired: no sender can still hold one that is enforced.",
                              otr_arena_printf(d->arena, "Take %s away.", sts->asked));
+    if (has_failed(d->q->policy_a) || has_failed(d->q->policy_aaaa)) {
+        otr_plan_look_again(d, host->asked);
+        return;
+    }
     addresses = otr_plan_change(d, host, GONE(OTR_RECORD_EXTRA) | GONE(OTR_RECORD_DIFFERENT),
                                 "The record leaves first, then the host that it sends senders to (RFC 8461 section 8.3).",
                                 otr_arena_printf(d->arena, "Take %s away, and the section publish \"%s\".", host->asked, d->q->domain));
