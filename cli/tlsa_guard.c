@@ -146,27 +146,6 @@ static int take_hosts(command *c, X509 *leaf)
 
 /* One host ----------------------------------------------------------------------------------------------------------- */
 
-/* What the host shows, if each address shows the key that is to be installed, and one issuer. */
-static const otr_service_chain *find_same_key(const command *c, const otr_service *s)
-{
-    const otr_service_chain *same = NULL;
-
-    if (*s->trouble != '\0')
-        return NULL;
-    for (size_t i = 0; i < s->count; i++) {
-        bool is_there = false;
-
-        for (size_t n = 0; n < s->count; n++)
-            if (strcmp(s->chains[n].address, s->chains[i].address) == 0 && strcmp(s->chains[n].record, c->record) == 0) {
-                is_there = same == NULL || strcmp(same->issuer, s->chains[n].issuer) == 0;
-                same = &s->chains[n];
-            }
-        if (!is_there)
-            return NULL;
-    }
-    return same;
-}
-
 /*
  * Where only time stands in the way, what the host shows may make up for it: with the key that is in service nothing changes. The host
  * is not visited otherwise: the answer is in DNS.
@@ -183,7 +162,7 @@ static int judge(command *c, otr_guard_question *q, otr_arena *arena, otr_guard_
     if (err == OUTRIDER_OK && result->outcome == OTR_GUARD_WOULD_BREAK && result->record[0] == '\0' && result->safe_from != OTR_NEVER) {
         if ((status = otr_tlsa_desk_visit(&c->desk, q->authority, arena, &service)) != EX_OK)
             return status;
-        same = find_same_key(c, &service);
+        same = otr_service_with_key(&service, c->record);
         if (same == NULL)
             return EX_OK;
         q->service_pem = same->pem;
@@ -260,6 +239,8 @@ static int guard_host(command *c, const char *host)
                                  .now = c->at != 0 ? c->at : otr_clock_now(&c->desk.clock) };
 
         status = judge(c, &q, file.arena, &result, &findings);
+        if (status == EX_OK && otr_arena_failed(file.arena)) /* a set that was not kept is none that was looked at */
+            status = otr_complain(EX_OSERR, WHAT, "out of memory");
         c->breaks |= status == EX_OK && result.outcome == OTR_GUARD_WOULD_BREAK;
         c->is_unknown |= status == EX_OK && result.outcome == OTR_GUARD_UNKNOWN;
         if (status == EX_OK && c->is_json)

@@ -61,3 +61,23 @@ bool otr_service_add(otr_service *s, const char *address, const STACK_OF(X509) *
     sk_X509_free(copy);
     return is_good;
 }
+
+const otr_service_chain *otr_service_with_key(const otr_service *s, const char *record)
+{
+    const otr_service_chain *same = NULL;
+
+    if (*s->trouble != '\0' || *s->unseen != '\0')
+        return NULL;
+    for (size_t i = 0; i < s->count; i++) {
+        bool is_there = false;
+
+        for (size_t n = 0; n < s->count; n++)
+            if (strcmp(s->chains[n].address, s->chains[i].address) == 0 && strcmp(s->chains[n].record, record) == 0) {
+                is_there = same == NULL || strcmp(same->issuer, s->chains[n].issuer) == 0;
+                same = &s->chains[n];
+            }
+        if (!is_there)
+            return NULL;
+    }
+    return same;
+}
