@@ -85,8 +85,8 @@ static json_t *make_request(const struct options *o)
     return request;
 }
 
-/* The publication of an answer (taken over); NULL: there is none. */
-static json_t *take_publication(json_t *answer)
+/* The publication of an answer (taken over); NULL after complaining: there is none, and how far it is is not known. */
+static json_t *take_publication(json_t *answer, int *status)
 {
     json_t *found = json_object_get(answer, "publication");
 
@@ -94,6 +94,8 @@ static json_t *take_publication(json_t *answer)
         found = json_array_get(json_object_get(answer, "publications"), 0);
     json_incref(found);
     json_decref(answer);
+    if (found == NULL)
+        *status = otr_complain(EX_TEMPFAIL, name, "outriderd says nothing of the domain: does it still run with its section publish?");
     return found;
 }
 
@@ -116,7 +118,7 @@ static bool is_over(const json_t *p)
 static json_t *wait_for_end(const struct options *o, json_t *p, int *status)
 {
     while (p != NULL && !is_over(p)) {
-        json_t *answer, *request = json_pack("{s:s, s:s}", "do", "publish.status", "domain", text_of(p, "domain"));
+        json_t *answer;
         json_int_t left = json_integer_value(json_object_get(p, "memory_seconds"));
         struct timespec span = { .tv_sec = left < LEAST_S ? LEAST_S : left < LOOK_S ? left : LOOK_S };
 
@@ -127,17 +129,17 @@ static json_t *wait_for_end(const struct options *o, json_t *p, int *status)
             return NULL;
         }
         nanosleep(&span, NULL);
-        answer = otr_ask_control(request, name, o->config, o->socket, status);
+        answer = otr_ask_control(json_pack("{s:s, s:s}", "do", "publish.status", "domain", text_of(p, "domain")), name, o->config, o->socket,
+                                 status);
         if (answer == NULL && *status != EX_TEMPFAIL) {
             json_decref(p);
             return NULL;
         }
         if (answer != NULL) {
             json_decref(p);
-            p = take_publication(answer);
+            p = take_publication(answer, status);
         }
     }
-    *status = EX_OK;
     return p;
 }
 
@@ -206,7 +208,7 @@ int otr_cmd_publish_retire(int argc, char **argv)
     if (request == NULL)
         return otr_complain(EX_DATAERR, name, "an argument is not UTF-8");
     answer = otr_ask_control(request, name, o.config, o.socket, &status);
-    p = answer != NULL ? take_publication(answer) : NULL;
+    p = answer != NULL ? take_publication(answer, &status) : NULL;
     if (p != NULL && o.waits) {
         if (!o.is_json && !is_over(p)) {
             print_way(p);
@@ -215,7 +217,7 @@ int otr_cmd_publish_retire(int argc, char **argv)
         p = wait_for_end(&o, p, &status);
     }
     if (p == NULL)
-        return answer != NULL && status < 0 ? otr_complain(EX_TEMPFAIL, name, "no answer that makes sense") : status;
+        return status;
     if (o.is_json)
         return print_json(p, is_over(p));
     if (is_over(p))

@@ -124,6 +124,11 @@ static int print_json(const otr_publish_look *look, const json_t *told, int stat
     return otr_print_json(object, status);
 }
 
+static otr_time now_of(const otr_publish_look *look)
+{
+    return look->facts != NULL ? look->facts->at : (otr_time)time(NULL);
+}
+
 static void print_text(const command *c, const otr_publish_look *look, const json_t *told)
 {
     if (look->report != NULL)
@@ -131,7 +136,7 @@ static void print_text(const command *c, const otr_publish_look *look, const jso
     else
         printf("%s\n", look->conf->domain);
     if (told != NULL)
-        otr_print_told(told, look->facts != NULL ? look->facts->at : (otr_time)time(NULL));
+        otr_print_told(told, now_of(look));
     else if (c->told != NULL)
         printf("  policy    outriderd does not publish for it: was its configuration changed and not read again?\n");
     if (look->report == NULL)
@@ -142,7 +147,7 @@ static void print_text(const command *c, const otr_publish_look *look, const jso
 
 static bool is_fine(const command *c, const otr_publish_look *look, const json_t *told)
 {
-    if (!c->is_alone && told == NULL)
+    if (!c->is_alone && (told == NULL || otr_has_trouble(told, now_of(look))))
         return false;
     return look->report == NULL || otr_check_report_worst(look->report, OTR_CHECKS_ALL) == OTR_CHECK_OK;
 }
