@@ -5,6 +5,7 @@
 #include "base/date.h"
 #include "cli/ask_control.h"
 #include "cli/command.h"
+#include "cli/repeat.h"
 
 #include <getopt.h>
 #include <string.h>
@@ -159,7 +160,18 @@ static void print_end(const char *what, const json_t *p, const char *key, const 
         printf("  %s until %s (%s)\n", what, end, otr_span_text(left, span));
 }
 
-static void print_way(const json_t *p)
+/* The same, or another one, with the same daemon. */
+static void print_command(const struct options *o, const char *before, const char *after)
+{
+    otr_buf options = OTR_BUF_INIT;
+
+    otr_put_option(&options, "--config", o->config);
+    otr_put_option(&options, "--socket", o->socket);
+    printf("%s%s %s\n", before, otr_buf_text(&options), after);
+    otr_buf_clear(&options);
+}
+
+static void print_way(const struct options *o, const json_t *p)
 {
     const json_t *serving = json_object_get(p, "serving");
     const char *domain = text_of(p, "domain");
@@ -170,17 +182,17 @@ static void print_way(const json_t *p)
     print_end("may hold enforce ", p, "exit", "exit_seconds");
     print_end("may hold a policy", p, "memory", "memory_seconds");
     printf("  keep until then   this record, mta-sts.%s and its certificate, the section publish \"%s\"\n", domain, domain);
-    printf("  look again        outrider publish retire %s\n", domain);
+    print_command(o, "  look again        outrider publish retire", domain);
 }
 
-static void print_over(const json_t *p)
+static void print_over(const struct options *o, const json_t *p)
 {
     const char *domain = text_of(p, "domain");
 
     printf("%s: retired since %s; no sender can hold a policy of it any more\n", domain, text_of(p, "phase_since"));
     printf("  remove now        _mta-sts.%s. TXT, and when its TTL has passed:\n", domain);
     printf("                    mta-sts.%s, its certificate, the section publish \"%s\"\n", domain, domain);
-    printf("  begin anew        outrider publish set %s --mode testing\n", domain);
+    print_command(o, "  begin anew        outrider publish set --mode testing", domain);
 }
 
 static int print_json(json_t *p, bool over)
@@ -211,7 +223,7 @@ int otr_cmd_publish_retire(int argc, char **argv)
     p = answer != NULL ? take_publication(answer, &status) : NULL;
     if (p != NULL && o.waits) {
         if (!o.is_json && !is_over(p)) {
-            print_way(p);
+            print_way(&o, p);
             fflush(stdout);
         }
         p = wait_for_end(&o, p, &status);
@@ -221,9 +233,9 @@ int otr_cmd_publish_retire(int argc, char **argv)
     if (o.is_json)
         return print_json(p, is_over(p));
     if (is_over(p))
-        print_over(p);
+        print_over(&o, p);
     else
-        print_way(p);
+        print_way(&o, p);
     json_decref(p);
     return otr_flush_output(EX_OK);
 }

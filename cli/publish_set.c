@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "cli/publish_daemon.h"
 #include "cli/publish_print.h"
+#include "cli/repeat.h"
 #include "publish/gate.h"
 #include "publish/lifecycle.h"
 
@@ -137,6 +138,17 @@ static const char *gate_words(otr_gate gate)
     return "";
 }
 
+static void print_closer(const command *c, const char *why, const char *groups)
+{
+    otr_buf options = OTR_BUF_INIT;
+
+    otr_put_option(&options, "--config", c->config);
+    otr_put_option(&options, "--socket", c->socket);
+    otr_put_option(&options, "--ehlo", c->ehlo);
+    fprintf(stderr, "%s: outrider publish status --verbose --only %s%s %s\n", why, groups, otr_buf_text(&options), c->look.conf->domain);
+    otr_buf_clear(&options);
+}
+
 static int refuse(const command *c, otr_gate gate)
 {
     const char *domain = c->look.conf->domain;
@@ -147,7 +159,7 @@ static int refuse(const command *c, otr_gate gate)
                                         "refused", gate_words(gate), "reasons", list(c->look.report, otr_gate_is_barred_by)), status);
     otr_complain(status, domain, "enforce is refused, because %s:", gate_words(gate));
     print_list(c->look.report, otr_gate_is_barred_by);
-    fprintf(stderr, "look closer: outrider publish status --verbose --only dns,smtp,sts %s\n", domain);
+    print_closer(c, "look closer", "dns,smtp,sts");
     return status;
 }
 
@@ -163,8 +175,10 @@ static void warn(const command *c, otr_gate gate)
                 c->mode != OTR_STS_ENFORCE ? "warning: under enforce" : "forced, although", gate_words(gate));
         print_list(c->look.report, otr_gate_is_barred_by);
     }
-    if (print_list(c->look.report, otr_gate_warns_of))
-        fprintf(stderr, "outrider: %s: warning: look whether the policy gets out: outrider publish status --verbose --only sts %s\n", domain, domain);
+    if (print_list(c->look.report, otr_gate_warns_of)) {
+        fprintf(stderr, "outrider: %s: ", domain);
+        print_closer(c, "warning: look whether the policy gets out", "sts");
+    }
 }
 
 /* Returns -1 to go on, else an exit status. */

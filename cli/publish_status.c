@@ -5,6 +5,7 @@
 #include "cli/publish_daemon.h"
 #include "cli/publish_print.h"
 #include "cli/settings.h"
+#include "publish/plan_file.h"
 
 #include <getopt.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@ static const char help[] =
     "      --only GROUPS  of the checks those of dns, smtp, dane, sts, rpt; with commas between\n"
     "      --offline      only what outriderd says\n"
     "      --no-daemon    only what the world sees\n"
+    "      --state DIR    where the plans of \"outrider tlsa plan\" lie (default " OTR_PLAN_DIRECTORY ")\n"
     "  -t, --timeout S    for the look at one domain (default 60; at most 600)\n"
     "  -e, --ehlo NAME    how this machine calls itself to MX hosts (default: its host name)\n"
     "  -c, --config FILE  settings, and where the daemon listens (default /etc/outrider/outrider.conf)\n"
@@ -212,6 +214,7 @@ static int read_options(int argc, char **argv, command *c)
         { "json", no_argument, NULL, 'j' },          { "verbose", no_argument, NULL, 'v' },
         { "explain", required_argument, NULL, 'x' }, { "only", required_argument, NULL, 'o' },
         { "offline", no_argument, NULL, 'O' },       { "no-daemon", no_argument, NULL, 'D' },
+        { "state", required_argument, NULL, 'S' },
         { "timeout", required_argument, NULL, 't' }, { "ehlo", required_argument, NULL, 'e' },
         { "config", required_argument, NULL, 'c' },  { "socket", required_argument, NULL, 's' },
         { "help", no_argument, NULL, 'h' },          { NULL, 0, NULL, 0 },
@@ -227,6 +230,7 @@ static int read_options(int argc, char **argv, command *c)
         case 'o': c->only = optarg; break;
         case 'O': c->is_offline = true; break;
         case 'D': c->is_alone = true; break;
+        case 'S': c->view.directory = optarg; break;
         case 't':
             if (!otr_publish_read_timeout(optarg, &c->timeout))
                 return EX_USAGE;

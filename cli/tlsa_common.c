@@ -4,6 +4,7 @@
 #include "cli/tlsa_common.h"
 
 #include "cli/command.h"
+#include "cli/repeat.h"
 #include "cli/settings.h"
 #include "daemon/conf/options.h"
 
@@ -13,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define SMTP_PORT 25
 
 /* The name that EHLO gives (RFC 5321 §4.1.1.1). One's own server minds less than others; a name it must be. */
 static void find_ehlo(otr_tlsa_desk *d)
@@ -30,7 +33,7 @@ int otr_tlsa_desk_open(otr_tlsa_desk *d, const char *what, const char *config, c
     outrider_diag diag = { 0 };
     int status = EX_OK;
 
-    *d = (otr_tlsa_desk){ .what = what, .directory = directory != NULL ? directory : OTR_PLAN_DIRECTORY };
+    *d = (otr_tlsa_desk){ .what = what, .config = config, .state = directory, .directory = directory != NULL ? directory : OTR_PLAN_DIRECTORY };
     d->conf = otr_read_settings(config, &status);
     if (d->conf == NULL)
         return status;
@@ -202,6 +205,21 @@ json_t *otr_tlsa_time_json(otr_time t)
     char text[OTR_TIME_TEXT];
 
     return t == 0 || t == OTR_NEVER ? json_null() : json_string(otr_time_text(t, text));
+}
+
+const char *otr_tlsa_repeated(const otr_tlsa_desk *d, const char *host, uint16_t port, otr_arena *arena)
+{
+    const otr_tlsa_conf *section = otr_tlsa_conf_of(d, host);
+    otr_buf out = OTR_BUF_INIT;
+    const char *kept;
+
+    otr_put_option(&out, "--config", d->config);
+    otr_put_option(&out, "--state", d->state);
+    if (port != (section != NULL ? section->port : SMTP_PORT))
+        otr_buf_printf(&out, " --port %u", port);
+    kept = otr_arena_text(arena, otr_buf_text(&out));
+    otr_buf_clear(&out);
+    return kept;
 }
 
 void otr_tlsa_zone_line(const otr_authority *a, uint32_t ttl, const char *record, otr_buf *out)

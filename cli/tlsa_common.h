@@ -16,6 +16,7 @@ struct event_base;
 
 typedef struct otr_tlsa_desk {
     const char *what;      /* the command, for complaints; borrowed */
+    const char *config, *state; /* as they were given, NULL: not at all; borrowed */
     const char *directory; /* of state files; borrowed */
     otr_conf *conf;        /* owned; so below */
     struct event_base *base;
@@ -56,6 +57,9 @@ struct json_t *otr_tlsa_findings_json(const otr_findings *findings);
 
 /* RFC 3339, or JSON null for 0 and OTR_NEVER. */
 struct json_t *otr_tlsa_time_json(otr_time t);
+
+/* " --config FILE --state DIR --port N", as far as a command about this host needs them to be the same again; in the arena. */
+const char *otr_tlsa_repeated(const otr_tlsa_desk *desk, const char *host, uint16_t port, otr_arena *arena);
 
 /* "_25._tcp.mx1.example.org. 3600 IN TLSA 3 1 1 HEX" */
 void otr_tlsa_zone_line(const otr_authority *authority, uint32_t ttl, const char *record, otr_buf *out);

@@ -3,6 +3,7 @@
  * the copy into the mail server's path: any exit status but 0 leaves the old pair where it is.
  */
 #include "cli/command.h"
+#include "cli/repeat.h"
 #include "cli/tlsa_advice.h"
 
 #include "base/date.h"
@@ -180,6 +181,17 @@ static uint32_t ttl_for(const command *c, const otr_authority *a)
     return otr_tlsa_record_ttl(otr_tlsa_conf_of(&c->desk, a->host), a);
 }
 
+/* The same again, later. */
+static void print_command(const command *c, const otr_authority *a)
+{
+    otr_buf out = OTR_BUF_INIT;
+
+    otr_put_option(&out, "--cert", c->cert);
+    otr_put_option(&out, "--key", c->key);
+    printf("  then: outrider tlsa guard%s --host %s%s\n", otr_buf_text(&out), a->host, otr_tlsa_repeated(&c->desk, a->host, a->port, c->arena));
+    otr_buf_clear(&out);
+}
+
 static void print_host(const command *c, const otr_authority *a, const otr_guard_result *r, const otr_findings *findings)
 {
     static const char *const words[] = {
@@ -201,7 +213,7 @@ static void print_host(const command *c, const otr_authority *a, const otr_guard
     if (r->outcome == OTR_GUARD_WOULD_BREAK && r->safe_from != OTR_NEVER)
         printf("  safe from %s%s\n", otr_time_text(r->safe_from, when), r->record[0] != '\0' ? " at the earliest, if it is published now" : "");
     if (r->outcome == OTR_GUARD_WOULD_BREAK)
-        printf("  then: outrider tlsa guard --cert %s --host %s\n", c->cert, a->host);
+        print_command(c, a);
     otr_buf_clear(&line);
 }
 

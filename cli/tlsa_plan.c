@@ -48,7 +48,7 @@ typedef struct command {
     bool is_emergency, is_nsupdate, is_json, runs_hook;
     uint16_t port;
     char host[OTR_DOMAIN_SIZE];
-    char *options; /* owned: to be repeated in commands */
+    const char *options; /* to be repeated in commands */
     const otr_tlsa_conf *section;
     otr_tlsa_desk desk;
     otr_plan_file file;
@@ -274,15 +274,12 @@ static int open_all(command *c)
         c->port = c->section != NULL ? (uint16_t)c->section->port : 25;
     if (c->runs_hook && (c->section == NULL || *c->section->hook == '\0'))
         return otr_complain(EX_CONFIG, c->host, "--run-hook: no hook is configured in a section tlsa of this host");
-    if (asprintf(&c->options, "%s%s%s%s", c->config != NULL ? " --config " : "", c->config != NULL ? c->config : "",
-                 c->directory != NULL ? " --state " : "", c->directory != NULL ? c->directory : "") < 0) {
-        c->options = NULL;
-        return otr_complain(EX_OSERR, WHAT, "out of memory");
-    }
     err = otr_plan_open(c->desk.directory, c->host, c->port, OTR_TLSA_LOCK_MS, &is_busy, &c->file, &diag);
     c->is_open = err == OUTRIDER_OK;
-    if (c->is_open)
+    if (c->is_open) {
+        c->options = otr_tlsa_repeated(&c->desk, c->host, c->port, c->file.arena);
         return EX_OK;
+    }
     return otr_complain(is_busy ? EX_TEMPFAIL : err == OUTRIDER_E_NOMEM ? EX_OSERR : err == OUTRIDER_E_IO ? EX_CANTCREAT : EX_DATAERR, WHAT,
                         "%s", diag.message);
 }
@@ -369,6 +366,5 @@ int otr_cmd_tlsa_plan(int argc, char **argv)
     if (c.is_open)
         otr_plan_close(&c.file);
     otr_tlsa_desk_close(&c.desk);
-    free(c.options);
     return status;
 }

@@ -118,7 +118,8 @@ static int report(command *c, const otr_authority *a, otr_plan_file *file)
                                  .now = c->at != 0 ? c->at : otr_clock_now(&c->desk.clock) };
     const otr_tlsa_conf *section = otr_tlsa_conf_of(&c->desk, a->host);
     otr_tlsa_report r = { .authority = a, .rollover = &file->rollover, .advice = &advice, .findings = &findings, .service = &service,
-                          .ttl = otr_tlsa_record_ttl(section, a), .options = "" };
+                          .ttl = otr_tlsa_record_ttl(section, a),
+                          .options = otr_tlsa_repeated(&c->desk, a->host, a->port, file->arena) };
     int status = otr_tlsa_desk_visit(&c->desk, a, file->arena, &service);
 
     if (status != EX_OK)

@@ -50,7 +50,7 @@ typedef struct otr_host_facts {
     otr_address_facts *addresses;
     size_t address_count;
     bool is_cut;                /* it has more addresses than are looked at */
-    const otr_tlsa *staged;     /* borrowed: records that our own roll-over has published for the next key */
+    const otr_tlsa *staged;     /* borrowed: records that our own change of keys has published ahead, or leaves (staged.h) */
     size_t staged_count;
     bool knows_staged;          /* whether anybody said what is staged */
 } otr_host_facts;

@@ -197,7 +197,7 @@ def test_enforce_is_refused_with_reasons(ours, change, check):
     change(ours)
     done = ours.set("--mode", "enforce", check=65)
     assert "enforce is refused, because mail would not come" in done.stderr and check in done.stderr and done.stdout == ""
-    assert f"outrider publish status --verbose --only dns,smtp,sts {ours.name}" in done.stderr
+    assert f"outrider publish status --verbose --only dns,smtp,sts --config {ours.daemon.config} --ehlo set.lab.test {ours.name}" in done.stderr
     assert {**ours.served()["serving"], "last": None, "horizon": None} == {**before, "last": None, "horizon": None}
 
 

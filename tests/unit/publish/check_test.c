@@ -5,6 +5,7 @@
 #include "support/cmocka_all.h"
 #include "check_scene.h"
 #include "publish/gate.h"
+#include "publish/staged.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -21,6 +22,11 @@
 #define SHUT OTR_GATE_SHUT
 #define DUNNO OTR_GATE_UNKNOWN
 #define UNHEARD OTR_GATE_UNHEARD
+#define HEX_16(octet) octet octet octet octet octet octet octet octet octet octet octet octet octet octet octet octet
+#define HEX_A HEX_16("AA") HEX_16("AA")
+#define HEX_B HEX_16("BB") HEX_16("BB")
+#define HEX_C HEX_16("CC") HEX_16("CC")
+#define HEX_D HEX_16("DD") HEX_16("DD")
 #define LONG_ID "v=STSv1; id=123456789012345678901234567890123;"
 
 typedef struct row {
@@ -149,6 +155,9 @@ static const row rows[] = {
     { "what is left over is not known where none matches", "dane.stale", SKIPPED, "dane.match", { { TLSA, "secure 3 1 1 @next" } } },
     { "nor what is in use", "dane.which", NOT_SAID, "", { { TLSA, "secure 3 1 1 @next" } } },
     { "the one beside is staged", "dane.stale", OK, "no TLSA record", { { STAGED, "3 1 1 @next" } } },
+    { "all that is beside is staged", "dane.rollover", OK, "under way", { { STAGED, "3 1 1 @next" } } },
+    { "one beside is staged, another is not", "dane.stale", WARN, "match nothing",
+      { { TLSA, "secure 3 1 1 @leaf, 3 1 1 @next, 3 1 1 @ca" }, { STAGED, "3 1 1 @next" } } },
     { "one that is not staged", "dane.stale", WARN, "match nothing", { { STAGED, "none" } } },
     { "a record for the next key", "dane.rollover", OK, "for a next key", { { 0 } } },
     { "no record for the next key is no fault", "dane.rollover", INFO, "no record", { { TLSA, "secure 3 1 1 @leaf" } } },
@@ -401,6 +410,48 @@ static void test_groups(void **state)
     }
 }
 
+/* A record that the plan of a roll-over has published ahead is not told among those that are left over; and the other way round. */
+static void test_who_is_left_over(void **state)
+{
+    const scene_change changes[] = { { TLSA, "secure 3 1 1 @leaf, 3 1 1 @next, 3 1 1 @ca" }, { STAGED, "3 1 1 @next" } };
+    otr_check_report *report = scene_report(changes, 2, OTR_CHECKS_DANE);
+    const otr_check_result *stale = find_worst(report, "dane.stale"), *next = find_worst(report, "dane.rollover");
+
+    (void)state;
+    assert_null(strchr(stale->found, ','));
+    assert_null(strchr(next->found, ','));
+    assert_string_not_equal(stale->found, next->found);
+    otr_check_report_free(report);
+}
+
+/* What a plan says is meant: all of it while it is under way, and nothing before and after. */
+static void test_what_is_staged(void **state)
+{
+    otr_domain_facts *facts = otr_facts_new("example.org", 0);
+    otr_rollover plan = { .pairs = { { .algorithm = "rsa", .current = "3 1 1 " HEX_A, .next = "3 1 1 " HEX_B },
+                                     { .algorithm = "ecdsa", .current = "", .next = "3 1 1 " HEX_C } },
+                          .pair_count = 2, .kept = { "3 1 1 " HEX_D }, .kept_count = 1, .issuers = { "2 1 1 " HEX_A }, .issuer_count = 1 };
+
+    (void)state;
+    for (int s = 0; s < OTR_ROLLOVER_STATE_COUNT; s++) {
+        bool is_over = s == OTR_ROLLOVER_IDLE || s == OTR_ROLLOVER_TRIMMED;
+        otr_host_facts host = { .host = "mx.example.org" };
+
+        plan.state = (otr_rollover_state)s;
+        assert_true(otr_staged_take(facts, &host, &plan));
+        assert_int_equal(host.knows_staged, !is_over);
+        assert_int_equal(host.staged_count, is_over ? 0 : 5);
+        if (is_over)
+            continue;
+        assert_int_equal(host.staged[0].data[0], 0xbb);
+        assert_int_equal(host.staged[1].data[31], 0xaa);
+        assert_int_equal(host.staged[4].usage, 2);
+        assert_false(otr_staged_add(facts, &host, "3 1 1 what"));
+        assert_int_equal(host.staged_count, 5);
+    }
+    otr_facts_free(facts);
+}
+
 /* Enforce, PUB-07 ----------------------------------------------------------------------------------------------- */
 
 static const struct {
@@ -532,7 +583,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows), cmocka_unit_test(test_every_check_has_its_rows), cmocka_unit_test(test_all_well),
         cmocka_unit_test(test_groups), cmocka_unit_test(test_gate),
-        cmocka_unit_test(test_what_the_gate_warns_of),
+        cmocka_unit_test(test_what_the_gate_warns_of), cmocka_unit_test(test_who_is_left_over), cmocka_unit_test(test_what_is_staged),
     };
 
     return cmocka_run_group_tests(tests, open_scene, close_scene);
