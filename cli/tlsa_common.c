@@ -8,7 +8,10 @@
 #include "cli/settings.h"
 #include "daemon/conf/options.h"
 
+#include "base/date.h"
+
 #include <event2/event.h>
+#include <getopt.h>
 #include <jansson.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -76,7 +79,7 @@ int otr_tlsa_read_host(const char *what, const char *text, char host[OTR_DOMAIN_
     return otr_complain(EX_USAGE, text, "%s: %s", what, diag.message[0] != '\0' ? diag.message : "not the name of a mail host");
 }
 
-int otr_tlsa_read_port(const char *what, const char *text, uint16_t *port)
+static int read_port(const char *what, const char *text, uint16_t *port)
 {
     char *end;
     unsigned long number = strtoul(text, &end, 10);
@@ -84,7 +87,23 @@ int otr_tlsa_read_port(const char *what, const char *text, uint16_t *port)
     if (*text < '1' || *text > '9' || *end != '\0' || number > UINT16_MAX)
         return otr_complain(EX_USAGE, text, "%s: no port", what);
     *port = (uint16_t)number;
-    return EX_OK;
+    return -1;
+}
+
+int otr_tlsa_take_option(const char *what, const char *help, int option, otr_tlsa_options *o)
+{
+    switch (option) {
+    case 'P': return read_port(what, optarg, &o->port);
+    case 'A':
+        if (otr_date_parse(optarg, strlen(optarg), &o->at, NULL) && o->at > 0)
+            return -1;
+        return otr_complain(EX_USAGE, what, "--at: write 2026-12-31 or 2026-12-31T18:00:00Z");
+    case 'S': o->state = optarg; return -1;
+    case 'j': o->is_json = true; return -1;
+    case 'c': o->config = optarg; return -1;
+    case 'h': fputs(help, stdout); return otr_flush_output(EX_OK);
+    default: fprintf(stderr, "outrider %s --help shows the options\n", what); return EX_USAGE;
+    }
 }
 
 /* Looking ------------------------------------------------------------------------------------------------------------ */

@@ -4,9 +4,9 @@
 #include "publish/check_dane.h"
 
 #include "dane/match.h"
+#include "trust/pem.h"
 
 #include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -26,22 +26,6 @@ const char *otr_show_tlsa(otr_judge *j, const otr_tlsa *record)
     kept = otr_arena_text(j->report->arena, otr_buf_text(&text));
     otr_buf_clear(&text);
     return kept;
-}
-
-static char *write_pem(const STACK_OF(X509) *chain)
-{
-    BIO *bio = BIO_new(BIO_s_mem());
-    char *text = NULL, *data = NULL;
-    bool is_good = bio != NULL;
-    long len;
-
-    for (int i = 0; is_good && i < sk_X509_num(chain); i++)
-        is_good = PEM_write_bio_X509(bio, sk_X509_value(chain, i)) == 1;
-    len = is_good ? BIO_get_mem_data(bio, &data) : 0;
-    if (len > 0)
-        text = strndup(data, (size_t)len);
-    BIO_free(bio);
-    return text;
 }
 
 /*
@@ -70,7 +54,7 @@ static bool match(otr_judge *j, const otr_host_records *r, const char *pem, size
 
 static void check_match(otr_judge *j, otr_host_records *r, const otr_address_facts *at)
 {
-    char *pem = write_pem(at->first.chain), text[OTR_ADDRESS_SIZE];
+    char *pem = otr_pem_write_certs(at->first.chain), text[OTR_ADDRESS_SIZE];
     otr_remark f = otr_about_records(r, "dane.match", OTR_CHECK_OK);
     otr_dane_result all, one;
 
