@@ -5,9 +5,8 @@
 #include "cli/ask_control.h"
 #include "cli/command.h"
 #include "cli/publish_daemon.h"
-#include "cli/publish_print.h"
+#include "cli/publish_gate.h"
 #include "cli/repeat.h"
-#include "publish/gate.h"
 #include "publish/lifecycle.h"
 
 #include <getopt.h>
@@ -99,45 +98,6 @@ static int find_mode(command *c)
 
 /* The look -------------------------------------------------------------------------------------------------------- */
 
-typedef bool is_listed(const otr_check_result *result);
-
-static json_t *list(const otr_check_report *report, is_listed *which)
-{
-    json_t *found = json_array();
-
-    for (size_t i = 0; i < report->count; i++)
-        if (which(&report->results[i]))
-            json_array_append_new(found, otr_result_json(&report->results[i]));
-    return found;
-}
-
-static bool print_list(const otr_check_report *report, is_listed *which)
-{
-    bool is_any = false;
-
-    for (size_t i = 0; i < report->count; i++) {
-        if (!which(&report->results[i]))
-            continue;
-        is_any = true;
-        fprintf(stderr, "  %-8s ", otr_check_status_names[report->results[i].status]);
-        otr_print_result(stderr, &report->results[i]);
-        if (*report->results[i].fix != '\0')
-            fprintf(stderr, "           fix: %s\n", report->results[i].fix);
-    }
-    return is_any;
-}
-
-static const char *gate_words(otr_gate gate)
-{
-    switch (gate) {
-    case OTR_GATE_OPEN: break;
-    case OTR_GATE_SHUT: return "mail would not come";
-    case OTR_GATE_UNKNOWN: return "it could not be found out whether mail would still come";
-    case OTR_GATE_UNHEARD: return "the policy host would not hand it out, as seen from here";
-    }
-    return "";
-}
-
 static void print_closer(const command *c, const char *why, const char *groups)
 {
     otr_buf options = OTR_BUF_INIT;
@@ -156,9 +116,9 @@ static int refuse(const command *c, otr_gate gate)
 
     if (c->is_json)
         return otr_print_json(json_pack("{s:s, s:s, s:b, s:s, s:o}", "domain", domain, "mode", otr_sts_mode_names[c->mode], "done", 0,
-                                        "refused", gate_words(gate), "reasons", list(c->look.report, otr_gate_is_barred_by)), status);
-    otr_complain(status, domain, "enforce is refused, because %s:", gate_words(gate));
-    print_list(c->look.report, otr_gate_is_barred_by);
+                                        "refused", otr_gate_words(gate), "reasons", otr_gate_list(c->look.report, otr_gate_is_barred_by)), status);
+    otr_complain(status, domain, "enforce is refused, because %s:", otr_gate_words(gate));
+    otr_gate_print(c->look.report, otr_gate_is_barred_by);
     print_closer(c, "look closer", "dns,smtp,sts");
     return status;
 }
@@ -172,10 +132,10 @@ static void warn(const command *c, otr_gate gate)
         return;
     if (gate != OTR_GATE_OPEN) {
         fprintf(stderr, "outrider: %s: %s %s:\n", domain,
-                c->mode != OTR_STS_ENFORCE ? "warning: under enforce" : "forced, although", gate_words(gate));
-        print_list(c->look.report, otr_gate_is_barred_by);
+                c->mode != OTR_STS_ENFORCE ? "warning: under enforce" : "forced, although", otr_gate_words(gate));
+        otr_gate_print(c->look.report, otr_gate_is_barred_by);
     }
-    if (print_list(c->look.report, otr_gate_warns_of)) {
+    if (otr_gate_print(c->look.report, otr_gate_warns_of)) {
         fprintf(stderr, "outrider: %s: ", domain);
         print_closer(c, "warning: look whether the policy gets out", "sts");
     }
@@ -260,8 +220,8 @@ static int print_done(const command *c, json_t *answer)
     if (c->is_json)
         status = otr_print_json(json_pack("{s:s, s:s, s:b, s:b, s:b, s:o, s:o, s:O}", "domain", c->look.conf->domain, "mode",
                                           otr_sts_mode_names[c->mode], "done", 1, "forced", c->is_forced, "record_is_in_dns",
-                                          id != NULL && otr_facts_have_id(c->look.facts, id), "reasons", list(c->look.report, otr_gate_is_barred_by),
-                                          "warnings", list(c->look.report, otr_gate_warns_of), "publication", told), EX_OK);
+                                          id != NULL && otr_facts_have_id(c->look.facts, id), "reasons", otr_gate_list(c->look.report, otr_gate_is_barred_by),
+                                          "warnings", otr_gate_list(c->look.report, otr_gate_warns_of), "publication", told), EX_OK);
     else
         print_text(c, told);
     json_decref(answer);
