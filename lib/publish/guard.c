@@ -248,7 +248,7 @@ static void look_at_past(struct guard *g, otr_set_judge *is_good, otr_guard_outc
     if (settled == OTR_NEVER)
         otr_finding_add(g->findings, "dane.next", OTR_CHECK_CRITICAL, "not every server has the record yet");
     else
-        otr_finding_add(g->findings, "dane.next", OTR_CHECK_CRITICAL, "%s before %s",
+        otr_finding_add(g->findings, "dane.next", OTR_CHECK_CRITICAL, "%s, until %s",
                         blocking == NULL ? "the record is known only since this host is looked at: it is not certain that every cache has it" :
                         *blocking->text == '\0' ? "a cache may still believe that there is no record" :
                                                   "a cache may still have records that do not match",
