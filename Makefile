@@ -8,7 +8,7 @@
 #                 that publishes a policy, with a mistake at each step that is caught before it hurts
 #   make attack   the same with somebody on the wire: the attack matrix (docs/attacks.md); JSON=FILE for all details
 #   make bench    what a verification costs with 1, 140 and 1000 roots, and the policy host beside nginx (bench/README.md);
-#                 JSON=FILE for the figures of the first
+#                 JSON=FILE for the figures of the first; warm answers and the size of the cache, WARM="--sizes 1e6 --svg FOLDER" and more
 #   make soak     mixed load with faults for MINUTES=10: memory, descriptors and latency must stay; JSON=FILE for all samples
 #   make fuzz     libFuzzer on every parser, a minute each (needs clang); TARGET=NAME for one, RUNS=N or SECONDS=N for longer
 #   make lab      a shell inside the lab
@@ -62,6 +62,8 @@ bench: $(BUILD)/build.ninja
 	ninja -C $(BUILD) bench/bench_verify bench/web_load tests/unit/daemon/policy_host
 	$(BUILD)/bench/bench_verify $(if $(JSON),--json > $(JSON))
 	bench/policy_host.py $(BUILD)
+	ninja -C $(BUILD) bench/warm/bench_load bench/warm/bench_echo bench/warm/bench_serve tests/unit/daemon/daemon_warm_test
+	bench/warm/run $(BUILD) $(WARM)
 
 soak: all
 	tools/run-in-lab $(BUILD) soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(JSON),--json $(JSON))

@@ -7,6 +7,7 @@
 
 #include "daemon/form.h"
 #include "daemon/rcu.h"
+#include "daemon/shared_text.h"
 #include "verdict/render.h"
 #include "verdict/verdict.h"
 
@@ -17,28 +18,70 @@
  * longer is sent without them. */
 #define OTR_REPLY_MAX 90000
 
+/* What a warm answer looks at comes first, on one cache line; the key and its replies lie behind. */
 typedef struct otr_answer {
     struct cds_lfht_node node; /* of the cache */
-    struct rcu_head rcu;
-    struct otr_cache *cache;   /* borrowed: the one it was put into */
     otr_time valid_until;
     _Atomic otr_time used_at;  /* when a client last got it; 0: not since it was made */
     _Atomic uint32_t uses;     /* seconds in which a client got it, since it was last counted */
-    otr_slice reply[OTR_FORM_READY_COUNT]; /* framed; empty: close without an answer (Exim, "defer") */
-    otr_verdict *verdict;      /* owned reference */
-    otr_time made_at;
     _Atomic unsigned refs;
-    char bytes[];              /* of the replies */
+    uint32_t ends[OTR_FORM_READY_COUNT]; /* of the replies, behind the key and one another */
+    uint16_t key_size;         /* with its NUL */
+    uint8_t level;             /* otr_level */
+    uint8_t ready;             /* one bit a form: its reply is here */
+    _Atomic uint8_t asked;     /* one bit a form: clients ask for it */
+    bool is_at_rest;           /* the destination is (flow/rest.h) */
+    union {
+        otr_verdict *verdict;    /* owned reference */
+        otr_shared_text *shared; /* at rest; owned reference: the replies */
+    };
+    struct otr_cache *cache;   /* borrowed: the one it was put into */
+    struct rcu_head rcu;
+    char bytes[];              /* key; replies, unless they are shared */
 } otr_answer;
 
 /* One reference. The verdict's reference is taken over on success. NULL: out of memory. */
-otr_answer *otr_answer_new(otr_verdict *verdict, const otr_anchor_views *views, otr_time now, otr_time valid_until);
+otr_answer *otr_answer_new(otr_verdict *verdict, const otr_anchor_views *views, otr_time valid_until);
 otr_answer *otr_answer_ref(otr_answer *answer);
 void otr_answer_unref(otr_answer *answer); /* NULL is fine */
 
+/*
+ * The same for a destination at rest: without the verdict, and with no forms but those that were asked for. One reference; the
+ * note of use is as it was. NULL: out of memory.
+ */
+otr_answer *otr_answer_rest(const otr_answer *answer, otr_shared_texts *texts);
+void otr_answer_inherit(otr_answer *answer, const otr_answer *former);       /* use and forms: it takes its place */
+void otr_answer_inherit_forms(otr_answer *answer, const otr_answer *former);
+
+size_t otr_answer_octets(const otr_answer *answer); /* what it takes in memory, with its verdict, and what is shared as if it were not */
+
+/* Whether it can be given in this form, or has to be asked for. */
+static inline bool otr_answer_has(const otr_answer *answer, otr_form form)
+{
+    return form < OTR_FORM_READY_COUNT ? (answer->ready >> form & 1) != 0 : !answer->is_at_rest;
+}
+
+/* Relaxed, as the note of use is, and written once. */
+static inline void otr_answer_note_form(otr_answer *answer, otr_form form)
+{
+    uint8_t bit = (uint8_t)(1u << form);
+
+    if ((atomic_load_explicit(&answer->asked, memory_order_relaxed) & bit) == 0)
+        atomic_fetch_or_explicit(&answer->asked, bit, memory_order_relaxed);
+}
+
 static inline const char *otr_answer_key(const otr_answer *answer)
 {
-    return answer->verdict->destination.key;
+    return answer->bytes;
+}
+
+/* Framed; empty: close without an answer (Exim, "defer"). */
+static inline otr_slice otr_answer_reply(const otr_answer *answer, otr_form form)
+{
+    uint32_t begin = form > 0 ? answer->ends[form - 1] : 0;
+    const char *replies = answer->is_at_rest ? answer->shared->bytes : answer->bytes + answer->key_size;
+
+    return (otr_slice){ replies + begin, answer->ends[form] - begin };
 }
 
 /*

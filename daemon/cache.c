@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #define BUCKETS_LEAST 1024u
-#define BUCKETS_MOST (1u << 20)
+#define BUCKETS_MOST (1u << 22)
 
 struct otr_cache {
     struct cds_lfht *table;
@@ -29,7 +29,8 @@ otr_cache *otr_cache_new(size_t size)
 
     if (cache == NULL)
         return NULL;
-    while (buckets < size && buckets < BUCKETS_MOST)
+    /* Two for each answer: of the nodes that a look-up meets on its way, each is a wait for memory. */
+    while (buckets < 2 * size && buckets < BUCKETS_MOST)
         buckets *= 2;
     cache->key = otr_hash_key_draw();
     atomic_init(&cache->retiring, 1);
@@ -78,8 +79,9 @@ static int is_wanted(struct cds_lfht_node *node, const void *key)
     const struct wanted *wanted = key;
 
     otr_rcu_seen(answer);
-    return strncmp(otr_answer_key(answer), wanted->key, wanted->len) == 0 &&
-           otr_answer_key(answer)[wanted->len] == '\0';
+    if (answer->is_at_rest) /* its replies are elsewhere: they are on their way while the key is looked at */
+        __builtin_prefetch(answer->shared->bytes);
+    return answer->key_size == wanted->len + 1 && memcmp(otr_answer_key(answer), wanted->key, wanted->len) == 0;
 }
 
 uint64_t otr_cache_hash(const otr_cache *cache, const char *name, size_t len)

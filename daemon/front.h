@@ -54,6 +54,8 @@ typedef struct otr_front_shared {
 struct otr_connection;
 TAILQ_HEAD(otr_connection_queue, otr_connection);
 
+#define OTR_BATCH_SIZE 16384 /* octets of answers that leave in one call */
+
 typedef struct otr_front {
     otr_front_shared *shared;
     struct event_base *base;       /* owned */
@@ -66,6 +68,8 @@ typedef struct otr_front {
     struct otr_connection_queue connections;
     size_t outstanding;            /* tickets of this thread that are under way */
     _Atomic bool is_stopping;
+    size_t batch_len;              /* of the connection that has its turn (connection.c); 0 in between */
+    char batch[OTR_BATCH_SIZE];
 } otr_front;
 
 outrider_err otr_front_new(otr_front_shared *shared, otr_front **front, outrider_diag *diag);

@@ -78,6 +78,8 @@ size_t otr_status_problems(const otr_status *s, int64_t now_ms, const char *prob
         count = add(problems, count, "store: cannot be written");
     if (otr_store_is_failing(s->store, OTR_STORE_READ))
         count = add(problems, count, "store: cannot be read");
+    if (otr_store_is_damaged(s->store))
+        count = add(problems, count, "store: the database is damaged");
     for (size_t i = 0; s->pulses[i] != NULL; i++) {
         const char *problem = otr_pulse_problem(s->pulses[i], now_ms);
 

@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "daemon/conf/options.h"
 #include "daemon/conf/rule_book.h"
-#include "daemon/flow/worker.h"
+#include "daemon/flow/rest.h"
 #include "daemon/http.h"
 #include "daemon/keeper/keeper.h"
 #include "daemon/metrics.h"
@@ -20,6 +20,7 @@
 #include "daemon/sockets.h"
 #include "daemon/system.h"
 #include "dns/unbound.h"
+#include "store/store_check.h"
 
 #include <event2/event.h>
 #include <pthread.h>
@@ -51,6 +52,7 @@ struct otr_daemon {
     otr_keeper *keeper;    /* owned */
     otr_sockets sockets;
     otr_store *store;      /* owned */
+    otr_store_check *check; /* owned; NULL: there is nothing to be checked */
     otr_overrides *overrides; /* owned */
     otr_worker **workers;  /* owned: of the resolver threads, for the keeper */
     otr_holds *holds;         /* owned */
@@ -77,6 +79,21 @@ static outrider_err open_store(otr_daemon *d, outrider_diag *diag)
     if (err == OUTRIDER_OK)
         otr_clock_init(&d->clock, last);
     return err;
+}
+
+/* A large store is looked through while it is used (store_check.h). */
+static void on_checked(void *arg, const outrider_diag *diag)
+{
+    otr_daemon *d = arg;
+
+    if (diag == NULL) {
+        OTR_LOG(OTR_LOG_INFO, "store.checked", { "path", d->conf->store.path });
+        return;
+    }
+    otr_store_mark_damaged(d->store);
+    OTR_LOG(OTR_LOG_ERROR, "store.damaged", { "error", diag->message },
+            { "effect", "mail to destinations whose policy cannot be read is deferred" },
+            { "do", "stop outriderd, restore the file or move it away, and start it again" });
 }
 
 static outrider_err open_overrides(otr_daemon *d, outrider_diag *diag)
@@ -146,6 +163,7 @@ static void fill_flow(otr_daemon *d)
         .fetch_ms = c->sts.fetch_timeout * 1000,
         .allow_private = c->sts.allow_private,
         .places_max = c->limits.cache / c->threads.resolver + 1,
+        .awake_max = OTR_AWAKE_MAX / c->threads.resolver + 1,
     };
     flow->ask = ask;
     flow->ask_arg = d;
@@ -396,6 +414,8 @@ static outrider_err build(otr_daemon *d, outrider_diag *diag)
         err = otr_publishing_start(&d->publishing, c, &d->sockets, d->store, &d->clock, diag);
     if (err == OUTRIDER_OK)
         err = start_threads(d, diag);
+    if (err == OUTRIDER_OK)
+        err = otr_store_check_start(c->store.path, on_checked, d, &d->check, diag);
     return err == OUTRIDER_OK ? start_watching(d, diag) : err;
 }
 
@@ -460,6 +480,7 @@ void otr_daemon_stop(otr_daemon *d)
     otr_cache_free(d->cache);
     otr_holds_free(d->holds);
     otr_overrides_free(d->overrides);
+    otr_store_check_stop(d->check);
     if (d->store != NULL)
         otr_store_close(d->store);
     otr_sockets_close(&d->sockets);

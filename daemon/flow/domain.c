@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "daemon/flow/errand.h"
 #include "daemon/flow/place.h"
+#include "daemon/flow/rest.h"
 #include "daemon/metrics.h"
 
 #include <event2/event.h>
@@ -341,7 +342,7 @@ otr_domain *otr_domain_join(otr_worker *worker, const char *name, otr_place *pla
     return domain;
 }
 
-otr_domain *otr_domain_find(otr_worker *worker, const char *name)
+static otr_domain *find_awake(otr_worker *worker, const char *name)
 {
     otr_domain wanted;
     otr_domain **slot;
@@ -349,6 +350,13 @@ otr_domain *otr_domain_find(otr_worker *worker, const char *name)
     snprintf(wanted.name, sizeof(wanted.name), "%s", name);
     slot = tfind(&wanted, &worker->domains, by_name);
     return slot != NULL ? *slot : NULL;
+}
+
+otr_domain *otr_domain_find(otr_worker *worker, const char *name)
+{
+    otr_domain *domain = find_awake(worker, name);
+
+    return domain == NULL && otr_rest_wake(worker, name) ? find_awake(worker, name) : domain;
 }
 
 void otr_domain_overrule(otr_domain *domain)

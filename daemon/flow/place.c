@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "daemon/flow/errand.h"
 #include "daemon/flow/record.h"
+#include "daemon/flow/rest.h"
 
 #include <event2/event.h>
 #include <search.h>
@@ -47,7 +48,7 @@ void otr_place_withdraw(otr_place *place)
 }
 
 /* What it costs to keep a place: nearly all of it is text from DNS and from the policy host. */
-static void weigh(otr_place *place)
+void otr_place_weigh(otr_place *place)
 {
     const otr_sts_policy *policy =
         place->domain != NULL && place->domain->entry != NULL ? place->domain->entry->policy : NULL;
@@ -58,9 +59,7 @@ static void weigh(otr_place *place)
     if (policy != NULL)
         octets += policy->body_len;
     if (place->answer != NULL) {
-        octets += sizeof(*place->answer) + otr_arena_size(place->answer->verdict->arena);
-        for (int form = 0; form < OTR_FORM_READY_COUNT; form++)
-            octets += place->answer->reply[form].len;
+        octets += otr_answer_octets(place->answer);
     }
     place->worker->octets += octets - place->octets;
     place->octets = octets;
@@ -68,11 +67,11 @@ static void weigh(otr_place *place)
 
 static bool is_full(const otr_worker *worker)
 {
-    return worker->place_count >= worker->flow->places_max ||
+    return worker->place_count + worker->rests.place_count >= worker->flow->places_max ||
            worker->octets > worker->flow->places_max * OTR_PLACE_OCTETS;
 }
 
-static void free_place(otr_place *place)
+void otr_place_free(otr_place *place)
 {
     otr_worker *worker = place->worker;
 
@@ -94,11 +93,10 @@ static void free_place(otr_place *place)
 void otr_place_free_all(otr_worker *worker)
 {
     while (!TAILQ_EMPTY(&worker->queue))
-        free_place(TAILQ_FIRST(&worker->queue));
+        otr_place_free(TAILQ_FIRST(&worker->queue));
 }
 
-/* When the answer of this place was last given to a client; 0: never. */
-static otr_time used_at(const otr_place *place)
+otr_time otr_place_used_at(const otr_place *place)
 {
     return place->answer != NULL ? atomic_load_explicit(&place->answer->used_at, memory_order_relaxed) : 0;
 }
@@ -113,15 +111,15 @@ static void evict_one(otr_worker *worker)
 
     for (int step = 0; step < EVICTION_STEPS; step++) {
         place = TAILQ_FIRST(&worker->queue);
-        if (place == NULL || (place->errand == NULL && used_at(place) <= place->spared_at))
+        if (place == NULL || (place->errand == NULL && otr_place_used_at(place) <= place->spared_at))
             break;
-        place->spared_at = used_at(place);
+        place->spared_at = otr_place_used_at(place);
         TAILQ_REMOVE(&worker->queue, place, in_queue);
         TAILQ_INSERT_TAIL(&worker->queue, place, in_queue);
         place = place->errand == NULL ? place : NULL;
     }
     if (place != NULL) /* else all of them are being asked about: the bound on waiting questions bounds them */
-        free_place(place);
+        otr_place_free(place);
 }
 
 /* Publishing --------------------------------------------------------------------------------------------------- */
@@ -165,35 +163,43 @@ static void log_verdict(otr_place *place, const otr_verdict *verdict)
 static void publish(otr_place *place, otr_answer *answer, otr_time now)
 {
     log_verdict(place, answer->verdict);
+    if (place->answer != NULL)
+        otr_answer_inherit_forms(answer, place->answer);
     otr_cache_put(place->worker->flow->cache, answer); /* replaces the former one */
     otr_decided_count(decided_of(place), place->answer);
     otr_answer_unref(place->answer);
     place->answer = answer;
-    weigh(place);
+    otr_place_weigh(place);
     otr_worker_arm(place->timer, answer->valid_until - now);
     if (place->domain != NULL)
         otr_domain_schedule(place->domain);
 }
 
-otr_answer *otr_place_decide(otr_place *place, bool is_policy_pending, bool is_in_use)
+otr_verdict *otr_place_verdict(const otr_place *place, bool is_policy_pending, otr_time at)
 {
     const otr_flow *flow = place->worker->flow;
     otr_sts_entry *entry = place->domain != NULL ? place->domain->entry : NULL;
-    otr_time now = now_of(place);
     otr_decide_settings settings = flow->decide;
-    otr_verdict *verdict;
-    otr_answer *answer = NULL;
     otr_override override;
     otr_hold hold;
 
     /* An override is for a domain, and for the host of that name; an address literal is neither. */
-    if (place->domain != NULL && otr_overrides_find(flow->overrides, place->destination.domain, now, &override))
+    if (place->domain != NULL && otr_overrides_find(flow->overrides, place->destination.domain, at, &override))
         settings.override = &override;
     if (place->domain != NULL && otr_record_find_hold(place->worker, place->destination.domain, &hold))
         settings.hold = &hold;
-    verdict = otr_decide(place->mx, entry, is_policy_pending, &settings, place->worker->net.anchors, now);
+    return otr_decide(place->mx, entry, is_policy_pending, &settings, place->worker->net.anchors, at);
+}
+
+otr_answer *otr_place_decide(otr_place *place, bool is_policy_pending, bool is_in_use)
+{
+    const otr_flow *flow = place->worker->flow;
+    otr_time now = now_of(place);
+    otr_verdict *verdict = otr_place_verdict(place, is_policy_pending, now);
+    otr_answer *answer = NULL;
+
     if (verdict != NULL)
-        answer = otr_answer_new(verdict, &flow->views, now, lifetime(place, verdict, now));
+        answer = otr_answer_new(verdict, &flow->views, lifetime(place, verdict, now));
     if (answer == NULL) {
         otr_verdict_unref(verdict);
         OTR_LOG(OTR_LOG_ERROR, "verdict.failed", { "destination", place->destination.key },
@@ -208,7 +214,7 @@ otr_answer *otr_place_decide(otr_place *place, bool is_policy_pending, bool is_i
 
 void otr_place_rebuild(otr_place *place)
 {
-    otr_time used = used_at(place);
+    otr_time used = otr_place_used_at(place);
     otr_answer *answer;
 
     if (place->domain != NULL && place->domain->unsaved != NULL && !otr_domain_has_policy(place->domain)) {
@@ -227,7 +233,7 @@ void otr_place_rebuild(otr_place *place)
 void otr_place_overrule(otr_place *place)
 {
     const otr_domain *domain = place->domain;
-    otr_time used = used_at(place);
+    otr_time used = otr_place_used_at(place);
     otr_answer *answer = NULL;
 
     if (place->answer == NULL)
@@ -246,7 +252,7 @@ void otr_place_overrule(otr_place *place)
 static void let_go(otr_place *place)
 {
     otr_decided_leave(place);
-    free_place(place);
+    otr_place_free(place);
 }
 
 /* Lapse ---------------------------------------------------------------------------------------------------------- */
@@ -266,10 +272,10 @@ static void on_lapse(evutil_socket_t fd, short what, void *arg)
         return;
     if (place->answer != NULL && now < place->answer->valid_until)
         otr_worker_arm(place->timer, place->answer->valid_until - now);
-    else if ((used_at(place) == 0 || place->level == OTR_LEVEL_DEFER) && place->domain != NULL &&
+    else if ((otr_place_used_at(place) == 0 || place->level == OTR_LEVEL_DEFER) && place->domain != NULL &&
              place->domain->refresh != NULL)
         otr_worker_arm(place->timer, 1); /* its policy is being fetched, which would end with the last place */
-    else if (used_at(place) == 0 || place->level == OTR_LEVEL_DEFER)
+    else if (otr_place_used_at(place) == 0 || place->level == OTR_LEVEL_DEFER)
         let_go(place);
     else if (place->worker->renewals >= OTR_RENEWALS_MAX)
         otr_worker_arm(place->timer, 1);
@@ -279,7 +285,7 @@ static void on_lapse(evutil_socket_t fd, short what, void *arg)
 
 /* Coming ----------------------------------------------------------------------------------------------------------- */
 
-otr_place *otr_place_find(otr_worker *worker, const otr_destination *destination)
+static otr_place *find_awake(otr_worker *worker, const otr_destination *destination)
 {
     otr_place wanted = { .destination = *destination };
     otr_place **slot = tfind(&wanted, &worker->places, by_key);
@@ -287,15 +293,35 @@ otr_place *otr_place_find(otr_worker *worker, const otr_destination *destination
     return slot != NULL ? *slot : NULL;
 }
 
+otr_place *otr_place_find(otr_worker *worker, const otr_destination *destination)
+{
+    otr_place *place = find_awake(worker, destination);
+
+    if (place == NULL &&
+        otr_rest_wake(worker, destination->kind == OTR_TO_ADDRESS ? destination->key : destination->domain))
+        place = find_awake(worker, destination);
+    return place;
+}
+
 otr_place *otr_place_get(otr_worker *worker, const otr_destination *destination)
 {
-    otr_place *place = otr_place_find(worker, destination);
+    otr_place *place = find_awake(worker, destination);
 
     if (place != NULL)
         return place;
+    otr_rest_make_room(worker);
+    place = otr_place_find(worker, destination);
+    if (place != NULL)
+        return place;
     for (int i = 0; i < EVICTIONS_MAX && is_full(worker); i++)
-        evict_one(worker);
-    place = calloc(1, sizeof(*place));
+        if (!otr_rest_evict(worker))
+            evict_one(worker);
+    return otr_place_make(worker, destination);
+}
+
+otr_place *otr_place_make(otr_worker *worker, const otr_destination *destination)
+{
+    otr_place *place = calloc(1, sizeof(*place));
     if (place == NULL)
         return NULL;
     place->worker = worker;
@@ -310,7 +336,7 @@ otr_place *otr_place_get(otr_worker *worker, const otr_destination *destination)
     if (destination->kind != OTR_TO_ADDRESS)
         place->domain = otr_domain_join(worker, destination->domain, place);
     if (place->timer == NULL || (place->domain == NULL && destination->kind != OTR_TO_ADDRESS)) {
-        free_place(place);
+        otr_place_free(place);
         return NULL;
     }
     return place;

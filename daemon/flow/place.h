@@ -22,15 +22,29 @@ struct otr_place {
     TAILQ_ENTRY(otr_place) in_queue, in_domain;
 };
 
-/* Find or make one; another may be evicted for it. NULL: out of memory. */
+/*
+ * Find or make one, and wake it if it rests (rest.h). Others may go to rest or be evicted for it: no place or domain that was in
+ * hand before is valid any more. NULL: out of memory.
+ */
 otr_place *otr_place_get(otr_worker *worker, const otr_destination *destination);
 otr_place *otr_place_find(otr_worker *worker, const otr_destination *destination); /* NULL: nobody has asked */
-void otr_place_free_all(otr_worker *worker);
+void otr_place_free_all(otr_worker *worker); /* those awake */
+
+/* For rest.c: one that is not there yet, empty; one that goes; what it counts for now. */
+otr_place *otr_place_make(otr_worker *worker, const otr_destination *destination);
+void otr_place_free(otr_place *place);
+void otr_place_weigh(otr_place *place);
+
+/* When the answer of this place was last given to a client; 0: never. */
+otr_time otr_place_used_at(const otr_place *place);
 
 /* Answer the ticket now or when it is known. */
 void otr_place_ask(otr_place *place, otr_ticket *ticket);
 
 bool otr_place_has_finding(const otr_place *place); /* one that is still valid */
+
+/* What follows from what is known, as of `at`; nothing is published. One reference; NULL: out of memory. */
+otr_verdict *otr_place_verdict(const otr_place *place, bool is_policy_pending, otr_time at);
 
 /* Decide with what is known and publish. The answer is borrowed; NULL: out of memory. */
 otr_answer *otr_place_decide(otr_place *place, bool is_policy_pending, bool is_in_use);

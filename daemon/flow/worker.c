@@ -8,6 +8,7 @@
 #include "daemon/flow/control.h"
 #include "daemon/flow/place.h"
 #include "daemon/flow/record.h"
+#include "daemon/flow/rest.h"
 
 #include <event2/event.h>
 #include <stdio.h>
@@ -62,9 +63,11 @@ static void take_mail(void *arg, otr_mail *mail)
         take_ticket(worker, caa_container_of(mail, otr_ticket, mail));
         break;
     case OTR_MAIL_JOB:
+        otr_rest_make_room(worker); /* it may wake one, as those that are told of may */
         otr_control_do(worker, caa_container_of(mail, otr_job, mail));
         break;
     case OTR_MAIL_TOLD:
+        otr_rest_make_room(worker);
         otr_told_take(worker, caa_container_of(mail, otr_told, mail));
         break;
     case OTR_MAIL_SWAP:
@@ -184,7 +187,8 @@ outrider_err otr_worker_new(const otr_flow *flow, struct event_base *base, otr_r
         return err;
     }
     worker->on_mail = event_new(base, worker->box.fd, EV_READ | EV_PERSIST, on_mail, worker);
-    if (worker->on_mail == NULL || event_add(worker->on_mail, NULL) != 0) {
+    if (worker->on_mail == NULL || event_add(worker->on_mail, NULL) != 0 ||
+        otr_rests_init(&worker->rests, worker) != OUTRIDER_OK) {
         otr_worker_free(worker);
         return otr_fail(diag, OUTRIDER_E_NOMEM, "out of memory");
     }
@@ -222,6 +226,8 @@ void otr_worker_free(otr_worker *worker)
     if (worker == NULL)
         return;
     otr_place_free_all(worker);
+    otr_rests_clear(worker);
+    otr_swap_drop(worker);
     otr_mailbox_take(&worker->box, drop_mail, NULL);
     otr_told_table_clear(&worker->told);
     if (worker->housekeeping != NULL)

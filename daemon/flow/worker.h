@@ -46,6 +46,7 @@ typedef struct otr_flow {
     unsigned recheck_ms;    /* the same when an unexpired policy is on hand: then it applies, whatever comes */
     unsigned bound_ms;      /* of an errand as a whole */
     size_t places_max;      /* destinations that one thread keeps */
+    size_t awake_max;       /* of these, not at rest; 0: none goes to rest */
     void (*ask)(void *arg, otr_ticket *ticket); /* hands a ticket to the thread that its domain belongs to */
     void *ask_arg;
 } otr_flow;
@@ -61,8 +62,37 @@ void otr_flow_set_deadlines(otr_flow *flow, unsigned answer_s);
 
 #define OTR_RENEWALS_MAX 64 /* at once in one thread; the rest waits a second */
 
+/* Destinations at rest; how is in rest.h. */
 typedef struct otr_place otr_place;
 typedef struct otr_domain otr_domain;
+typedef struct otr_rest otr_rest;
+
+typedef struct otr_rest_visitor {
+    bool (*is_concerned)(void *arg, const char *domain);
+    void (*visit)(void *arg, otr_place *place); /* NULL: there is no visitor */
+    void (*done)(void *arg);
+    void *arg;
+} otr_rest_visitor;
+
+typedef struct otr_rests {
+    otr_rest **buckets;    /* owned; by the hash of the name */
+    size_t bucket_count;   /* a power of two */
+    otr_rest **heap;       /* owned; by the time at which the first timer is due */
+    size_t count, room;    /* of domains */
+    size_t place_count;    /* of destinations */
+    size_t hand;           /* where eviction looks next */
+    struct event *timer;   /* owned */
+    uint32_t armed_for;    /* what it is armed for */
+    int64_t began_at;      /* monotonic, s: what times of timers count from */
+    otr_rest_visitor visitor;
+    struct event *visiting; /* owned: the next turn of its way */
+    size_t visited;        /* buckets that it has gone through */
+    bool era;              /* the other one than that of those it has not seen */
+    struct otr_squeeze *squeeze; /* owned */
+    otr_shared_texts texts; /* replies of answers at rest */
+    otr_buf raw;           /* what is packed or unpacked just now */
+} otr_rests;
+
 TAILQ_HEAD(otr_place_queue, otr_place);
 
 typedef struct otr_worker {
@@ -71,6 +101,7 @@ typedef struct otr_worker {
     otr_resolver *resolver;       /* owned */
     otr_fetcher *fetcher;         /* owned */
     otr_trust *trust;             /* owned reference; replaced by the keeper's mail only */
+    struct otr_swapping *swapping; /* owned; NULL: no answer rests on another */
     otr_sts_net net;              /* its anchors are those of `trust` */
     otr_mailbox box;
     struct event *on_mail;        /* owned */
@@ -80,8 +111,9 @@ typedef struct otr_worker {
     otr_store_cursor due;         /* how far the policies that are to be refreshed have been gone through */
     void *places;                 /* tree by key (tsearch) */
     struct otr_place_queue queue; /* the same places, the next candidate for eviction first */
-    size_t place_count;
-    size_t octets;                /* what the places cost in memory */
+    size_t place_count;           /* of those awake */
+    otr_rests rests;
+    size_t octets;                /* what the places cost in memory, awake or at rest */
     void *domains;                /* tree by name (tsearch) */
     unsigned renewals;            /* errands under way that no client waits for */
     otr_told_table told;          /* what mail servers tell of chains */

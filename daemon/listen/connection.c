@@ -17,7 +17,8 @@
 #include <unistd.h>
 
 /* The end of a request, and what to do next. */
-typedef enum next { GO_ON, STOP, CLOSE } next;
+/* LATER: the peer must take some first; the request stays where it is. */
+typedef enum next { GO_ON, STOP, CLOSE, LATER } next;
 
 int64_t otr_monotonic_ms(void)
 {
@@ -103,28 +104,68 @@ static void start_flushing(otr_connection *c, const char *at, size_t len)
     watch_writable(c, true);
 }
 
+/*
+ * The answers to requests that have arrived together leave together, in one call. They are gathered in memory of the
+ * thread, which has one connection at a time; nothing is in it when the next has its turn.
+ */
+static next send_gathered(otr_connection *c)
+{
+    otr_front *front = c->front;
+    const char *at = front->batch;
+    size_t len = front->batch_len;
+    next then = send_some(c, &at, &len);
+
+    front->batch_len = 0;
+    if (len == 0 || then == CLOSE)
+        return then;
+    c->out_text = malloc(len);
+    if (c->out_text == NULL)
+        return CLOSE;
+    memcpy(c->out_text, at, len);
+    start_flushing(c, c->out_text, len);
+    return STOP;
+}
+
+/* GO_ON: there is room for so much, or none is needed, as what is too long for it goes out alone. */
+static next make_room(otr_connection *c, size_t len)
+{
+    next then;
+
+    if (c->front->batch_len == 0 || len <= OTR_BATCH_SIZE - c->front->batch_len)
+        return GO_ON;
+    then = send_gathered(c);
+    return then == STOP ? LATER : then;
+}
+
+static next gather(otr_connection *c, const char *text, size_t len)
+{
+    memcpy(c->front->batch + c->front->batch_len, text, len);
+    c->front->batch_len += len;
+    return c->is_last ? CLOSE : GO_ON;
+}
+
 static next send_static(otr_connection *c, const char *text)
 {
     size_t len = strlen(text);
-    next then = send_some(c, &text, &len);
+    next then = make_room(c, len);
 
-    if (len > 0 && then != CLOSE) {
-        start_flushing(c, text, len);
-        return STOP;
-    }
-    return then == GO_ON && c->is_last ? CLOSE : then;
+    return then == GO_ON ? gather(c, text, len) : then;
 }
 
 /* The answer is valid as long as the caller's read section or reference lasts. */
 static next send_ready(otr_connection *c, otr_answer *answer, otr_form form)
 {
-    const char *at = answer->reply[form].ptr;
-    size_t len = answer->reply[form].len;
-    next then = send_some(c, &at, &len);
+    otr_slice reply = otr_answer_reply(answer, form);
+    next then = make_room(c, reply.len);
 
-    if (len > 0 && then != CLOSE) {
+    if (then != GO_ON)
+        return then;
+    if (reply.len <= OTR_BATCH_SIZE)
+        return gather(c, reply.ptr, reply.len);
+    then = send_some(c, &reply.ptr, &reply.len);
+    if (reply.len > 0 && then != CLOSE) {
         c->out_answer = otr_answer_ref(answer);
-        start_flushing(c, at, len);
+        start_flushing(c, reply.ptr, reply.len);
         return STOP;
     }
     return then == GO_ON && c->is_last ? CLOSE : then;
@@ -169,8 +210,11 @@ static next send_rendered(otr_connection *c, const otr_answer *answer, otr_form 
 
 static next send_answer(otr_connection *c, otr_answer *answer, otr_form form)
 {
-    count(c, answer->verdict->level);
-    return form < OTR_FORM_READY_COUNT ? send_ready(c, answer, form) : send_rendered(c, answer, form);
+    next then = form < OTR_FORM_READY_COUNT ? send_ready(c, answer, form) : send_rendered(c, answer, form);
+
+    if (then != LATER)
+        count(c, answer->level);
+    return then;
 }
 
 /* 75 is EX_TEMPFAIL. */
@@ -181,10 +225,13 @@ static const char control_late[] =
 /* Something goes wrong on our side: the socketmap client is told, the other gets no answer; both defer. */
 static next send_trouble(otr_connection *c, const char *socketmap_reply, otr_outcome outcome)
 {
-    count(c, outcome);
-    if (c->protocol == OTR_CONTROL)
-        return send_static(c, control_late);
-    return c->protocol == OTR_SOCKETMAP ? send_static(c, socketmap_reply) : CLOSE;
+    next then = c->protocol == OTR_CONTROL   ? send_static(c, control_late)
+              : c->protocol == OTR_SOCKETMAP ? send_static(c, socketmap_reply)
+                                             : CLOSE;
+
+    if (then != LATER)
+        count(c, outcome);
+    return then;
 }
 
 /* Asking ------------------------------------------------------------------------------------------------------- */
@@ -192,8 +239,11 @@ static next send_trouble(otr_connection *c, const char *socketmap_reply, otr_out
 static next wait_for_verdict(otr_connection *c, const otr_destination *destination, otr_form form)
 {
     otr_front_shared *shared = c->front->shared;
+    next then = send_gathered(c); /* nobody waits for another's answer */
     otr_ticket *ticket;
 
+    if (then != GO_ON)
+        return then == STOP ? LATER : then;
     if (atomic_fetch_add(&shared->waiting, 1) >= shared->waiting_max) {
         atomic_fetch_sub(&shared->waiting, 1);
         otr_count(OTR_CELL_LIMITS + OTR_LIMIT_WAITING);
@@ -217,7 +267,7 @@ static next wait_for_verdict(otr_connection *c, const otr_destination *destinati
     return STOP;
 }
 
-/* The warm path: one lookup, one send. */
+/* The warm path: one lookup, and bytes that were rendered before. */
 static next ask(otr_connection *c, const otr_destination *destination, otr_form form)
 {
     otr_front_shared *shared = c->front->shared;
@@ -228,14 +278,18 @@ static next ask(otr_connection *c, const otr_destination *destination, otr_form 
 
     otr_rcu_read_lock();
     answer = otr_cache_find(shared->cache, destination->key, strlen(destination->key));
-    is_warm = answer != NULL && now < answer->valid_until;
+    is_warm = answer != NULL && now < answer->valid_until && otr_answer_has(answer, form);
     if (is_warm) {
         otr_answer_note_use(answer, now);
+        otr_answer_note_form(answer, form);
         then = send_answer(c, answer, form);
     }
     otr_rcu_read_unlock();
-    otr_count(OTR_CELL_CACHE + (is_warm ? OTR_CACHE_HIT : OTR_CACHE_MISS));
-    return is_warm ? then : wait_for_verdict(c, destination, form);
+    if (!is_warm)
+        then = wait_for_verdict(c, destination, form);
+    if (then != LATER)
+        otr_count(OTR_CELL_CACHE + (is_warm ? OTR_CACHE_HIT : OTR_CACHE_MISS));
+    return then;
 }
 
 /* Requests ------------------------------------------------------------------------------------------------------ */
@@ -247,10 +301,13 @@ static void log_malformed(const otr_connection *c, const char *problem)
             { "problem", problem });
 }
 
-static void drop_input(otr_connection *c, size_t len)
+/* What has been answered makes room, once for all requests that arrived together. */
+static void drop_input(otr_connection *c)
 {
-    c->in_len -= len;
-    memmove(c->in, c->in + len, c->in_len);
+    c->in_len -= c->in_done;
+    if (c->in_len > 0 && c->in_done > 0)
+        memmove(c->in, c->in + c->in_done, c->in_len);
+    c->in_done = 0;
 }
 
 /* One request from the buffer. STOP: not whole yet (or it waits now). */
@@ -261,7 +318,7 @@ static next take_socketmap(otr_connection *c)
     size_t taken;
     next then;
 
-    switch (otr_netstring_take(c->in, c->in_len, c->front->shared->request_max, &request, &taken)) {
+    switch (otr_netstring_take(c->in + c->in_done, c->in_len - c->in_done, c->front->shared->request_max, &request, &taken)) {
     case OTR_NETSTRING_PARTIAL:
         return c->has_ended ? CLOSE : STOP;
     case OTR_NETSTRING_BROKEN:
@@ -271,10 +328,12 @@ static next take_socketmap(otr_connection *c)
         break;
     }
     otr_socketmap_choose(request, &choice);
+    then = choice.reply != NULL ? send_static(c, choice.reply) : ask(c, &choice.destination, choice.form);
+    if (then == LATER)
+        return then;
     if (choice.reply != NULL)
         count(c, choice.is_refused ? OTR_OUTCOME_REFUSED : OTR_OUTCOME_NOTFOUND);
-    then = choice.reply != NULL ? send_static(c, choice.reply) : ask(c, &choice.destination, choice.form);
-    drop_input(c, taken);
+    c->in_done += taken;
     return then;
 }
 
@@ -401,27 +460,37 @@ static next take_request(otr_connection *c)
     return CLOSE;
 }
 
-/* Answer what lies in the buffer, as far as it goes. The connection may be gone afterwards. */
-static void work(otr_connection *c)
+/* What was gathered leaves. False: the connection has nothing to do with requests now, or is gone. */
+static bool settle(otr_connection *c, next then)
 {
-    bool has_answered = false;
+    next sent = send_gathered(c);
+
+    if (sent == STOP && then == CLOSE)
+        c->is_last = true; /* it is closed when the rest is out */
+    if (sent == CLOSE || (sent == GO_ON && then == CLOSE)) {
+        otr_connection_close(c);
+        return false;
+    }
+    return c->step == OTR_READING;
+}
+
+/* Answer what lies in the buffer, as far as it goes. The connection may be gone afterwards. */
+static void work(otr_connection *c, bool is_new)
+{
     next then = GO_ON;
 
-    while (then == GO_ON && (c->in_len > 0 || c->has_ended)) {
-        then = c->in_len == 0 ? CLOSE : take_request(c);
-        has_answered = has_answered || then == GO_ON;
+    while (then == GO_ON && (c->in_len > c->in_done || c->has_ended)) {
+        then = c->in_len == c->in_done ? CLOSE : take_request(c);
+        is_new = is_new || then == GO_ON;
     }
-    if (then == CLOSE) {
-        otr_connection_close(c);
-        return;
-    }
-    if (c->step != OTR_READING)
+    drop_input(c);
+    if (!settle(c, then))
         return;
     watch_readable(c, true);
     if (c->in_len == 0)
         set_deadline(c, c->front->shared->idle_ms);
-    else if (has_answered)
-        set_deadline(c, OTR_REQUEST_MS); /* a new request has begun behind the answered ones */
+    else if (is_new)
+        set_deadline(c, OTR_REQUEST_MS); /* a request has begun, perhaps behind the answered ones */
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
@@ -439,20 +508,17 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
     if (got == 0)
         c->has_ended = true;
     c->in_len += (size_t)got;
-    if (is_new)
-        set_deadline(c, OTR_REQUEST_MS);
-    work(c);
+    work(c, is_new);
 }
 
 /* After an answer: the next request, if it has arrived already. */
 static void go_on(otr_connection *c, next then)
 {
-    if (then == CLOSE) {
-        otr_connection_close(c);
-    } else if (then == GO_ON) {
+    if (then == GO_ON) {
         c->step = OTR_READING;
-        set_deadline(c, c->in_len > 0 ? OTR_REQUEST_MS : c->front->shared->idle_ms);
-        work(c);
+        work(c, true);
+    } else {
+        settle(c, then);
     }
 }
 
@@ -474,10 +540,12 @@ void otr_connection_answer(otr_connection *c, otr_answer *answer)
 {
     c->ticket = NULL;
     c->step = OTR_READING;
-    if (answer == NULL)
+    if (answer == NULL) {
         go_on(c, send_trouble(c, otr_socketmap_failed, OTR_OUTCOME_FAILED));
-    else
+    } else {
+        otr_answer_note_form(answer, c->form);
         go_on(c, send_answer(c, answer, c->form));
+    }
 }
 
 void otr_connection_reply(otr_connection *c, otr_job *job)
@@ -519,6 +587,7 @@ void otr_connection_stop(otr_connection *c)
         c->step = OTR_READING;
         c->is_last = true;
         send_trouble(c, otr_socketmap_stopping, OTR_OUTCOME_STOPPING); /* what its peer does not take at once is lost */
+        send_gathered(c);
     }
     otr_connection_close(c);
 }

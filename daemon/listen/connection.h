@@ -41,6 +41,7 @@ typedef struct otr_connection {
     char *out_text;         /* owned memory that `out` points into, or NULL */
 
     size_t in_len;
+    size_t in_done;         /* of these: requests that were answered just now */
     size_t in_max;
     char *in;               /* in_max octets: `first`, or `grown` */
     char *grown;            /* owned; NULL: not needed */

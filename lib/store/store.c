@@ -311,6 +311,16 @@ unsigned long otr_store_failures(const otr_store *store, otr_store_operation ope
     return atomic_load_explicit(&store->failures[operation], memory_order_relaxed);
 }
 
+void otr_store_mark_damaged(otr_store *store)
+{
+    atomic_store_explicit(&store->is_damaged, true, memory_order_relaxed);
+}
+
+bool otr_store_is_damaged(const otr_store *store)
+{
+    return atomic_load_explicit(&store->is_damaged, memory_order_relaxed);
+}
+
 bool otr_store_is_failing(const otr_store *store, otr_store_operation operation)
 {
     return atomic_load_explicit(&store->is_failing[operation], memory_order_relaxed);

@@ -77,6 +77,8 @@ outrider_err otr_store_note_time(otr_store *store, otr_time now, outrider_diag *
 typedef enum otr_store_operation { OTR_STORE_READ, OTR_STORE_WRITE, OTR_STORE_OPERATIONS } otr_store_operation;
 unsigned long otr_store_failures(const otr_store *store, otr_store_operation operation);
 bool otr_store_is_failing(const otr_store *store, otr_store_operation operation);
+void otr_store_mark_damaged(otr_store *store); /* store_check.h has found it so; it stays so */
+bool otr_store_is_damaged(const otr_store *store);
 
 /* What is kept: unexpired policies by mode, and by how many seconds the refresh that is due longest is late (0: none
  * is due). Back-off does not count: a policy that cannot be refreshed is what the number is for. */

@@ -51,6 +51,7 @@ struct otr_store {
     struct stat as_opened;
     _Atomic unsigned long failures[OTR_STORE_OPERATIONS];
     _Atomic bool is_failing[OTR_STORE_OPERATIONS];
+    _Atomic bool is_damaged;
 };
 
 /* A store without connections, NULL when out of memory; and its statements, when it has them. */

@@ -177,8 +177,45 @@ static void spell_key(otr_destination *d)
         snprintf(d->key, sizeof(d->key), "[%s]%s", d->domain, port);
 }
 
+/*
+ * Nearly all questions are a domain in normal form and nothing besides: one look at each octet tells, and the parser below,
+ * which would come to the same, is not needed (a unit test compares the two). What has "--" may be an A-label, which has to
+ * be looked into.
+ */
+static bool is_plain_domain(const char *text, size_t len)
+{
+    size_t label = 0; /* where it begins */
+    bool has_letter = false;
+
+    if (len == 0 || len > OTR_DOMAIN_MAX)
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        char c = text[i];
+
+        if (c >= 'a' && c <= 'z') {
+            has_letter = true;
+        } else if (c == '.') {
+            if (i == label || i - label > OTR_LABEL_MAX || text[i - 1] == '-')
+                return false;
+            label = i + 1;
+        } else if (!otr_is_digit(c) && (c != '-' || i == label || text[i - 1] == '-')) {
+            return false;
+        }
+    }
+    return label > 0 && len > label && len - label <= OTR_LABEL_MAX && text[len - 1] != '-' && has_letter;
+}
+
+static void take_plain_domain(const char *text, size_t len, otr_destination *d)
+{
+    d->kind = OTR_TO_DOMAIN;
+    d->port = OTR_SMTP_PORT;
+    memcpy(d->domain, text, len);
+    memcpy(d->key, text, len);
+    d->domain[len] = d->key[len] = '\0';
+}
+
 /* next-hop = ( domain / "[" ( domain / address ) "]" ) [ ":" port ] */
-outrider_err otr_destination_parse(const char *text, size_t len, otr_destination *destination, outrider_diag *diag)
+static outrider_err parse_next_hop(const char *text, size_t len, otr_destination *destination, outrider_diag *diag)
 {
     otr_cursor c = otr_cursor_over(text, len);
     otr_destination d = { .port = OTR_SMTP_PORT };
@@ -210,5 +247,13 @@ outrider_err otr_destination_parse(const char *text, size_t len, otr_destination
         return otr_syntax(&c, c.at, diag, "expected \":port\" or the end");
     spell_key(&d);
     *destination = d;
+    return OUTRIDER_OK;
+}
+
+outrider_err otr_destination_parse(const char *text, size_t len, otr_destination *destination, outrider_diag *diag)
+{
+    if (!is_plain_domain(text, len))
+        return parse_next_hop(text, len, destination, diag);
+    take_plain_domain(text, len, destination);
     return OUTRIDER_OK;
 }

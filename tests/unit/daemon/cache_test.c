@@ -27,7 +27,7 @@ static otr_answer *answer_for(const char *text, otr_time valid_until)
     verdict = otr_decide(mx, NULL, false, &settings, f.anchors, NOW);
     otr_mx_finding_unref(mx);
     assert_non_null(verdict);
-    answer = otr_answer_new(verdict, &f.flow.views, NOW, valid_until);
+    answer = otr_answer_new(verdict, &f.flow.views, valid_until);
     assert_non_null(answer);
     return answer;
 }
@@ -86,9 +86,9 @@ static void replies_are_rendered_and_framed(void **state)
 
     (void)state;
     for (int form = OTR_FORM_POSTFIX; form <= OTR_FORM_SENDMAIL; form++)
-        assert_memory_equal(answer->reply[form].ptr, "9:NOTFOUND ,", answer->reply[form].len);
-    assert_memory_equal(answer->reply[OTR_FORM_EXIM].ptr, "v=1 ", 4);
-    assert_int_equal(answer->reply[OTR_FORM_EXIM].ptr[answer->reply[OTR_FORM_EXIM].len - 1], '\n');
+        assert_memory_equal(otr_answer_reply(answer, form).ptr, "9:NOTFOUND ,", otr_answer_reply(answer, form).len);
+    assert_memory_equal(otr_answer_reply(answer, OTR_FORM_EXIM).ptr, "v=1 ", 4);
+    assert_int_equal(otr_answer_reply(answer, OTR_FORM_EXIM).ptr[otr_answer_reply(answer, OTR_FORM_EXIM).len - 1], '\n');
     otr_answer_unref(answer);
 }
 
@@ -113,8 +113,10 @@ static void *read_all(void *arg)
             otr_rcu_read_lock();
             answer = otr_cache_find(f.cache, key, strlen(key));
             if (answer != NULL) {
+                otr_slice reply = otr_answer_reply(answer, OTR_FORM_EXIM);
+
                 otr_answer_note_use(answer, answer->valid_until);
-                atomic_fetch_add(&seen, (long)answer->reply[OTR_FORM_EXIM].len + (answer->reply[OTR_FORM_EXIM].ptr[0] == 'v'));
+                atomic_fetch_add(&seen, (long)reply.len + (reply.ptr[0] == 'v'));
             }
             otr_rcu_read_unlock();
         }

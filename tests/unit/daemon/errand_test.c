@@ -519,8 +519,8 @@ static void a_failure_is_not_kept(void **state)
     answer = ask_and_await("example.org");
     expect(answer, OTR_LEVEL_DEFER, "");
     assert_true(answer->valid_until <= NOW + OTR_FAILURE_TTL);
-    assert_memory_equal(strchr(answer->reply[OTR_FORM_POSTFIX].ptr, ':') + 1, "TEMP ", 5);
-    assert_int_equal(answer->reply[OTR_FORM_EXIM].len, 0); /* L1: no answer, Exim defers */
+    assert_memory_equal(strchr(otr_answer_reply(answer, OTR_FORM_POSTFIX).ptr, ':') + 1, "TEMP ", 5);
+    assert_int_equal(otr_answer_reply(answer, OTR_FORM_EXIM).len, 0); /* L1: no answer, Exim defers */
 }
 
 /* DNS-13: where there is no MX host nothing else is looked up, fetched or reported, neither now nor later. */
@@ -626,7 +626,7 @@ static void destinations_are_bounded_by_what_they_cost_too(void **state)
         ask_and_await(text);
         assert_true(worker->octets <= 2 * 20 * OTR_PLACE_OCTETS);
     }
-    assert_in_range(worker->place_count, 2, 10);
+    assert_in_range(worker->place_count + worker->rests.place_count, 2, f.flow.awake_max > 0 ? 20 : 10); /* rest is cheaper */
 }
 
 /* EDGE-01 */

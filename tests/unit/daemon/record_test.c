@@ -152,7 +152,7 @@ static otr_level cached_level(const char *key)
     otr_rcu_read_lock();
     found = otr_cache_find(f.cache, key, strlen(key));
     if (found != NULL)
-        level = found->verdict->level;
+        level = found->level;
     otr_rcu_read_unlock();
     assert_non_null(found);
     return level;

@@ -171,6 +171,38 @@ static void a_key_reads_as_itself(void **state)
     }
 }
 
+/* The quick way for names in normal form comes to what the parser comes to: in capital letters a name takes the long way. */
+static void the_quick_way_and_the_long_way_agree(void **state)
+{
+    static const char alphabet[] = "abcx0129..--"; /* "xn--" comes about, as do empty labels and hyphens in wrong places */
+    unsigned random = 1, accepted = 0;
+
+    (void)state;
+    for (int round = 0; round < 200000; round++) {
+        char text[80] = "", shouted[80] = "";
+        otr_destination quick, slow;
+        outrider_err err;
+        size_t len = 0;
+
+        for (unsigned many = round % 100 == 0 ? 78 : 3 + round % 9; len < many; len++) {
+            random = random * 1103515245 + 12345;
+            text[len] = alphabet[random >> 16 & 0xff ? (random >> 16) % (sizeof(alphabet) - 1) : 0];
+            shouted[len] = text[len] >= 'a' && text[len] <= 'z' ? (char)(text[len] - 'a' + 'A') : text[len];
+        }
+        err = otr_destination_parse(text, len, &quick, NULL);
+        if (err != otr_destination_parse(shouted, len, &slow, NULL))
+            fail_msg("%s and %s", text, shouted);
+        if (err != OUTRIDER_OK)
+            continue;
+        accepted++;
+        assert_int_equal(quick.kind, slow.kind);
+        assert_int_equal(quick.port, slow.port);
+        assert_string_equal(quick.domain, slow.domain);
+        assert_string_equal(quick.key, slow.key);
+    }
+    assert_true(accepted > 1000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -178,6 +210,7 @@ int main(void)
         cmocka_unit_test(refuses_what_is_no_next_hop),
         cmocka_unit_test(keeps_to_the_limit_of_names),
         cmocka_unit_test(a_key_reads_as_itself),
+        cmocka_unit_test(the_quick_way_and_the_long_way_agree),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
