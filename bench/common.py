@@ -17,7 +17,7 @@ def enter_lab(script, arguments):
 
     BUILD is made absolute, and so is what --json and --svg name: the lab keeps the working directory.
     """
-    sys.path[:0] = [ROOT, BENCH, os.path.join(BENCH, "warm"), os.path.join(BENCH, "cold")]
+    sys.path[:0] = [ROOT, BENCH, os.path.join(BENCH, "warm"), os.path.join(BENCH, "cold"), os.path.dirname(os.path.abspath(script))]
     from lab import namespace
     if namespace.is_inside():
         return

@@ -6,13 +6,13 @@
  * MS: so many milliseconds are between what a client sends and what is made of it, as in a network that is far away; twice that at the
  * start. With --hang in place of the file nobody is ever answered. Port 443 of every address. One thread, epoll, TLS 1.2 or later, one request for a connection.
  */
+#include "shown.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -27,7 +27,6 @@
 #define PREFIX "mta-sts."
 #define EVENTS 256
 #define REQUEST_MAX 2048
-#define VALID_S (30 * 86400L)
 
 typedef struct client {
     int fd;
@@ -39,86 +38,16 @@ typedef struct client {
     int64_t due_us;
 } client;
 
-static X509 *issuer;
-static EVP_PKEY *signer, *key; /* of the CA, of every host */
 static SSL_CTX *context;
 static int epoll;
 static int64_t delay_us;
 static client *first, **last = &first; /* those whose words have not arrived yet */
-static long serial;
 
 static _Noreturn void die(const char *what)
 {
     fprintf(stderr, "bench_policy_hosts: %s: %s\n", what, errno != 0 ? strerror(errno) : "failed");
     ERR_print_errors_fp(stderr);
     exit(71);
-}
-
-/* The certificate ------------------------------------------------------------------------------------------------ */
-
-static void add_name(X509 *cert, const char *host)
-{
-    GENERAL_NAMES *names = GENERAL_NAMES_new();
-    GENERAL_NAME *name = GENERAL_NAME_new();
-    ASN1_IA5STRING *text = ASN1_IA5STRING_new();
-
-    ASN1_STRING_set(text, host, -1);
-    GENERAL_NAME_set0_value(name, GEN_DNS, text);
-    sk_GENERAL_NAME_push(names, name);
-    X509_add1_ext_i2d(cert, NID_subject_alt_name, names, 1, 0); /* critical: the subject is empty */
-    GENERAL_NAMES_free(names);
-}
-
-static X509 *make_certificate(const char *host)
-{
-    X509 *cert = X509_new();
-
-    if (cert == NULL)
-        return NULL;
-    X509_set_version(cert, X509_VERSION_3);
-    ASN1_INTEGER_set(X509_get_serialNumber(cert), ++serial);
-    X509_set_issuer_name(cert, X509_get_subject_name(issuer));
-    X509_gmtime_adj(X509_getm_notBefore(cert), -3600);
-    X509_gmtime_adj(X509_getm_notAfter(cert), VALID_S);
-    X509_set_pubkey(cert, key);
-    add_name(cert, host);
-    if (X509_sign(cert, signer, EVP_sha256()) == 0) {
-        X509_free(cert);
-        return NULL;
-    }
-    return cert;
-}
-
-static int choose_certificate(SSL *ssl, int *alert, void *arg)
-{
-    const char *host = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-    X509 *cert = host != NULL && strncmp(host, PREFIX, strlen(PREFIX)) == 0 ? make_certificate(host) : NULL;
-    bool is_set = cert != NULL && SSL_use_certificate(ssl, cert) == 1 && SSL_use_PrivateKey(ssl, key) == 1;
-
-    (void)arg;
-    X509_free(cert);
-    *alert = SSL_AD_UNRECOGNIZED_NAME;
-    return is_set ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
-}
-
-static void make_context(const char *path)
-{
-    FILE *file = fopen(path, "r");
-
-    if (file == NULL)
-        die(path);
-    signer = PEM_read_PrivateKey(file, NULL, NULL, NULL);
-    issuer = PEM_read_X509(file, NULL, NULL, NULL);
-    fclose(file);
-    key = EVP_EC_gen("P-256");
-    context = SSL_CTX_new(TLS_server_method());
-    if (signer == NULL || issuer == NULL || key == NULL || context == NULL)
-        die(path);
-    SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
-    SSL_CTX_set_mode(context, SSL_MODE_NO_AUTO_CHAIN | SSL_MODE_RELEASE_BUFFERS);
-    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_num_tickets(context, 0);
-    SSL_CTX_set_tlsext_servername_callback(context, choose_certificate);
 }
 
 /* One client ----------------------------------------------------------------------------------------------------- */
@@ -285,7 +214,7 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     setrlimit(RLIMIT_NOFILE, &files);
     if (!hangs)
-        make_context(argv[1]);
+        context = shown_context(argv[1], PREFIX, NULL);
     delay_us = argc > 2 ? (int64_t)(atof(argv[2]) * 1000) : 0;
     epoll = epoll_create1(EPOLL_CLOEXEC);
     listener = listen_everywhere();
