@@ -15,7 +15,7 @@ ROOT = os.path.dirname(BENCH)
 def enter_lab(script, arguments):
     """Run this very script again inside the lab's namespaces, unless it is there; returns inside only.
 
-    BUILD is made absolute, and so is what --json and --svg name: the lab keeps the working directory.
+    The lab keeps the working directory, so paths may be relative.
     """
     sys.path[:0] = [ROOT, BENCH, os.path.join(BENCH, "warm"), os.path.join(BENCH, "cold"), os.path.dirname(os.path.abspath(script))]
     from lab import namespace
@@ -55,6 +55,18 @@ def process_cpu(pid):
 def run_json(*command, timeout=900):
     """A program whose standard output is one JSON object."""
     return json.loads(subprocess.run([*map(str, command)], stdout=subprocess.PIPE, check=True, timeout=timeout).stdout)
+
+
+def scrape(daemon):
+    """What the daemon counts (its HTTP listener is a Unix socket): {name with labels: value}."""
+    from lab import clients
+    with clients.connect(daemon.settings["http"]["listen"][0].removeprefix("unix:")) as client:
+        client.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+        text = b""
+        while octets := client.recv(65536):
+            text += octets
+    lines = [line.rsplit(" ", 1) for line in text.decode().splitlines() if line.startswith("outrider_")]
+    return {name: float(value) for name, value in lines}
 
 
 def verdict(is_met):
