@@ -62,7 +62,7 @@ bench: $(BUILD)/build.ninja
 	ninja -C $(BUILD) bench/bench_verify bench/web_load tests/unit/daemon/policy_host
 	$(BUILD)/bench/bench_verify $(if $(JSON),--json > $(JSON))
 	bench/policy_host.py $(BUILD)
-	ninja -C $(BUILD) bench/warm/bench_load bench/warm/bench_echo bench/warm/bench_serve
+	ninja -C $(BUILD) bench/warm/bench_load bench/warm/bench_echo bench/warm/bench_serve tests/unit/daemon/daemon_warm_test
 	bench/warm/run $(BUILD) $(WARM)
 
 soak: all

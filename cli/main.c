@@ -28,6 +28,7 @@ static const struct command {
     { "publish", "status", otr_cmd_publish_status, "our own policies: what is served, and what the world sees" },
     { "publish", "set", otr_cmd_publish_set, "look at our MX hosts, and serve the policy in this mode" },
     { "publish", "retire", otr_cmd_publish_retire, "withdraw the policy of a domain of ours, and know when that is over" },
+    { "publish", "reload", otr_cmd_publish_reload, "read the certificates of our policy hosts again, now" },
     { "lint", "policy", otr_cmd_lint_policy, "check an MTA-STS policy" },
     { "lint", "record", otr_cmd_lint_record, "check an _mta-sts TXT record" },
     { "lint", "tlsrpt", otr_cmd_lint_tlsrpt, "check an _smtp._tls TXT record" },

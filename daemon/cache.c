@@ -78,6 +78,8 @@ static int is_wanted(struct cds_lfht_node *node, const void *key)
     const struct wanted *wanted = key;
 
     otr_rcu_seen(answer);
+    if (answer->is_at_rest) /* its replies are elsewhere: they are on their way while the key is looked at */
+        __builtin_prefetch(answer->shared->bytes);
     return answer->key_size == wanted->len + 1 && memcmp(otr_answer_key(answer), wanted->key, wanted->len) == 0;
 }
 

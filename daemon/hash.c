@@ -3,16 +3,18 @@
  */
 #include "daemon/hash.h"
 
+#include <endian.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
 
-static uint64_t rotated(uint64_t x, unsigned bits)
+static inline uint64_t rotated(uint64_t x, unsigned bits)
 {
     return x << bits | x >> (64 - bits);
 }
 
-static void mix(uint64_t v[4], unsigned rounds)
+/* Inlined, so that the state stays in registers: each question is hashed. */
+static inline __attribute__((always_inline)) void mix(uint64_t v[4], unsigned rounds)
 {
     while (rounds-- > 0) {
         v[0] += v[1];
@@ -28,7 +30,15 @@ static void mix(uint64_t v[4], unsigned rounds)
     }
 }
 
-static uint64_t little_endian(const unsigned char *p, size_t len)
+static inline uint64_t whole_word(const unsigned char *p)
+{
+    uint64_t word;
+
+    memcpy(&word, p, sizeof(word));
+    return le64toh(word);
+}
+
+static inline uint64_t part_of_word(const unsigned char *p, size_t len)
 {
     uint64_t word = 0;
 
@@ -47,12 +57,12 @@ uint64_t otr_hash(const otr_hash_key *key, const void *bytes, size_t len)
     uint64_t word;
 
     for (; left >= 8; left -= 8, p += 8) {
-        word = little_endian(p, 8);
+        word = whole_word(p);
         v[3] ^= word;
         mix(v, 2);
         v[0] ^= word;
     }
-    word = little_endian(p, left) | (uint64_t)(len & 0xff) << 56;
+    word = part_of_word(p, left) | (uint64_t)(len & 0xff) << 56;
     v[3] ^= word;
     mix(v, 2);
     v[0] ^= word;

@@ -1,21 +1,18 @@
 /*
  * shared_text.c - see shared_text.h. A text that only the table holds is kept until the table is full, and goes then: nobody but
- * the table's thread can take a reference, so such a one stays alone. Before it doubles, the table is swept.
+ * the table's thread can take a reference, so such a one stays alone. Before it doubles, in number or in octets, the table is swept:
+ * what is kept for nobody is never more than what is kept for somebody, and a megabyte.
  */
 #include "daemon/shared_text.h"
 
 #include <stdlib.h>
 
 #define BUCKETS_FIRST 256
+#define OCTETS_SPARE (1024 * 1024)
 
-/* FNV-1a. Strangers may find texts with one hash, by policies made for it: that slows down this thread's own work a little. */
-static uint32_t hash_of(otr_slice text)
+static size_t size_of(size_t len)
 {
-    uint64_t hash = 14695981039346656037u;
-
-    for (size_t i = 0; i < text.len; i++)
-        hash = (hash ^ (uint8_t)text.ptr[i]) * 1099511628211u;
-    return (uint32_t)(hash ^ hash >> 32);
+    return sizeof(otr_shared_text) + len;
 }
 
 static void sweep(otr_shared_texts *t)
@@ -27,12 +24,14 @@ static void sweep(otr_shared_texts *t)
             if (atomic_load_explicit(&text->refs, memory_order_acquire) == 1) {
                 *slot = text->next;
                 t->count--;
+                t->octets -= size_of(text->len);
                 otr_shared_text_unref(text);
             } else {
                 slot = &text->next;
             }
         }
     }
+    t->octets_max = 2 * t->octets + OCTETS_SPARE;
 }
 
 /* False: out of memory, and the table is as it was. */
@@ -70,7 +69,7 @@ static otr_shared_text *find(const otr_shared_texts *t, otr_slice text, uint32_t
 /* The table need not grow to go on: its buckets become longer. */
 static bool has_room(otr_shared_texts *t)
 {
-    if (t->count < t->bucket_count)
+    if (t->count < t->bucket_count && t->octets < t->octets_max)
         return true;
     sweep(t);
     return t->count < t->bucket_count / 4 * 3 || grow(t) || t->bucket_count > 0;
@@ -78,7 +77,7 @@ static bool has_room(otr_shared_texts *t)
 
 otr_shared_text *otr_shared_text_get(otr_shared_texts *t, otr_slice text)
 {
-    uint32_t hash = hash_of(text);
+    uint32_t hash = (uint32_t)otr_hash(&t->key, text.ptr, text.len);
     otr_shared_text *found = find(t, text, hash), **bucket;
 
     if (found != NULL) {
@@ -87,7 +86,7 @@ otr_shared_text *otr_shared_text_get(otr_shared_texts *t, otr_slice text)
     }
     if (!has_room(t))
         return NULL;
-    found = malloc(sizeof(*found) + text.len);
+    found = malloc(size_of(text.len));
     if (found == NULL)
         return NULL;
     bucket = &t->buckets[hash & (t->bucket_count - 1)];
@@ -96,6 +95,7 @@ otr_shared_text *otr_shared_text_get(otr_shared_texts *t, otr_slice text)
     memcpy(found->bytes, text.ptr, text.len);
     *bucket = found;
     t->count++;
+    t->octets += size_of(text.len);
     return found;
 }
 

@@ -8,6 +8,7 @@
 #define OTR_DAEMON_SHARED_TEXT_H
 
 #include "base/slice.h"
+#include "daemon/hash.h"
 
 #include <stdatomic.h>
 #include <stdint.h>
@@ -23,7 +24,9 @@ typedef struct otr_shared_text {
 typedef struct otr_shared_texts {
     otr_shared_text **buckets; /* owned */
     size_t bucket_count;       /* a power of two, or 0 */
-    size_t count;
+    size_t count, octets;      /* of texts, with those that nobody else holds */
+    size_t octets_max;         /* beyond it is looked who those are */
+    otr_hash_key key;          /* drawn by the owner: what strangers publish decides the texts */
 } otr_shared_texts;
 
 /* One reference to the text with these octets, made if there is none. NULL: out of memory. */

@@ -133,7 +133,7 @@ class Postfix:
                     results[recipient] = delivery
                     on_result(delivery)
         for recipient in waiting.values():
-            results[recipient] = Delivery(recipient, LOST, reason=f"no word in {LOG} after {patience} s")
+            results[recipient] = Delivery(recipient, LOST, reason=f"no word in {LOG} after {patience} s; it ends:\n{_read(LOG)[-2000:]}")
         return results
 
 

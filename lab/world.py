@@ -15,8 +15,9 @@ import threading
 from lab import certs, mxhost, namespace, nameservers, policyhost, scenarios, zones
 from lab.process import Failed
 
-# Small networks first, whose addresses are easy to tell apart; tests may need more.
-MX_IPV4, MX_IPV6 = ("203.0.113.0/24", "198.18.0.0/16"), ("2001:db8:25::/64",)
+# Small networks first, whose addresses are easy to tell apart; tests may need more. 203.0.113.224/27 is given to nobody here: some
+# hosts there have their addresses from a test or from a domain of ours (own_domain.py), and the rest are where nobody is.
+MX_IPV4, MX_IPV6 = ("203.0.113.0/25", "203.0.113.128/26", "203.0.113.192/27", "198.18.0.0/16"), ("2001:db8:25::/64",)
 POLICY_IPV4 = ("192.0.2.0/24", "198.19.0.0/16")
 
 

@@ -63,8 +63,8 @@ static outrider_err read_source(otr_rule_book *book, const char *source, STACK_O
 }
 
 /*
- * What a mail server has by itself decides only whether it is handed a file: where it cannot be read, it is. The
- * system's roots are looked at where a rule has them; without that, there is nothing to be the same as.
+ * What a mail server has by itself decides only whether it is handed a file. One that is named must be there; the
+ * system's roots are looked at where a rule has them, and without that there is nothing to be the same as.
  */
 static outrider_err read_own(otr_rule_book *book, otr_own which, const char *source, outrider_diag *diag)
 {

@@ -1,23 +1,23 @@
 /*
  * rest.c - to rest, and awake again.
- *
- * A destination is found by the hash of its name in buckets whose number never changes, and its timers by a heap: the table
- * has the room for places_max destinations from the start, as untouched memory, so that it never stops to grow.
  */
 #include "daemon/flow/rest.h"
 
-#include "daemon/flow/rest_pack.h"
+#include "daemon/flow/rest_table.h"
 #include "daemon/flow/squeeze.h"
 
+#include <assert.h>
 #include <event2/event.h>
 #include <stdlib.h>
 #include <time.h>
 
 #define STEPS 16          /* places looked at for one that may rest; resting ones looked at for one to evict */
 #define RESTS_AT_ONCE 8   /* for one new place */
-#define WAKES_AT_ONCE 256 /* in one turn of the timer, which comes back at once if there are more */
+#define WAKES_AT_ONCE 32  /* in one turn, 0.1 ms each; questions are taken in between */
+#define BUCKETS_AT_ONCE 4096 /* of those that somebody goes through */
+#define BREATH_MS 20      /* until it is looked again whether one of those that renew their answer has finished */
 #define SHORT_LIFE 10     /* s: what lapses sooner stays awake */
-#define BUCKETS_MOST (1u << 23)
+#define NEIGHBOURS_MAX 1000 /* a domain with more places stays awake: all of them would be packed at once */
 
 static uint32_t now_s(const otr_worker *worker)
 {
@@ -27,106 +27,37 @@ static uint32_t now_s(const otr_worker *worker)
     return (uint32_t)(ts.tv_sec - worker->rests.began_at);
 }
 
-/* The heap: the least `due` first ---------------------------------------------------------------------------------- */
-
-static void place_at(otr_rests *r, size_t at, otr_rest *rest)
+static void arm_ms(struct event *timer, unsigned ms)
 {
-    r->heap[at] = rest;
-    rest->at = (uint32_t)at;
+    struct timeval tv = { .tv_usec = ms * 1000 };
+
+    evtimer_add(timer, &tv);
 }
 
-static void rise(otr_rests *r, size_t at, otr_rest *rest)
+/*
+ * Of those that are due no more wake than can renew their answer: the rest would wait for it awake, at twenty times the memory.
+ * Whoever asks for one of them wakes it.
+ */
+static bool is_busy(const otr_worker *worker)
 {
-    for (; at > 0 && r->heap[(at - 1) / 2]->due > rest->due; at = (at - 1) / 2)
-        place_at(r, at, r->heap[(at - 1) / 2]);
-    place_at(r, at, rest);
+    return worker->renewals >= OTR_RENEWALS_MAX;
 }
 
-static void sink(otr_rests *r, size_t at, otr_rest *rest)
-{
-    for (size_t child; (child = 2 * at + 1) < r->count; at = child) {
-        if (child + 1 < r->count && r->heap[child + 1]->due < r->heap[child]->due)
-            child++;
-        if (r->heap[child]->due >= rest->due)
-            break;
-        place_at(r, at, r->heap[child]);
-    }
-    place_at(r, at, rest);
-}
-
-static void heap_remove(otr_rests *r, const otr_rest *rest)
-{
-    otr_rest *last = r->heap[--r->count];
-    size_t at = rest->at;
-
-    if (last == rest)
-        return;
-    if (at > 0 && r->heap[(at - 1) / 2]->due > last->due)
-        rise(r, at, last);
-    else
-        sink(r, at, last);
-}
-
+/* For the first that is due. */
 static void arm(otr_worker *worker)
 {
     otr_rests *r = &worker->rests;
     uint32_t now = now_s(worker);
 
-    if (r->count == 0)
+    if (r->count == 0) {
         event_del(r->timer);
-    else if (!event_pending(r->timer, EV_TIMEOUT, NULL) || r->heap[0]->due < r->armed_for)
-        otr_worker_arm(r->timer, (r->armed_for = r->heap[0]->due) > now ? (otr_time)r->armed_for - now : 0);
-}
-
-/* The table -------------------------------------------------------------------------------------------------------- */
-
-static otr_rest **bucket_of(otr_rests *r, uint32_t hash)
-{
-    return &r->buckets[hash & (r->bucket_count - 1)];
-}
-
-static uint32_t hash_of(const otr_worker *worker, const char *name)
-{
-    return (uint32_t)otr_cache_hash(worker->flow->cache, name, strlen(name));
-}
-
-static void enter(otr_worker *worker, otr_rest *rest)
-{
-    otr_rests *r = &worker->rests;
-    otr_rest **bucket = bucket_of(r, rest->hash);
-
-    rest->next = *bucket;
-    *bucket = rest;
-    rise(r, r->count++, rest);
-    r->place_count += rest->count;
-    worker->octets += otr_rest_octets(rest);
-    arm(worker);
-}
-
-static void take_out(otr_worker *worker, otr_rest *rest)
-{
-    otr_rests *r = &worker->rests;
-    otr_rest **slot = bucket_of(r, rest->hash);
-
-    while (*slot != rest)
-        slot = &(*slot)->next;
-    *slot = rest->next;
-    heap_remove(r, rest);
-    r->place_count -= rest->count;
-    worker->octets -= otr_rest_octets(rest);
-}
-
-static otr_rest *find(otr_worker *worker, const char *name)
-{
-    uint32_t hash;
-
-    if (worker->rests.count == 0)
-        return NULL;
-    hash = hash_of(worker, name);
-    for (otr_rest *rest = *bucket_of(&worker->rests, hash); rest != NULL; rest = rest->next)
-        if (rest->hash == hash && otr_rest_is(rest, name))
-            return rest;
-    return NULL;
+    } else if (r->heap[0]->due <= now && is_busy(worker)) {
+        r->armed_for = now;
+        arm_ms(r->timer, BREATH_MS);
+    } else if (!event_pending(r->timer, EV_TIMEOUT, NULL) || r->heap[0]->due < r->armed_for) {
+        r->armed_for = r->heap[0]->due;
+        otr_worker_arm(r->timer, r->armed_for > now ? (otr_time)r->armed_for - now : 0);
+    }
 }
 
 /* To rest ---------------------------------------------------------------------------------------------------------- */
@@ -141,13 +72,14 @@ static bool may_all_rest(const otr_place *place)
 {
     const otr_domain *domain = place->domain;
     const otr_place *at;
+    unsigned count = 0;
 
     if (domain == NULL)
         return may_rest(place);
     if (domain->entry == NULL || domain->unsaved != NULL || domain->refresh != NULL || !TAILQ_EMPTY(&domain->waiting))
         return false;
     TAILQ_FOREACH(at, &domain->places, in_domain)
-        if (!may_rest(at))
+        if (++count > NEIGHBOURS_MAX || !may_rest(at))
             return false;
     return true;
 }
@@ -161,11 +93,13 @@ static bool put_to_rest(otr_place *place)
 
     if (rest == NULL)
         return false;
-    rest->hash = hash_of(worker, name);
-    for (uint32_t i = 0; i < rest->count; i++)
+    rest->hash = otr_rest_hash(worker, name);
+    rest->era = worker->rests.era;
+    for (unsigned i = 0; i < rest->count; i++)
         otr_cache_put(worker->flow->cache, rest->answers[i]);
     otr_rest_release_places(place);
-    enter(worker, rest);
+    otr_rest_enter(worker, rest);
+    arm(worker);
     return true;
 }
 
@@ -196,30 +130,49 @@ void otr_rest_make_room(otr_worker *worker)
 
 /* Awake ------------------------------------------------------------------------------------------------------------ */
 
-static void drop_answers(otr_worker *worker, otr_rest *rest)
+static void drop(otr_worker *worker, otr_rest *rest)
 {
-    for (uint32_t i = 0; i < rest->count; i++) {
+    for (unsigned i = 0; i < rest->count; i++) {
         otr_cache_drop(worker->flow->cache, rest->answers[i]);
         otr_answer_unref(rest->answers[i]);
     }
+    free(rest);
 }
 
-/* Of those that no place could be made for there is no answer any more: they are asked for anew. */
+/* Shown to who goes through them; they may lose their answers, and stay. */
+static void show(otr_worker *worker, otr_place *place)
+{
+    const otr_rest_visitor *visitor = &worker->rests.visitor;
+
+    if (visitor->visit == NULL || !visitor->is_concerned(visitor->arg, place->destination.domain))
+        return;
+    for (otr_place *at = place; at != NULL; at = at->domain != NULL ? TAILQ_NEXT(at, in_domain) : NULL)
+        visitor->visit(visitor->arg, at);
+}
+
+/*
+ * The first of its places. NULL: they could not be made for want of memory, and there is no answer any more: they are asked for
+ * anew. One that a visitor has still to see is seen as it wakes: nobody meets it as it was.
+ */
 static otr_place *wake(otr_worker *worker, otr_rest *rest)
 {
+    bool is_unseen = rest->era != worker->rests.era;
     otr_place *place;
 
-    take_out(worker, rest);
+    otr_rest_take_out(worker, rest);
     place = otr_rest_unpack(worker, rest, now_s(worker));
     if (place == NULL)
-        drop_answers(worker, rest);
-    free(rest);
+        drop(worker, rest);
+    else
+        free(rest);
+    if (place != NULL && is_unseen)
+        show(worker, place);
     return place;
 }
 
 bool otr_rest_wake(otr_worker *worker, const char *name)
 {
-    otr_rest *rest = find(worker, name);
+    otr_rest *rest = otr_rest_find(worker, name);
 
     if (rest != NULL)
         wake(worker, rest);
@@ -235,9 +188,10 @@ static void on_due(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    for (int i = 0; i < WAKES_AT_ONCE && r->count > 0 && r->heap[0]->due <= now; i++) {
+    for (int i = 0; i < WAKES_AT_ONCE && r->count > 0 && r->heap[0]->due <= now && !is_busy(worker); i++) {
         otr_rest_make_room(worker);
-        wake(worker, r->heap[0]);
+        if (r->count > 0)
+            wake(worker, r->heap[0]);
     }
     arm(worker);
 }
@@ -259,41 +213,66 @@ bool otr_rest_evict(otr_worker *worker)
     }
     if (oldest == NULL)
         return false;
-    take_out(worker, oldest);
-    drop_answers(worker, oldest);
-    free(oldest);
+    otr_rest_take_out(worker, oldest);
+    drop(worker, oldest);
     return true;
 }
 
-static void visit_awake(otr_place *place, void (*visit)(void *arg, otr_place *place), void *arg)
-{
-    otr_place *at = place;
+/* A visitor ---------------------------------------------------------------------------------------------------------- */
 
-    for (; at != NULL; at = at->domain != NULL ? TAILQ_NEXT(at, in_domain) : NULL)
-        visit(arg, at); /* it may lose its answer, and stays */
-    if (may_all_rest(place))
-        put_to_rest(place);
+/* What rests again goes to the head of its bucket, in front of what is still to come. Returns how many woke. */
+static unsigned visit_bucket(otr_worker *worker, otr_rest *rest)
+{
+    const otr_rest_visitor *visitor = &worker->rests.visitor;
+    unsigned woken = 0;
+
+    for (otr_rest *next; rest != NULL; rest = next) {
+        char domain[OTR_DESTINATION_SIZE];
+        otr_place *place;
+
+        next = rest->next;
+        otr_rest_domain(rest, domain);
+        if (rest->era == worker->rests.era || !visitor->is_concerned(visitor->arg, domain)) {
+            rest->era = worker->rests.era;
+            continue;
+        }
+        place = wake(worker, rest);
+        woken++;
+        if (place != NULL && may_all_rest(place))
+            put_to_rest(place);
+    }
+    return woken;
 }
 
-/* Bucket by bucket; what rests again goes to the head of its own, in front of what is still to come. */
-void otr_rest_visit(otr_worker *worker, bool (*is_concerned)(void *arg, const char *domain),
-                    void (*visit)(void *arg, otr_place *place), void *arg)
+/* Between two turns the thread does what else there is to do. */
+static void on_visit(evutil_socket_t fd, short what, void *arg)
+{
+    otr_worker *worker = arg;
+    otr_rests *r = &worker->rests;
+    size_t end = r->visited + BUCKETS_AT_ONCE;
+    unsigned woken = 0;
+
+    (void)fd;
+    (void)what;
+    while (r->count > 0 && r->visited < r->bucket_count && r->visited < end && woken < WAKES_AT_ONCE)
+        woken += visit_bucket(worker, r->buckets[r->visited++]);
+    if (r->count > 0 && r->visited < r->bucket_count) {
+        otr_worker_arm(r->visiting, 0);
+        return;
+    }
+    r->visitor.visit = NULL;
+    r->visitor.done(r->visitor.arg);
+}
+
+void otr_rest_visit(otr_worker *worker, const otr_rest_visitor *visitor)
 {
     otr_rests *r = &worker->rests;
 
-    for (size_t i = 0; r->count > 0 && i < r->bucket_count; i++) {
-        for (otr_rest *rest = r->buckets[i], *next; rest != NULL; rest = next) {
-            char domain[OTR_DESTINATION_SIZE];
-            otr_place *place = NULL;
-
-            next = rest->next;
-            otr_rest_domain(rest, domain);
-            if (is_concerned(arg, domain))
-                place = wake(worker, rest);
-            if (place != NULL)
-                visit_awake(place, visit, arg);
-        }
-    }
+    assert(r->visitor.visit == NULL);
+    r->visitor = *visitor;
+    r->visited = 0;
+    r->era = !r->era;
+    on_visit(-1, 0, worker);
 }
 
 /* Coming and going ------------------------------------------------------------------------------------------------- */
@@ -304,15 +283,13 @@ outrider_err otr_rests_init(otr_rests *r, otr_worker *worker)
 
     clock_gettime(CLOCK_MONOTONIC, &ts);
     r->began_at = ts.tv_sec;
-    r->room = worker->flow->places_max;
-    r->bucket_count = 64;
-    while (r->bucket_count < r->room && r->bucket_count < BUCKETS_MOST)
-        r->bucket_count *= 2;
-    r->buckets = calloc(r->bucket_count, sizeof(*r->buckets));
-    r->heap = calloc(r->room + 1, sizeof(*r->heap));
+    r->texts.key = otr_hash_key_draw();
     r->timer = evtimer_new(worker->base, on_due, worker);
+    r->visiting = evtimer_new(worker->base, on_visit, worker);
     r->squeeze = otr_squeeze_new();
-    return r->buckets != NULL && r->heap != NULL && r->timer != NULL && r->squeeze != NULL ? OUTRIDER_OK : OUTRIDER_E_NOMEM;
+    return otr_rest_table_init(r, worker->flow->places_max) && r->timer != NULL && r->visiting != NULL && r->squeeze != NULL
+               ? OUTRIDER_OK
+               : OUTRIDER_E_NOMEM;
 }
 
 void otr_rests_clear(otr_worker *worker)
@@ -320,18 +297,18 @@ void otr_rests_clear(otr_worker *worker)
     otr_rests *r = &worker->rests;
 
     while (r->count > 0) {
-        otr_rest *rest = r->heap[0];
+        otr_rest *rest = r->heap[r->count - 1]; /* the last leaves the heap as it is */
 
-        take_out(worker, rest);
-        drop_answers(worker, rest);
-        free(rest);
+        otr_rest_take_out(worker, rest);
+        drop(worker, rest);
     }
     if (r->timer != NULL)
         event_free(r->timer);
+    if (r->visiting != NULL)
+        event_free(r->visiting);
     otr_squeeze_free(r->squeeze);
     otr_buf_clear(&r->raw);
     otr_shared_texts_clear(&r->texts);
-    free(r->heap);
-    free(r->buckets);
+    otr_rest_table_clear(r);
     *r = (otr_rests){ 0 };
 }

@@ -32,8 +32,11 @@ bool otr_rest_wake(otr_worker *worker, const char *name);
 /* The one of some that was not used for longest goes, and its answers with it. False: none rests. */
 bool otr_rest_evict(otr_worker *worker);
 
-/* Wake each domain that is_concerned() names, have visit() called for its places, and let it rest again. */
-void otr_rest_visit(otr_worker *worker, bool (*is_concerned)(void *arg, const char *domain),
-                    void (*visit)(void *arg, otr_place *place), void *arg);
+/*
+ * Show all that rest to a visitor: the domains that is_concerned() names wake, visit() is called for each of their places, and
+ * they rest again; then done() is called, perhaps from inside. A large table takes a while, and the thread does other things in
+ * between; what wakes meanwhile is shown as it does. One visitor at a time.
+ */
+void otr_rest_visit(otr_worker *worker, const otr_rest_visitor *visitor);
 
 #endif

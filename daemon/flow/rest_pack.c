@@ -49,7 +49,7 @@ otr_time otr_rest_used_at(const otr_rest *rest)
 {
     otr_time last = 0;
 
-    for (uint32_t i = 0; i < rest->count; i++) {
+    for (unsigned i = 0; i < rest->count; i++) {
         otr_time at = atomic_load_explicit(&rest->answers[i]->used_at, memory_order_relaxed);
 
         last = at > last ? at : last;
@@ -61,22 +61,24 @@ size_t otr_rest_octets(const otr_rest *rest)
 {
     size_t octets = sizeof(*rest) + rest->count * sizeof(rest->answers[0]) + rest->len;
 
-    for (uint32_t i = 0; i < rest->count; i++)
+    for (unsigned i = 0; i < rest->count; i++)
         octets += otr_answer_octets(rest->answers[i]);
     return octets;
 }
 
 /* Packing ---------------------------------------------------------------------------------------------------------- */
 
-/* When a timer is due, in seconds since the thread began; the least of all is kept in *first. */
+/*
+ * When a timer is due, in seconds since the thread began; the least of all is kept in *first. libevent counts from its own idea
+ * of the wall clock, so that is what is asked: a clock that was set would be taken for time that has passed.
+ */
 static uint32_t due_of(const struct event *timer, uint32_t now_s, uint32_t *first)
 {
     struct timeval due, now;
     uint32_t at;
 
-    if (!event_pending(timer, EV_TIMEOUT, &due))
+    if (!event_pending(timer, EV_TIMEOUT, &due) || event_base_gettimeofday_cached(event_get_base(timer), &now) != 0)
         return NEVER;
-    evutil_gettimeofday(&now, NULL);
     at = now_s + (due.tv_sec > now.tv_sec ? (uint32_t)(due.tv_sec - now.tv_sec) : 0);
     *first = at < *first ? at : *first;
     return at;
@@ -115,7 +117,7 @@ static otr_place *next_of(otr_place *place)
 /* NULL: out of memory. */
 static otr_rest *make_rest(otr_place *place, const otr_buf *squeezed)
 {
-    uint32_t count = 0;
+    uint16_t count = 0; /* rest.c has counted them: they are not many */
     otr_rest *rest;
 
     for (otr_place *at = first_of(place); at != NULL; at = next_of(at))
@@ -195,11 +197,16 @@ static bool unpack_domain(otr_unpack *in, otr_domain *domain, uint32_t now_s)
     return domain->entry != NULL;
 }
 
-/* The verdict is a function of what was packed, of the rules and of the time at which it was decided. */
+/*
+ * The verdict is a function of what was packed, of the rules and of the time at which it was decided. If the rules are others
+ * now, whoever changed them has it decided anew next; it holds no longer than they say in between.
+ */
 static bool restore_answer(otr_place *place, const otr_answer *resting, otr_time made_at, otr_time valid_until)
 {
     otr_verdict *verdict = otr_place_verdict(place, false, made_at);
 
+    if (verdict != NULL && verdict->valid_until < valid_until)
+        valid_until = verdict->valid_until;
     if (verdict != NULL)
         place->answer = otr_answer_new(verdict, &place->worker->flow->views, valid_until);
     if (place->answer == NULL) {
@@ -232,7 +239,7 @@ static otr_place *make_places(otr_worker *worker, const otr_rest *rest)
 {
     otr_place *first = NULL;
 
-    for (uint32_t i = 0; i < rest->count; i++) {
+    for (unsigned i = 0; i < rest->count; i++) {
         const char *key = otr_answer_key(rest->answers[i]);
         otr_destination destination;
         otr_place *place = NULL;
@@ -251,7 +258,7 @@ static otr_place *make_places(otr_worker *worker, const otr_rest *rest)
 
 static bool fill_places(otr_unpack *in, otr_place *first, const otr_rest *rest, uint32_t now_s)
 {
-    uint32_t i = 0;
+    unsigned i = 0;
 
     if (first->domain != NULL && !unpack_domain(in, first->domain, now_s))
         return false;
@@ -267,7 +274,7 @@ otr_place *otr_rest_unpack(otr_worker *worker, otr_rest *rest, uint32_t now_s)
     otr_slice squeezed = { (const char *)&rest->answers[rest->count], rest->len };
     otr_unpack in = { 0 };
     otr_place *first = NULL;
-    uint32_t i = 0;
+    unsigned i = 0;
 
     otr_buf_reset(raw);
     if (otr_squeeze_out(worker->rests.squeeze, squeezed, rest->raw_len, raw))

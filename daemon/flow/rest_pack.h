@@ -13,7 +13,8 @@ struct otr_rest {
     uint32_t at;           /* in the heap */
     uint32_t due;          /* s since the thread began, monotonic: the first of its timers */
     uint32_t raw_len, len; /* of what was packed: as it was, and squeezed */
-    uint32_t count;        /* of places */
+    uint16_t count;        /* of places */
+    bool era;              /* as in otr_rests */
     otr_answer *answers[]; /* owned references, one a place; then come the squeezed octets */
 };
 

@@ -76,12 +76,23 @@ bool otr_trust_is_same_set(const otr_anchor_set *a, const otr_anchor_set *b)
     return a->rules[i] == NULL && b->rules[i] == NULL;
 }
 
+/* Under way: first those awake, at once; then those at rest, with other work in between. */
+struct otr_swapping {
+    otr_worker *worker; /* borrowed */
+    otr_trust *old;     /* owned reference */
+    otr_swap *swap;     /* owned, until it is sent back */
+};
+
 otr_swap *otr_swap_new(otr_trust *trust, otr_mailbox *reply_to)
 {
     otr_swap *swap = calloc(1, sizeof(*swap));
 
-    if (swap == NULL)
+    if (swap != NULL)
+        swap->swapping = calloc(1, sizeof(*swap->swapping));
+    if (swap == NULL || swap->swapping == NULL) {
+        free(swap);
         return NULL;
+    }
     swap->mail.kind = OTR_MAIL_SWAP;
     swap->reply_to = reply_to;
     swap->trust = otr_trust_ref(trust);
@@ -93,26 +104,23 @@ void otr_swap_free(otr_swap *swap)
     if (swap == NULL)
         return;
     otr_trust_unref(swap->trust);
+    free(swap->swapping);
     free(swap);
 }
 
-struct swapping {
-    const otr_worker *worker;
-    const otr_anchors *old;
-    otr_swap *swap;
-};
+/* Taking over ---------------------------------------------------------------------------------------------------- */
 
 static bool is_concerned(void *arg, const char *domain)
 {
-    const struct swapping *s = arg;
+    const struct otr_swapping *s = arg;
 
-    return !otr_trust_is_same_set(otr_anchors_for(s->old, domain), otr_anchors_for(s->worker->net.anchors, domain));
+    return !otr_trust_is_same_set(otr_anchors_for(s->old->anchors, domain), otr_anchors_for(s->worker->net.anchors, domain));
 }
 
 /* One destination whose roots are others now. What cannot be decided anew at once is asked for anew. */
 static void remake(void *arg, otr_place *place)
 {
-    struct swapping *s = arg;
+    struct otr_swapping *s = arg;
 
     s->swap->remade++;
     if (place->domain == NULL)
@@ -123,19 +131,42 @@ static void remake(void *arg, otr_place *place)
         otr_place_overrule(place);
 }
 
+void otr_swap_drop(otr_worker *worker)
+{
+    struct otr_swapping *s = worker->swapping;
+
+    worker->swapping = NULL;
+    if (s == NULL)
+        return;
+    otr_trust_unref(s->old);
+    otr_swap_free(s->swap);
+    free(s);
+}
+
+static void acknowledge(void *arg)
+{
+    struct otr_swapping *s = arg;
+    otr_swap *swap = s->swap;
+
+    s->swap = NULL;
+    otr_swap_drop(s->worker);
+    otr_mailbox_post(swap->reply_to, &swap->mail);
+}
+
 void otr_swap_do(otr_worker *worker, otr_swap *swap)
 {
-    otr_trust *old = worker->trust;
-    struct swapping swapping = { worker, old->anchors, swap };
+    struct otr_swapping *s = swap->swapping;
+    const otr_rest_visitor visitor = { is_concerned, remake, acknowledge, s };
     otr_place *place;
 
+    swap->swapping = NULL;
+    *s = (struct otr_swapping){ .worker = worker, .old = worker->trust, .swap = swap };
+    worker->swapping = s;
     worker->trust = swap->trust;
     worker->net.anchors = swap->trust->anchors;
     swap->trust = NULL;
     TAILQ_FOREACH(place, &worker->queue, in_queue)
-        if (is_concerned(&swapping, place->destination.domain))
-            remake(&swapping, place);
-    otr_rest_visit(worker, is_concerned, remake, &swapping);
-    otr_trust_unref(old);
-    otr_mailbox_post(swap->reply_to, &swap->mail);
+        if (is_concerned(s, place->destination.domain))
+            remake(s, place);
+    otr_rest_visit(worker, &visitor);
 }

@@ -45,6 +45,7 @@ typedef struct otr_swap {
     otr_mailbox *reply_to; /* borrowed: the keeper's */
     otr_trust *trust;      /* owned reference; on the way back NULL */
     size_t remade;         /* answers */
+    struct otr_swapping *swapping; /* owned: room for what is kept meanwhile, so that nothing can fail; NULL once it has begun */
 } otr_swap;
 
 /* NULL: out of memory. */
@@ -52,7 +53,11 @@ otr_swap *otr_swap_new(otr_trust *trust, otr_mailbox *reply_to);
 void otr_swap_free(otr_swap *swap); /* NULL is fine */
 
 struct otr_worker;
-/* In the thread of the worker. */
+/*
+ * In the thread of the worker. It takes the swap, and sends it back when it is through. There is one at a time: the keeper
+ * awaits the answer.
+ */
 void otr_swap_do(struct otr_worker *worker, otr_swap *swap);
+void otr_swap_drop(struct otr_worker *worker); /* the thread ends before it is through */
 
 #endif

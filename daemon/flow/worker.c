@@ -63,9 +63,11 @@ static void take_mail(void *arg, otr_mail *mail)
         take_ticket(worker, caa_container_of(mail, otr_ticket, mail));
         break;
     case OTR_MAIL_JOB:
+        otr_rest_make_room(worker); /* it may wake one, as those that are told of may */
         otr_control_do(worker, caa_container_of(mail, otr_job, mail));
         break;
     case OTR_MAIL_TOLD:
+        otr_rest_make_room(worker);
         otr_told_take(worker, caa_container_of(mail, otr_told, mail));
         break;
     case OTR_MAIL_SWAP:
@@ -225,6 +227,7 @@ void otr_worker_free(otr_worker *worker)
         return;
     otr_place_free_all(worker);
     otr_rests_clear(worker);
+    otr_swap_drop(worker);
     otr_mailbox_take(&worker->box, drop_mail, NULL);
     otr_told_table_clear(&worker->told);
     if (worker->housekeeping != NULL)

@@ -63,7 +63,17 @@ void otr_flow_set_deadlines(otr_flow *flow, unsigned answer_s);
 #define OTR_RENEWALS_MAX 64 /* at once in one thread; the rest waits a second */
 
 /* Destinations at rest; how is in rest.h. */
+typedef struct otr_place otr_place;
+typedef struct otr_domain otr_domain;
 typedef struct otr_rest otr_rest;
+
+typedef struct otr_rest_visitor {
+    bool (*is_concerned)(void *arg, const char *domain);
+    void (*visit)(void *arg, otr_place *place); /* NULL: there is no visitor */
+    void (*done)(void *arg);
+    void *arg;
+} otr_rest_visitor;
+
 typedef struct otr_rests {
     otr_rest **buckets;    /* owned; by the hash of the name */
     size_t bucket_count;   /* a power of two */
@@ -74,13 +84,15 @@ typedef struct otr_rests {
     struct event *timer;   /* owned */
     uint32_t armed_for;    /* what it is armed for */
     int64_t began_at;      /* monotonic, s: what times of timers count from */
+    otr_rest_visitor visitor;
+    struct event *visiting; /* owned: the next turn of its way */
+    size_t visited;        /* buckets that it has gone through */
+    bool era;              /* the other one than that of those it has not seen */
     struct otr_squeeze *squeeze; /* owned */
     otr_shared_texts texts; /* replies of answers at rest */
     otr_buf raw;           /* what is packed or unpacked just now */
 } otr_rests;
 
-typedef struct otr_place otr_place;
-typedef struct otr_domain otr_domain;
 TAILQ_HEAD(otr_place_queue, otr_place);
 
 typedef struct otr_worker {
@@ -89,6 +101,7 @@ typedef struct otr_worker {
     otr_resolver *resolver;       /* owned */
     otr_fetcher *fetcher;         /* owned */
     otr_trust *trust;             /* owned reference; replaced by the keeper's mail only */
+    struct otr_swapping *swapping; /* owned; NULL: no answer rests on another */
     otr_sts_net net;              /* its anchors are those of `trust` */
     otr_mailbox box;
     struct event *on_mail;        /* owned */

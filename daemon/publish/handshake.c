@@ -5,6 +5,7 @@
  */
 #include "daemon/publish/web.h"
 
+#include "daemon/listen/connection.h"
 #include "daemon/publish/tls_context.h"
 #include "daemon/rcu.h"
 
@@ -78,20 +79,31 @@ static int on_name(SSL *ssl, int *alert, void *arg)
     return SSL_TLSEXT_ERR_OK;
 }
 
-SSL_CTX *otr_web_tls_new(void)
+bool otr_web_tls_renew(otr_policy_server *s)
 {
     SSL_CTX *ctx = otr_tls_context_new();
 
+    s->tls_ms = otr_monotonic_ms();
     if (ctx == NULL)
-        return NULL;
+        return false;
     SSL_CTX_set_client_hello_cb(ctx, on_client_hello, NULL);
     SSL_CTX_set_tlsext_servername_callback(ctx, on_name);
-    return ctx;
+    SSL_CTX_free(s->tls); /* connections that began with it hold it */
+    s->tls = ctx;
+    return true;
+}
+
+/* Keys of tickets are the context's (one that chose its certificate keeps those of the first), and live as long: so it is made anew. */
+static SSL_CTX *tls_of_now(otr_policy_server *s)
+{
+    if (otr_monotonic_ms() - s->tls_ms >= s->options.tickets_ms)
+        (void)otr_web_tls_renew(s);
+    return s->tls;
 }
 
 SSL *otr_web_tls_open(otr_client *client)
 {
-    SSL *ssl = SSL_new(client->server->tls);
+    SSL *ssl = SSL_new(tls_of_now(client->server));
 
     if (ssl == NULL)
         return NULL;

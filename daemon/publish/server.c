@@ -212,7 +212,7 @@ static outrider_err build(otr_policy_server *s)
     if (s->base == NULL || s->listeners == NULL || s->in == NULL || s->out == NULL)
         return OUTRIDER_E_NOMEM;
     memcpy(s->listeners, s->options.listeners, listeners_size);
-    if (wants_tls(s) && (s->tls = otr_web_tls_new()) == NULL)
+    if (wants_tls(s) && !otr_web_tls_renew(s))
         return OUTRIDER_E_NOMEM;
     s->tick = evtimer_new(s->base, on_tick, s);
     s->on_due = evtimer_new(s->base, on_due, s);
@@ -250,6 +250,8 @@ outrider_err otr_policy_server_start(const otr_policy_server_options *options, o
     if (s == NULL)
         return otr_fail(diag, OUTRIDER_E_NOMEM, "out of memory");
     s->options = *options;
+    if (s->options.tickets_ms == 0)
+        s->options.tickets_ms = OTR_WEB_TICKETS_MS;
     err = otr_mailbox_init(&s->box, diag);
     s->has_box = err == OUTRIDER_OK;
     if (err == OUTRIDER_OK && build(s) != OUTRIDER_OK)

@@ -27,6 +27,7 @@
 #define OTR_WEB_LINGER_OCTETS 65536
 #define OTR_WEB_TOKEN_WAIT_MS 300  /* a challenge that is not there is looked for again after this: its file may be on its way */
 #define OTR_WEB_TALLY_MS 5000
+#define OTR_WEB_TICKETS_MS (3600 * 1000) /* then session tickets get another key: whoever finds one later opens no more with it */
 
 typedef struct otr_web_listener {
     int fd; /* borrowed: listening, not blocking */
@@ -41,6 +42,7 @@ typedef struct otr_policy_server_options {
     void (*tell)(void *arg, otr_tally *tally); /* takes it over; by the server's thread, the last time before _stop returns */
     void *tell_arg;
     unsigned connections_max, connections_per_address, timeout_ms;
+    unsigned tickets_ms;               /* 0: OTR_WEB_TICKETS_MS */
 } otr_policy_server_options;
 
 typedef struct otr_policy_server otr_policy_server;

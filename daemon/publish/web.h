@@ -78,7 +78,8 @@ struct otr_policy_server {
     struct event *on_stop;          /* owned */
     otr_mailbox box;                /* never has mail: it wakes the loop for its end */
     bool has_box;
-    SSL_CTX *tls;                   /* owned; of connections that have not named their host; NULL: no HTTPS */
+    SSL_CTX *tls;                   /* owned; of connections that have not named their host, with the keys of tickets; NULL: no HTTPS */
+    int64_t tls_ms;                 /* made then */
     otr_address_count *by_address;  /* owned */
     struct otr_client_queue queues[OTR_WAIT_COUNT];
     struct otr_client_queue due;    /* have octets that no event tells of, and let others go first */
@@ -142,8 +143,8 @@ void otr_web_say_goodbye(otr_client *client);    /* close_notify */
 
 /* handshake.c ------------------------------------------------------------------------------------------------------- */
 
-/* For connections that have not named their host. NULL: out of memory. */
-SSL_CTX *otr_web_tls_new(void);
+/* server->tls, with new keys. False: out of memory, and the former goes on. */
+bool otr_web_tls_renew(otr_policy_server *server);
 SSL *otr_web_tls_open(otr_client *client);
 
 /* access_log.c ------------------------------------------------------------------------------------------------------ */

@@ -1,5 +1,6 @@
 /*
- * store_check.c - see store_check.h. A connection of its own, which only reads: in WAL mode it hinders nobody.
+ * store_check.c - see store_check.h. A connection of its own, which only reads: in WAL mode it hinders nobody. A lower priority
+ * is not to be had within the sandbox, so it gives way where SQLite lets it.
  */
 #include "store/store_check.h"
 
@@ -11,12 +12,15 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+#define AGAIN_NS 5000000
 
 struct otr_store_check {
     pthread_t thread;
     char *path;             /* owned */
     sqlite3 *db;            /* owned */
-    _Atomic bool is_stopping;
+    _Atomic bool is_stopping, is_done;
     otr_store_checked *checked;
     void *arg;
 };
@@ -25,6 +29,7 @@ static int on_progress(void *arg)
 {
     const otr_store_check *check = arg;
 
+    sched_yield();
     return atomic_load(&check->is_stopping);
 }
 
@@ -32,14 +37,11 @@ static void *run(void *arg)
 {
     otr_store_check *check = arg;
     outrider_diag diag = { 0 };
-    struct sched_param idle = { 0 };
-    outrider_err err;
-
-    pthread_setschedparam(pthread_self(), SCHED_IDLE, &idle); /* what others do comes first */
-    err = otr_store_check_content(check->db, check->path, &diag);
+    outrider_err err = otr_store_check_content(check->db, check->path, &diag);
 
     if (!atomic_load(&check->is_stopping))
         check->checked(check->arg, err == OUTRIDER_OK ? NULL : &diag);
+    atomic_store(&check->is_done, true);
     return NULL;
 }
 
@@ -60,7 +62,8 @@ outrider_err otr_store_check_start(const char *path, otr_store_checked *checked,
         return OUTRIDER_OK;
     made = calloc(1, sizeof(*made));
     if (made == NULL || (made->path = strdup(path)) == NULL ||
-        sqlite3_open_v2(path, &made->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
+        sqlite3_open_v2(path, &made->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK ||
+        otr_store_configure(made->db, path, NULL) != OUTRIDER_OK) {
         if (made != NULL)
             release(made);
         return otr_fail(diag, OUTRIDER_E_IO, "%s: cannot be opened once more, to be checked", path);
@@ -68,6 +71,7 @@ outrider_err otr_store_check_start(const char *path, otr_store_checked *checked,
     made->checked = checked;
     made->arg = arg;
     atomic_init(&made->is_stopping, false);
+    atomic_init(&made->is_done, false);
     sqlite3_progress_handler(made->db, 1000, on_progress, made);
     failed = pthread_create(&made->thread, NULL, run, made);
     if (failed != 0) {
@@ -78,11 +82,21 @@ outrider_err otr_store_check_start(const char *path, otr_store_checked *checked,
     return OUTRIDER_OK;
 }
 
+/*
+ * sqlite3_interrupt() ends what runs, also within a single step over a large table; what is about to begin it does not, so it is
+ * said more than once.
+ */
 void otr_store_check_stop(otr_store_check *check)
 {
+    static const struct timespec moment = { .tv_nsec = AGAIN_NS };
+
     if (check == NULL)
         return;
     atomic_store(&check->is_stopping, true);
+    while (!atomic_load(&check->is_done)) {
+        sqlite3_interrupt(check->db);
+        nanosleep(&moment, NULL);
+    }
     pthread_join(check->thread, NULL);
     release(check);
 }

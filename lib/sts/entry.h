@@ -3,7 +3,8 @@
  * the last attempts went. And, as a pure function of it and the time, the STS finding (rows S1 to S11 of
  * the decision table). A policy belongs to the domain it was found for and to no other (SCOPE).
  *
- * An entry is a value that is replaced as a whole; it is immutable once made and counted by reference.
+ * An entry is a value that is replaced as a whole; it is immutable once made and counted by reference. What is added to it has to be
+ * added to entry_pack.c, or it is lost where a destination rests.
  * Threads: any may hold and read one.
  */
 #ifndef OTR_STS_ENTRY_H

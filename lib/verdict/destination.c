@@ -184,7 +184,7 @@ static void spell_key(otr_destination *d)
  */
 static bool is_plain_domain(const char *text, size_t len)
 {
-    size_t label = 0, dots = 0;
+    size_t label = 0; /* where it begins */
     bool has_letter = false;
 
     if (len == 0 || len > OTR_DOMAIN_MAX)
@@ -192,21 +192,17 @@ static bool is_plain_domain(const char *text, size_t len)
     for (size_t i = 0; i < len; i++) {
         char c = text[i];
 
-        if (c == '.') {
-            if (label == 0 || text[i - 1] == '-')
-                return false;
-            label = 0;
-            dots++;
-            continue;
-        }
-        if (c >= 'a' && c <= 'z')
+        if (c >= 'a' && c <= 'z') {
             has_letter = true;
-        else if (!otr_is_digit(c) && (c != '-' || label == 0 || text[i - 1] == '-'))
+        } else if (c == '.') {
+            if (i == label || i - label > OTR_LABEL_MAX || text[i - 1] == '-')
+                return false;
+            label = i + 1;
+        } else if (!otr_is_digit(c) && (c != '-' || i == label || text[i - 1] == '-')) {
             return false;
-        if (++label > OTR_LABEL_MAX)
-            return false;
+        }
     }
-    return dots > 0 && label > 0 && text[len - 1] != '-' && has_letter;
+    return label > 0 && len > label && len - label <= OTR_LABEL_MAX && text[len - 1] != '-' && has_letter;
 }
 
 static void take_plain_domain(const char *text, size_t len, otr_destination *d)
@@ -219,17 +215,13 @@ static void take_plain_domain(const char *text, size_t len, otr_destination *d)
 }
 
 /* next-hop = ( domain / "[" ( domain / address ) "]" ) [ ":" port ] */
-outrider_err otr_destination_parse(const char *text, size_t len, otr_destination *destination, outrider_diag *diag)
+static outrider_err parse_next_hop(const char *text, size_t len, otr_destination *destination, outrider_diag *diag)
 {
     otr_cursor c = otr_cursor_over(text, len);
     otr_destination d = { .port = OTR_SMTP_PORT };
     otr_slice host;
     outrider_err err;
 
-    if (is_plain_domain(text, len)) {
-        take_plain_domain(text, len, destination);
-        return OUTRIDER_OK;
-    }
     if (len >= OTR_DESTINATION_SIZE * 2) /* U-labels may be longer than the A-labels they become */
         return otr_syntax(&c, c.end, diag, "longer than a domain name can be");
     if (otr_take_char(&c, '[')) {
@@ -255,5 +247,13 @@ outrider_err otr_destination_parse(const char *text, size_t len, otr_destination
         return otr_syntax(&c, c.at, diag, "expected \":port\" or the end");
     spell_key(&d);
     *destination = d;
+    return OUTRIDER_OK;
+}
+
+outrider_err otr_destination_parse(const char *text, size_t len, otr_destination *destination, outrider_diag *diag)
+{
+    if (!is_plain_domain(text, len))
+        return parse_next_hop(text, len, destination, diag);
+    take_plain_domain(text, len, destination);
     return OUTRIDER_OK;
 }

@@ -1,6 +1,7 @@
 /*
  * findings.h - what DNS says about the hosts of a destination: the input of decide(), beside the STS finding.
- * Every row name ("M2", "A1", "T1") is that of the decision table. Immutable, counted by reference.
+ * Every row name ("M2", "A1", "T1") is that of the decision table. Immutable, counted by reference. What is added has to be added
+ * to findings_pack.c too.
  */
 #ifndef OTR_VERDICT_FINDINGS_H
 #define OTR_VERDICT_FINDINGS_H

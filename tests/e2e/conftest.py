@@ -29,6 +29,7 @@ import pytest
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, ROOT)
 
+import side_by_side  # noqa: E402
 from lab import namespace, packages  # noqa: E402
 from lab.exim import Exim  # noqa: E402
 from lab.forwarder import Forwarder  # noqa: E402
@@ -43,6 +44,15 @@ folders = itertools.count(1)
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "at_once: run together with the others of its module that are marked so")
+
+
+def pytest_runtestloop(session):
+    """None: pytest's own way."""
+    folder = os.environ.get(side_by_side.FOLDER)
+    if folder is None or session.config.option.collectonly or session.testsfailed:
+        return None
+    side_by_side.run(session, folder)
+    return True
 
 
 def arguments(item):
@@ -67,8 +77,6 @@ def pytest_pyfunc_call(pyfuncitem):
 
 
 def pytest_collection_modifyitems(items):
-    # Last: they run a second Postfix, and what comes of the log of the first is not cleared up yet.
-    items.sort(key=lambda item: item.path.name == "test_acme_hooks.py")
     if namespace.is_inside():
         return
     skip = pytest.mark.skip(reason="needs the lab: run `make test` as root")

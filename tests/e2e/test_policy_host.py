@@ -272,6 +272,16 @@ def test_alpn_without_http_1_is_refused(host):
         host.shake(alpn=["h2"])
 
 
+def session_of(host, file, version):
+    """Into the file, from the first connection."""
+    with subprocess.Popen(["openssl", "s_client", "-connect", f"{LOOPBACK}:{host.https}", "-servername", ORG, "-CAfile", host.ca, version, "-sess_out",
+                           str(file)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as client:
+        client.stdin.write(request(fields="Connection: close\r\n").decode())
+        client.stdin.flush()
+        wait_until(file.exists, 20, lambda: "no session")  # of TLS 1.3: comes with the answer
+        client.communicate(timeout=30)
+
+
 def resumed(host, file, name, version, *options):
     return "Reused, " in s_client(host, version, "-servername", name, *options, str(file))
 
@@ -280,17 +290,20 @@ def resumed(host, file, name, version, *options):
 def test_session_is_resumed_for_its_name_only(start, tmp_path, version):
     """A ticket for one name would otherwise let another in without a look at its certificate."""
     host, file = start(), tmp_path / "session"
-    with subprocess.Popen(["openssl", "s_client", "-connect", f"{LOOPBACK}:{host.https}", "-servername", ORG, "-CAfile", host.ca, version, "-sess_out",
-                           str(file)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as client:
-        client.stdin.write(request(fields="Connection: close\r\n").decode())
-        client.stdin.flush()
-        wait_until(file.exists, 20, lambda: "no session")  # of TLS 1.3: comes with the answer
-        client.communicate(timeout=30)
+    session_of(host, file, version)
     assert resumed(host, file, ORG, version, "-sess_in")
     assert not resumed(host, file, NET, version, "-sess_in")
     counts = host.end()
     assert counts['outrider_policy_host_handshakes_total{result="resumed"}'] == 1
     assert counts['outrider_policy_host_handshakes_total{result="full"}'] == 2
+
+
+@pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
+def test_tickets_end_with_their_key(start, tmp_path, version):
+    host, file = start(tickets=1), tmp_path / "session"
+    session_of(host, file, version)
+    time.sleep(0.01)
+    assert not resumed(host, file, ORG, version, "-sess_in")
 
 
 # Requests ----------------------------------------------------------------------------------------------------------

@@ -313,8 +313,11 @@ def test_the_last_good_certificate_goes_on(publishing):
     assert first != other
     for kind, why in (("lab expired", "expired"), ("lab foreign", "not for mta-sts.own.example")):
         write_pair(publishing.lab, publishing.folder, HOST, kind)
-        answer = publishing.ask("reload")
-        assert answer["failures"][0]["domain"] == DOMAIN and why in answer["failures"][0]["error"]
+        json_form, text = (daemon.run_cli("publish", "reload", "--config", daemon.config, *options) for options in (["--json"], []))
+        (failure,) = json.loads(json_form.stdout)["failures"]
+        assert failure["domain"] == DOMAIN and why in failure["error"]
+        assert text.stderr.startswith(f"outrider: {DOMAIN}: {failure['error']}") and text.stdout == ""
+        assert (json_form.returncode, text.returncode) == (65, 65)
         assert leaf_of(publishing) == first and publishing.mode("mta-sts.other.example") == "testing"
         told = publishing.status()["certificate"]
         assert told["state"] == "former" and why in told["error"] and told["days"] in (89, 90)
@@ -325,6 +328,12 @@ def test_the_last_good_certificate_goes_on(publishing):
     write_pair(publishing.lab, publishing.folder, HOST)
     wait_until(lambda: leaf_of(publishing) != first, 30, daemon.log)  # without being told to
     assert publishing.status()["certificate"]["state"] == "good" and check(publishing).returncode == 0
+    first = leaf_of(publishing)
+    write_pair(publishing.lab, publishing.folder, HOST)
+    for words in ("other certificates are shown now\n", "nothing has changed\n"):
+        done = daemon.run_cli("publish", "reload", "--config", daemon.config)
+        assert (done.returncode, done.stdout, done.stderr) == (0, words, "")
+        assert leaf_of(publishing) != first
     write_pair(publishing.lab, publishing.folder, HOST, "lab expired")
     daemon.restart()  # now there is no former one
     assert publishing.status()["certificate"]["state"] == "none"

@@ -1,22 +1,13 @@
-"""`outrider query` as people and scripts use it: its JSON, its explanation, every form of destination, exit statuses;
-and the EXAMPLES of the manual pages, run as they stand there.
-"""
+"""`outrider query` as people and scripts use it: its JSON, its explanation, every form of destination, exit statuses."""
 
-import hashlib
 import json
-import os
 import re
-import shutil
-import subprocess
 
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 import conftest
 from lab import clients
 from lab.scenarios import SCENARIOS
-
-ENFORCED = "sts-enforce.example"
 
 OK, USAGE, DATAERR, TEMPFAIL, CONFIG = 0, 64, 65, 75, 78
 ROWS = {row.name: row for row in SCENARIOS}
@@ -308,76 +299,3 @@ def test_a_daemon_that_dies_in_the_middle_is_no_answer(run, tmp_path):
         done = run("query", "--json", "--socket", path, "a.example")
         thread.join()
     assert (done.returncode, done.stdout) == (TEMPFAIL, "") and "cut off" in done.stderr
-
-
-# --- the manual's examples, as they stand there -----------------------------------------------------------------
-
-
-def section(page, name):
-    with open(os.path.join(conftest.ROOT, "man", page)) as file:
-        return file.read().split(f"\n.Sh {name}\n")[1].split("\n.Sh ")[0]
-
-
-def literal(mdoc):
-    """The lines of the first literal display."""
-    return re.search(r"^\.Bd -literal[^\n]*\n(.*?)^\.Ed", mdoc, re.M | re.S)[1]
-
-
-def examples():
-    return re.findall(r"^\.Dl (outrider .*)$", section("outrider.1", "EXAMPLES"), re.M)
-
-
-def test_the_manual_has_examples():
-    assert [line.split()[1] for line in examples()] == ["query", "setup", "setup", "override", "lint", "tlsa", "trust",
-                                                         "trust", "trust", "trust"]
-
-
-@pytest.mark.parametrize("command", examples())
-def test_example_of_the_manual(build, lab, daemon, outrider, postfix, tmp_path, command):
-    """As typed by somebody with outrider on the PATH and a configuration; only the names are those of the lab."""
-    is_setup = command.startswith("outrider setup")
-    daemon = outrider(for_mtas=True) if is_setup else daemon
-    chain = lab.mx["mx.dane-ee.example"].chain
-    spki = chain.leaf.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    (tmp_path / "new.pem").write_bytes(b"".join(one.public_bytes(Encoding.PEM) for one in chain.certificates))
-    lab_root, root = lab.certs.authority("lab"), lab.certs.authority("other")
-    for name, certificates in (("chain", lab.mx[f"mx.{ENFORCED}"].chain.certificates), ("root", [root]), ("roots", [lab_root, root])):
-        (tmp_path / f"{name}.pem").write_bytes(b"".join(one.public_bytes(Encoding.PEM) for one in certificates))
-    (tmp_path / "mta-sts.txt").write_text("version: STSv1\nmode: enforce\nmx: mx1.example.org\nmx: mx2.example.org\n"
-                                          "max_age: 86400\n")
-    command = command.replace(r"\(aq", "'").replace("HEX", hashlib.sha256(spki).hexdigest())
-    if "query" in command or "probe" in command or is_setup:
-        command = command.replace("example.org", "dane-ee.example")
-    if "verify" in command:
-        command = command.replace("example.org", ENFORCED).replace("'ISRG Root X1'", "root.pem")
-    os.makedirs("/etc/outrider", exist_ok=True)
-    with open(daemon.config) as config, open("/etc/outrider/outrider.conf", "w") as copy:
-        text = config.read()
-        copy.write(text.replace(lab.certs.bundle, str(tmp_path / "roots.pem")) if "verify" in command else text)
-    try:
-        done = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, timeout=60,
-                              env={**os.environ, "PATH": f"{build}:{os.environ['PATH']}"})
-    finally:
-        shutil.rmtree("/etc/outrider")
-    complaints = [line for line in done.stderr.splitlines() if not (is_setup and "before 3.10.5" in line)]
-    assert (done.returncode, complaints) == (OK, []) and done.stdout
-
-
-def test_example_configuration_of_the_manual(build, lab, tmp_path):
-    config = tmp_path / "outrider.conf"
-    config.write_text(literal(section("outrider.conf.5", "EXAMPLES")))
-    done = subprocess.run([os.path.join(build, "outriderd"), "-t", "-c", config], capture_output=True, text=True, timeout=20)
-    assert (done.returncode, done.stderr) == (OK, "")
-
-
-def test_the_lines_for_postfix_in_the_manual_are_those_of_integration():
-    with open(os.path.join(conftest.ROOT, "integration/postfix/main.cf")) as file:
-        shipped = file.read().splitlines()
-    for line in literal(section("outriderd.8", "DESCRIPTION")).splitlines():
-        assert line in shipped
-
-
-def test_the_request_in_the_manual_gets_an_answer_of_the_form_it_describes(daemon):
-    (request,) = re.findall(r"^\.Dl (v1 policy .*)$", section("outriderd.8", "DESCRIPTION"), re.M)
-    answer = daemon.exim(request.rpartition("=")[2].replace("example.org", "dane-ee.example"))
-    assert re.fullmatch(r"v=1( [a-z]+=\S+)* end=1\n", answer)

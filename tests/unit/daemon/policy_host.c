@@ -5,7 +5,7 @@
  *     https, plain, acme ADDRESS   where to listen ("inet:127.0.0.1:8443", "unix:/path")
  *     policy DOMAIN:CHAIN:KEY      a domain and its certificate; DOMAIN alone: without one
  *     tokens DIRECTORY             watched
- *     connections N, per-address N, timeout MS
+ *     connections N, per-address N, timeout MS, tickets MS
  *     horizon S                    how far ahead versions may be handed out, from now on; default: a day
  *
  * It says "ready" when it listens. A line on standard input replaces the site by one made anew (what is read from files is read again);
@@ -171,6 +171,8 @@ static void take_option(const char *word, char *value, otr_policy_server_options
         o->connections_per_address = (unsigned)atoi(value);
     else if (strcmp(word, "timeout") == 0)
         o->timeout_ms = (unsigned)atoi(value);
+    else if (strcmp(word, "tickets") == 0)
+        o->tickets_ms = (unsigned)atoi(value);
     else if (strcmp(word, "horizon") == 0)
         horizon = atol(value);
     else
