@@ -87,7 +87,7 @@ def test_a_new_bundle_is_used(watched, under_policy, manner):
     assert not w.lines("trust.affected")
     for folder in (w.daemon.postfix_dir, w.daemon.exim_dir):
         assert {tafile(before), tafile(after)} <= set(os.listdir(folder)), "the file of the old set stays"
-    assert w.lines("trust.applied")
+    w.wait("trust.applied")
 
 
 @pytest.mark.at_once
