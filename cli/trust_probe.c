@@ -165,6 +165,8 @@ static void drop_doubles(name_list *names)
 {
     size_t kept = 0;
 
+    if (names->count == 0)
+        return; /* there is no list then, and qsort() must have one */
     qsort(names->list, names->count, sizeof(*names->list), compare_names);
     for (size_t i = 0; i < names->count; i++) {
         if (kept > 0 && strcmp(names->list[kept - 1], names->list[i]) == 0)

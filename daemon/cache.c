@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #define BUCKETS_LEAST 1024u
-#define BUCKETS_MOST (1u << 20)
+#define BUCKETS_MOST (1u << 22)
 
 struct otr_cache {
     struct cds_lfht *table;
@@ -29,7 +29,8 @@ otr_cache *otr_cache_new(size_t size)
 
     if (cache == NULL)
         return NULL;
-    while (buckets < size && buckets < BUCKETS_MOST)
+    /* Two for each answer: of the nodes that a look-up meets on its way, each is a wait for memory. */
+    while (buckets < 2 * size && buckets < BUCKETS_MOST)
         buckets *= 2;
     cache->key = otr_hash_key_draw();
     atomic_init(&cache->retiring, 1);

@@ -111,14 +111,15 @@ class Siege:
             by_machine.setdefault(cell.attack.machine, []).append(cell)
         for machine, together in sorted(by_machine.items(), key=lambda item: item[0] is not None):
             self._attack(together, machine)
-            if missed := [cell for cell in together if self._was_missed(cell)]:
-                self._attack(missed, machine)
+            if again := [cell for cell in together if self._is_worth_another_try(cell)]:
+                self._attack(again, machine)
 
-    def _was_missed(self, cell):
-        """Nobody met the attack, and nothing else is wrong: on a busy machine a question may run out of time before
-        it came to that. It is worth another try."""
+    def _is_worth_another_try(self, cell):
+        """Nobody met the attack, or mail waits that should not, and nothing worse: on a busy machine a question may run out of
+        time before it came to that. A queue would try again as well; what is refused for another reason is refused again."""
         results = [self.results[cell, mta.name] for mta in self._for_cell(cell)]
-        return any(result.problems for result in results) and not any(result.during.has_failed for result in results)
+        failed = {result.during.word for result in results if result.during.has_failed}
+        return any(result.problems for result in results) and failed <= {verdicts.REFUSED}
 
     def _attack(self, cells, machine):
         if machine:  # the last attack may have cost outriderd its memory

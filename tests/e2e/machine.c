@@ -111,7 +111,11 @@ int fdatasync(int fd)
     return real_fdatasync(fd);
 }
 
-/* Memory. The C library's own names for its allocator, so that none is needed to find them. */
+/*
+ * Memory, but in a build with a sanitizer, which has an allocator of its own. The C library's own names for its allocator, so that
+ * none is needed to find them.
+ */
+#ifndef IS_SANITIZED
 
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
@@ -163,3 +167,4 @@ void *realloc(void *old, size_t size)
 {
     return is_refused(__builtin_return_address(0)) ? NULL : __libc_realloc(old, size);
 }
+#endif

@@ -121,7 +121,7 @@ def test_json_holds_together(daemon, row):
 
 def without_times(found):
     """A verdict without what differs from one errand to the next: times, remaining TTLs, the order of records, whether
-    the policy was on hand (S5) or just fetched (S6), and which signature the validator names first."""
+    the policy was on hand (S5) or just fetched (S6), so whether its host was looked up, and which signature the validator names first."""
     found = json.loads(re.sub(r"validation failure <[^\"]*", "validation failure", json.dumps(found)))
     for host in found["mx"]:
         host["dane"]["tlsa"].sort()
@@ -130,7 +130,7 @@ def without_times(found):
         found["sts"].pop(key)
     found["sts"]["row"] = found["sts"]["row"].replace("S5", "S6")
     found["evidence"] = sorted(re.sub(r"TTL \d+|\d{4}-\d\d-\d\dT\S+Z|\((just fetched|from the cache)\)", "", line)
-                               for line in found["evidence"])
+                               for line in found["evidence"] if not re.match("A+ mta-sts[.]", line))
     return found
 
 

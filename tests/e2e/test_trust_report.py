@@ -26,14 +26,14 @@ OK, USAGE, DATAERR, NOINPUT = 0, 64, 65, 66
 
 def report(run, config, *arguments, status=OK):
     """The JSON."""
-    done = run("trust", "report", "--json", "--config", config, *arguments)
+    done = run("trust", "report", "--json", "--config", config, *arguments, timeout=300)
     assert done.returncode == status, done.stderr
     report.complaints = done.stderr
     return json.loads(done.stdout)
 
 
 def text(run, config, *arguments):
-    done = run("trust", "report", "--config", config, *arguments)
+    done = run("trust", "report", "--config", config, *arguments, timeout=300)
     assert done.returncode == OK, done.stderr
     return done.stdout
 
