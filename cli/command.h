@@ -17,7 +17,7 @@ otr_command otr_cmd_query, otr_cmd_setup, otr_cmd_lint_policy, otr_cmd_lint_reco
     otr_cmd_lint_domain, otr_cmd_tlsa_match, otr_cmd_override_add, otr_cmd_override_list, otr_cmd_override_remove,
     otr_cmd_trust_add, otr_cmd_trust_list, otr_cmd_trust_remove, otr_cmd_trust_accept, otr_cmd_trust_verify, otr_cmd_trust_what_if,
     otr_cmd_trust_probe, otr_cmd_trust_report, otr_cmd_trust_explain, otr_cmd_publish_reload, otr_cmd_publish_retire, otr_cmd_publish_set,
-    otr_cmd_publish_status, otr_cmd_tlsa_guard, otr_cmd_tlsa_plan, otr_cmd_tlsa_status, otr_cmd_tlsa_generate, otr_cmd_records;
+    otr_cmd_publish_status, otr_cmd_fleet_status, otr_cmd_tlsa_guard, otr_cmd_tlsa_plan, otr_cmd_tlsa_status, otr_cmd_tlsa_generate, otr_cmd_records;
 
 /* "outrider: WHAT: WHY" on standard error, WHAT escaped; returns status, so that a command can `return
  * otr_complain(...)`. */

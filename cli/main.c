@@ -29,6 +29,7 @@ static const struct command {
     { "publish", "set", otr_cmd_publish_set, "look at our MX hosts, and serve the policy in this mode" },
     { "publish", "retire", otr_cmd_publish_retire, "withdraw the policy of a domain of ours, and know when that is over" },
     { "publish", "reload", otr_cmd_publish_reload, "read the certificates of our policy hosts again, now" },
+    { "fleet", "status", otr_cmd_fleet_status, "the members of the fleet, and how this daemon stands with Redis" },
     { "lint", "policy", otr_cmd_lint_policy, "check an MTA-STS policy" },
     { "lint", "record", otr_cmd_lint_record, "check an _mta-sts TXT record" },
     { "lint", "tlsrpt", otr_cmd_lint_tlsrpt, "check an _smtp._tls TXT record" },

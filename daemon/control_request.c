@@ -13,7 +13,7 @@
 
 const char *const otr_control_verbs[] = { "override.add", "override.list", "override.remove", "trust.record",
                                           "trust.add",    "trust.list",    "trust.remove",    "trust.accept",
-                                          "publish.status", "publish.set", "publish.retire", "publish.reload" };
+                                          "publish.status", "publish.set", "publish.retire", "publish.reload", "fleet.status" };
 
 /* One key of a verb: what it holds goes into the request. A number and a boolean come as their text. */
 typedef outrider_err take_value(const char *text, size_t len, otr_control_request *request, outrider_diag *diag);
@@ -243,7 +243,7 @@ static outrider_err take_verb(const json_t *object, otr_control_verb *verb, outr
         }
     }
     return otr_fail(diag, OUTRIDER_E_SYNTAX, "\"do\" is none of override.add, override.list, override.remove, trust.add, "
-                    "trust.list, trust.remove, trust.accept, trust.record, publish.status, publish.set, publish.retire, publish.reload");
+                    "trust.list, trust.remove, trust.accept, trust.record, publish.status, publish.set, publish.retire, publish.reload, fleet.status");
 }
 
 static outrider_err take_scalar(const struct key *key, const json_t *value, otr_control_request *r, outrider_diag *diag)
@@ -348,4 +348,9 @@ bool otr_control_is_publish(otr_control_verb verb)
 {
     return verb == OTR_CONTROL_PUBLISH_STATUS || verb == OTR_CONTROL_PUBLISH_SET || verb == OTR_CONTROL_PUBLISH_RETIRE ||
            verb == OTR_CONTROL_PUBLISH_RELOAD;
+}
+
+bool otr_control_is_fleet(otr_control_verb verb)
+{
+    return verb == OTR_CONTROL_FLEET_STATUS;
 }

@@ -13,6 +13,7 @@
  *     {"do":"publish.set","domain":D,"mode":"testing"|"enforce"[,"forced":BOOL][,"reason":TEXT][,"checks":TEXT]}
  *     {"do":"publish.retire","domain":D[,"reason":TEXT]}
  *     {"do":"publish.reload"}
+ *     {"do":"fleet.status"}
  *
  * NAME is a domain, or "." and one: all below it. HEX is a fingerprint, or its beginning.
  * A key that the verb does not know is refused: what was mistyped must not count as left out.
@@ -36,6 +37,7 @@ typedef enum otr_control_verb {
     OTR_CONTROL_OVERRIDE_ADD, OTR_CONTROL_OVERRIDE_LIST, OTR_CONTROL_OVERRIDE_REMOVE, OTR_CONTROL_TRUST_RECORD,
     OTR_CONTROL_TRUST_ADD, OTR_CONTROL_TRUST_LIST, OTR_CONTROL_TRUST_REMOVE, OTR_CONTROL_TRUST_ACCEPT,
     OTR_CONTROL_PUBLISH_STATUS, OTR_CONTROL_PUBLISH_SET, OTR_CONTROL_PUBLISH_RETIRE, OTR_CONTROL_PUBLISH_RELOAD,
+    OTR_CONTROL_FLEET_STATUS,
     OTR_CONTROL_VERB_COUNT
 } otr_control_verb;
 extern const char *const otr_control_verbs[]; /* "override.add", ... */
@@ -71,8 +73,9 @@ typedef struct otr_control_request {
 outrider_err otr_control_parse(otr_slice line, otr_control_request *request, outrider_diag *diag);
 void otr_control_request_clear(otr_control_request *request);
 
-/* It is about the roots: the keeper's. About what we publish: the publisher's. */
+/* It is about the roots: the keeper's. About what we publish: the publisher's. About the fleet: the fleet's. */
 bool otr_control_is_trust(otr_control_verb verb);
 bool otr_control_is_publish(otr_control_verb verb);
+bool otr_control_is_fleet(otr_control_verb verb);
 
 #endif

@@ -21,6 +21,15 @@ static void fill_publishing(const otr_publisher *publisher, uint64_t cells[OTR_C
     cells[OTR_CELL_PUBLISH_CERTIFICATES_FAILED] = stats.certificates_failed;
 }
 
+static void fill_fleet(const otr_fleet *fleet, uint64_t cells[OTR_CELL_COUNT])
+{
+    otr_fleet_stats stats = otr_fleet_look(fleet);
+
+    cells[OTR_CELL_FLEET_UP] = stats.is_up;
+    cells[OTR_CELL_FLEET_MEMBERS] = stats.members;
+    cells[OTR_CELL_FLEET_COMPARED] = stats.synced_at;
+}
+
 static void fill_cells(const otr_status *s, uint64_t cells[OTR_CELL_COUNT])
 {
     otr_store_summary kept = otr_watch_get(s->watch);
@@ -44,6 +53,7 @@ static void fill_cells(const otr_status *s, uint64_t cells[OTR_CELL_COUNT])
     for (int i = 0; i < OTR_EFFECT_COUNT; i++)
         cells[OTR_CELL_TRUST_AFFECTED + i] = trust.affected[i];
     cells[OTR_CELL_HOLDS] = otr_holds_count(s->holds);
+    fill_fleet(s->fleet, cells);
     fill_publishing(s->publisher, cells);
     cells[OTR_CELL_BUILD] = 1;
     cells[OTR_CELL_START] = (uint64_t)s->started_at;

@@ -5,6 +5,7 @@
 #ifndef OTR_DAEMON_HTTP_PAGES_H
 #define OTR_DAEMON_HTTP_PAGES_H
 
+#include "daemon/fleet/fleet.h"
 #include "daemon/flow/holds.h"
 #include "daemon/front.h"
 #include "daemon/keeper/keeper.h"
@@ -22,6 +23,7 @@ typedef struct otr_status {
     const otr_keeper *keeper;
     const otr_holds *holds;
     const otr_publisher *publisher;
+    const otr_fleet *fleet;         /* NULL: none */
     int64_t started_at;             /* s since 1970 */
 } otr_status;
 

@@ -14,7 +14,8 @@
 
 /* What it is, for owners that get more than one kind. */
 typedef enum otr_mail_kind {
-    OTR_MAIL_TICKET, OTR_MAIL_JOB, OTR_MAIL_TOLD, OTR_MAIL_SWAP, OTR_MAIL_PREVIEW, OTR_MAIL_TALLY
+    OTR_MAIL_TICKET, OTR_MAIL_JOB, OTR_MAIL_TOLD, OTR_MAIL_SWAP, OTR_MAIL_PREVIEW, OTR_MAIL_TALLY,
+    OTR_MAIL_SHARE, OTR_MAIL_SHARED, OTR_MAIL_LEASE, OTR_MAIL_SETTLEMENT
 } otr_mail_kind;
 
 typedef struct otr_mail {

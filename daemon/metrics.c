@@ -40,7 +40,7 @@ otr_refresh_result otr_refresh_judge(const otr_sts_entry *before, const otr_sts_
     if (after->failure != OTR_STS_NO_FAILURE &&
         (after->tried_at != before->tried_at || after->failures != before->failures))
         return OTR_REFRESH_FAILED;
-    if (after->policy != NULL && after->fetched_at != before->fetched_at)
+    if (after->policy != NULL && after->fetched_at != before->fetched_at && !after->is_from_store) /* not by another of the fleet */
         return OTR_REFRESH_FETCHED;
     if (after->record == OTR_STS_LOOKUP_FAILED)
         return OTR_REFRESH_RECORD_FAILED;

@@ -25,6 +25,8 @@ static const char *const web_listeners[] = { "https", "plain", "acme" };
 static const char *const handshakes[] = { "full", "resumed", "unknown-name", "failed", "timeout" };
 static const char *const publish_failures[] = { "store", "certificate", "challenges" };
 static const char *const phases[] = { "none", "testing", "enforce", "retiring", "retired" };
+static const char *const fleet_results[] = { "sent", "taken", "refused", "lost" };
+static const char *const claim_results[] = { "fetched", "taken", "failed", "impatient", "alone" };
 static const char *const versions[] = { OUTRIDER_VERSION };
 
 #define COUNT(words) ((unsigned)(sizeof(words) / sizeof((words)[0])))
@@ -36,6 +38,7 @@ static_assert(COUNT(roles) == OTR_ROLE_COUNT && COUNT(sightings) == OTR_SIGHTING
 static_assert(COUNT(operations) == OTR_STORE_OPERATIONS && COUNT(modes) == OTR_POLICY_COUNT, "a word for each");
 static_assert(COUNT(web_listeners) == OTR_WEB_KINDS && COUNT(handshakes) == OTR_SHAKEN_COUNT, "a word for each");
 static_assert(COUNT(publish_failures) == OTR_PUBLISH_FAILURES && COUNT(phases) == OTR_PHASE_RETIRED + 1, "a word for each");
+static_assert(COUNT(fleet_results) == OTR_FLEET_RESULTS && COUNT(claim_results) == OTR_CLAIM_COUNT, "a word for each");
 static_assert(COUNT(effects) == OTR_EFFECT_COUNT, "a word for each class");
 
 const otr_metric otr_metrics[] = {
@@ -72,6 +75,17 @@ const otr_metric otr_metrics[] = {
       { LABEL("result", handshakes) } },
     { "outrider_publish_failures_total", OTR_COUNTER, OTR_CELL_PUBLISH_FAILURES,
       "Failures of what our own policies are published with.", { LABEL("what", publish_failures) } },
+    { "outrider_fleet_records_total", OTR_COUNTER, OTR_CELL_FLEET_RECORDS,
+      "Records put for other members, taken from them, refused, and lost to a store that failed.",
+      { LABEL("result", fleet_results) } },
+    { "outrider_fleet_claims_total", OTR_COUNTER, OTR_CELL_FLEET_CLAIMS,
+      "Policies that were to be fetched, by what the fleet said: fetched for all, taken from a member, failed for others, "
+      "waited for too long, or alone as Redis was away.",
+      { LABEL("result", claim_results) } },
+    { "outrider_fleet_comparisons_total", OTR_COUNTER, OTR_CELL_FLEET_COMPARISONS,
+      "Times that all that is here and all that is in Redis were compared.", { { NULL, NULL, 0 } } },
+    { "outrider_fleet_losses_total", OTR_COUNTER, OTR_CELL_FLEET_LOSSES,
+      "Connections to Redis that were lost, or did not come about.", { { NULL, NULL, 0 } } },
     { "outrider_store_errors_total", OTR_COUNTER, OTR_CELL_STORE_ERRORS,
       "Failures to read or write the database of policies.", { LABEL("operation", operations) } },
     { "outrider_log_lines_lost_total", OTR_COUNTER, OTR_CELL_LOG_LOST,
@@ -115,6 +129,11 @@ const otr_metric otr_metrics[] = {
       "When the first certificate of our policy hosts expires, in seconds since 1970; 0: there is none.", { { NULL, NULL, 0 } } },
     { "outrider_publish_certificates_failed", OTR_GAUGE, OTR_CELL_PUBLISH_CERTIFICATES_FAILED,
       "Domains whose certificate files cannot be used; the former certificate goes on, if there was one.", { { NULL, NULL, 0 } } },
+    { "outrider_fleet_up", OTR_GAUGE, OTR_CELL_FLEET_UP, "1 while Redis answers; 0 without a fleet.", { { NULL, NULL, 0 } } },
+    { "outrider_fleet_members", OTR_GAUGE, OTR_CELL_FLEET_MEMBERS,
+      "Members of the fleet that were there lately, this one included.", { { NULL, NULL, 0 } } },
+    { "outrider_fleet_compared_seconds", OTR_GAUGE, OTR_CELL_FLEET_COMPARED,
+      "When a comparison was last completed, in seconds since 1970; 0: not since the start.", { { NULL, NULL, 0 } } },
     { "outrider_build_info", OTR_GAUGE, OTR_CELL_BUILD, "Always 1; the version is in the label.",
       { LABEL("version", versions) } },
     { "process_start_time_seconds", OTR_GAUGE, OTR_CELL_START, "When the daemon was started, in seconds since 1970.",

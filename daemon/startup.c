@@ -67,6 +67,7 @@ struct otr_daemon {
     const otr_pulse **pulses;          /* owned; of the resolver threads, ends with NULL */
     otr_http *http;                    /* owned; NULL without a listener */
     otr_publishing publishing;
+    otr_fleet *fleet;                  /* owned; NULL: this daemon is alone */
 };
 
 static outrider_err open_store(otr_daemon *d, outrider_diag *diag)
@@ -135,6 +136,8 @@ static void submit(void *arg, otr_job *job)
         otr_keeper_submit(d->keeper, job);
     else if (otr_control_is_publish(job->request.verb))
         otr_publisher_submit(d->publishing.publisher, job);
+    else if (otr_control_is_fleet(job->request.verb))
+        otr_fleet_submit(d->fleet, job);
     else
         otr_worker_submit(worker_of(d, job->request.domain), job);
 }
@@ -142,6 +145,17 @@ static void submit(void *arg, otr_job *job)
 static void tell(void *arg, otr_told *told)
 {
     otr_worker_tell(worker_of(arg, told->destination.domain), told);
+}
+
+/* What another member has brought, to the thread that owns it. */
+static void deliver(void *arg, otr_shared *shared)
+{
+    otr_daemon *d = arg;
+
+    if (shared->record.kind == OTR_FLEET_EXCEPTION)
+        otr_keeper_take(d->keeper, shared);
+    else
+        otr_worker_share(worker_of(d, shared->record.domain), shared);
 }
 
 static void fill_flow(otr_daemon *d)
@@ -156,6 +170,7 @@ static void fill_flow(otr_daemon *d)
         .trust = otr_keeper_trust(d->keeper),
         .overrides = d->overrides,
         .holds = d->holds,
+        .fleet = d->fleet,
         .views = otr_conf_views(c),
         .discover = otr_conf_discover(c),
         .decide = otr_conf_decide(c),
@@ -318,6 +333,15 @@ static outrider_err start_threads(otr_daemon *d, outrider_diag *diag)
     return failed == 0 ? OUTRIDER_OK : otr_fail(diag, OUTRIDER_E_IO, "cannot start a thread: %s", strerror(failed));
 }
 
+/* Beside the others, and last: it has nothing to do with a daemon that answers alone. */
+static outrider_err start_fleet(otr_daemon *d, outrider_diag *diag)
+{
+    otr_fleet_parts parts = { .store = d->store, .clock = &d->clock, .overrides = d->overrides, .retry_s = d->conf->sts.retry,
+                              .deliver = deliver, .deliver_arg = d };
+
+    return d->fleet != NULL ? otr_fleet_start(d->fleet, &parts, diag) : OUTRIDER_OK;
+}
+
 /* What watches ----------------------------------------------------------------------------------------------------- */
 
 static outrider_err start_watching(otr_daemon *d, outrider_diag *diag)
@@ -337,7 +361,7 @@ static outrider_err start_watching(otr_daemon *d, outrider_diag *diag)
         d->pulses[i] = &d->resolvers[i].pulse;
     d->status = (otr_status){ .store = d->store, .watch = d->watch, .cache = d->cache, .fronts = &d->shared,
                               .pulses = d->pulses, .keeper = d->keeper, .holds = d->holds,
-                              .publisher = d->publishing.publisher, .started_at = time(NULL) };
+                              .publisher = d->publishing.publisher, .fleet = d->fleet, .started_at = time(NULL) };
     return otr_http_start(d->sockets.listeners + d->sockets.front_count,
                           d->sockets.count - d->sockets.front_count - d->sockets.policy_count, &d->status, &d->http, diag);
 }
@@ -399,8 +423,11 @@ static outrider_err build(otr_daemon *d, outrider_diag *diag)
         err = open_holds(d, diag);
     if (err == OUTRIDER_OK)
         err = otr_keeper_open(d->keeper, d->store, &d->clock, diag);
+    if (err == OUTRIDER_OK && c->fleet.is_on)
+        err = otr_fleet_new(c, &d->fleet, diag);
     if (err != OUTRIDER_OK)
         return err;
+    otr_keeper_join(d->keeper, d->fleet);
     d->cache = otr_cache_new(c->limits.cache);
     if (d->cache == NULL)
         return otr_fail(diag, OUTRIDER_E_NOMEM, "out of memory");
@@ -414,6 +441,8 @@ static outrider_err build(otr_daemon *d, outrider_diag *diag)
         err = otr_publishing_start(&d->publishing, c, &d->sockets, d->store, &d->clock, diag);
     if (err == OUTRIDER_OK)
         err = start_threads(d, diag);
+    if (err == OUTRIDER_OK)
+        err = start_fleet(d, diag);
     if (err == OUTRIDER_OK)
         err = otr_store_check_start(c->store.path, on_checked, d, &d->check, diag);
     return err == OUTRIDER_OK ? start_watching(d, diag) : err;
@@ -446,6 +475,7 @@ static void stop_threads(otr_daemon *d)
     for (uint32_t i = 0; d->fronts != NULL && i < d->conf->threads.front; i++)
         if (d->fronts[i].is_running)
             pthread_join(d->fronts[i].thread, NULL);
+    otr_fleet_stop(d->fleet);
     otr_publishing_stop(&d->publishing);
     otr_keeper_stop(d->keeper);
     for (uint32_t i = 0; d->resolvers != NULL && i < d->conf->threads.resolver; i++)
@@ -471,6 +501,7 @@ void otr_daemon_stop(otr_daemon *d)
     }
     for (uint32_t i = 0; d->fronts != NULL && i < d->conf->threads.front; i++)
         otr_front_free(d->fronts[i].front);
+    otr_fleet_free(d->fleet);
     otr_keeper_free(d->keeper); /* its mail has been released, or has come back */
     otr_publishing_clear(&d->publishing);
     free(d->workers);
@@ -495,6 +526,8 @@ outrider_err otr_daemon_check(const otr_conf *conf, outrider_diag *diag)
     otr_resolver *resolver = NULL;
     outrider_err err = otr_conf_anchors(conf, NULL, 0, (otr_time)time(NULL), &anchors, diag);
 
+    if (err == OUTRIDER_OK)
+        err = otr_fleet_check(conf, diag);
     if (err == OUTRIDER_OK)
         err = base != NULL ? make_resolver(conf, base, NULL, &resolver, diag)
                            : otr_fail(diag, OUTRIDER_E_NOMEM, "out of memory");

@@ -27,7 +27,7 @@ class Outrider:
         clock: another date than that of the machine, for it and for the commands about it (clock.py).
 
         settings: what differs from the lab's configuration, section by section: sts={"recheck": 1}, combine="both".
-        None takes a setting out.
+        None takes a setting out. redis="redis://..." is the setting "store" at top level, which has the name of a section.
         """
         self._build, self._folder = build, folder
         self._environment = clock.environment if clock else None
@@ -162,7 +162,7 @@ def render(settings):
             lines += [f"    {option} = {_value(v)}" for option, v in value.items() if v is not None]
             lines.append("}")
         elif value is not None:
-            lines.append(f"{name} = {_value(value)}")
+            lines.append(f"{'store' if name == 'redis' else name} = {_value(value)}")
     return "\n".join(lines) + "\n"
 
 

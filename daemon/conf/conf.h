@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "daemon/listen/address.h"
 #include "dns/unbound.h"
+#include "fleet/url.h"
 #include "sts/policy.h"
 #include "trust/anchors.h"
 #include "verdict/minimum.h"
@@ -141,6 +142,15 @@ typedef struct otr_conf {
     struct {
         const char *path;
     } store;
+    struct {
+        const char *store;         /* as written; a password may stand in it: never shown, never logged */
+        otr_fleet_url url;
+        bool is_on;                /* `store` is such a URL */
+        const char *name;          /* of this member; "": the name of this machine */
+        const char *prefix;        /* of all keys */
+        const char *password_file; /* "": none */
+        const char *ca;            /* "system" or a PEM file */
+    } fleet;
     struct {
         uint32_t request, mx_hosts, tlsa_records, answer, waiting, idle, connections, cache;
     } limits;

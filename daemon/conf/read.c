@@ -37,10 +37,11 @@ static void on_error(cfg_t *cfg, const char *format, va_list args)
 static int on_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 {
     const char *section = strcmp(cfg->name, "root") == 0 ? "" : cfg->name;
+    const char *name = strcmp(opt->name, OTR_CONF_STORE_WORD) == 0 ? "store" : opt->name;
     unsigned count = cfg_opt_size(opt); /* this value included */
 
     if (parse.draft != NULL)
-        otr_conf_take(parse.draft, &(otr_conf_value){ .section = section, .title = cfg_title(cfg), .name = opt->name,
+        otr_conf_take(parse.draft, &(otr_conf_value){ .section = section, .title = cfg_title(cfg), .name = name,
                                                       .line = (unsigned)cfg->line, .index = count > 0 ? count - 1 : 0,
                                                       .text = value });
     *(const char **)result = value;
@@ -72,7 +73,7 @@ static void fill_options(const char *section, cfg_opt_t *options)
         if (strcmp(otr_settings[i].section, section) != 0)
             continue;
         options[n] = otr_settings[i].presets != NULL ? list : scalar;
-        options[n++].name = otr_settings[i].name;
+        options[n++].name = otr_settings[i].kind == OTR_SET_STORE ? OTR_CONF_STORE_WORD : otr_settings[i].name;
     }
     options[n] = end;
 }
@@ -207,6 +208,7 @@ outrider_err otr_conf_parse(const char *text, size_t len, otr_conf **conf, otr_m
     otr_conf_text_prepare(copy, len, mistakes);
     if (mistakes->count == 0) {
         otr_conf_read_minimum(draft, copy, mistakes);
+        otr_conf_text_rename_store(copy);
         find_syntax_mistakes(copy, mistakes);
         run_parser(copy, draft); /* stops where the search above stopped, and that is reported already */
     }

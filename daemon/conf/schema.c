@@ -99,6 +99,11 @@ const otr_setting otr_settings[] = {
     { "tlsa", "ttl", OTR_SET_DURATION, AT(tlsa[0].ttl), 60, 604800, NULL, "1h", NULL },
     WORD("tlsa", "hook", OTR_SET_PATH, tlsa[0].hook, ""),
 
+    WORD("fleet", "name", OTR_SET_MEMBER, fleet.name, ""),
+    { "fleet", "prefix", OTR_SET_MEMBER, AT(fleet.prefix), 1, 0, NULL, "outrider", NULL },
+    WORD("fleet", "password_file", OTR_SET_PATH, fleet.password_file, ""),
+    { "fleet", "ca", OTR_SET_PATH, AT(fleet.ca), 1, 0, NULL, "system", NULL },
+
     { "store", "path", OTR_SET_PATH, AT(store.path), 1, 0, NULL, "/var/lib/outrider/outrider.db", NULL },
 
     NUMBER("limits", "request", limits.request, 320, 16384, "1024"),
@@ -113,6 +118,7 @@ const otr_setting otr_settings[] = {
     NUMBER("threads", "front", threads.front, 1, 64, "1"),
     NUMBER("threads", "resolver", threads.resolver, 1, 64, "1"),
 
+    WORD("", "store", OTR_SET_STORE, fleet.store, ""),
     CHOICE("", "combine", combine, combine_words, "dane-first"),
     LIST("", "own_hosts", OTR_SET_NAMES, own_hosts, no_values),
     WORD("", "user", OTR_SET_USER, user, ""),
@@ -131,6 +137,7 @@ const otr_section otr_sections[] = {
     { "", "socketmap", 0 }, { "", "line", 0 },    { "", "dns", 0 },   { "dns", "stub", 1 }, { "", "dane", 0 },
     { "", "sts", 0 },       { "", "anchors", 1 }, { "", "store", 0 }, { "", "limits", 0 },  { "", "threads", 0 },
     { "", "http", 0 },      { "", "control", 0 }, { "", "policy_host", 0 }, { "", "publish", 1 }, { "", "tlsa", 1 },
+    { "", "fleet", 0 },
 };
 const size_t otr_section_count = sizeof(otr_sections) / sizeof(otr_sections[0]);
 

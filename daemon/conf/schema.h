@@ -15,6 +15,8 @@ typedef enum otr_setting_kind {
     OTR_SET_MODE,    /* uint32_t: octal permissions, least to most */
     OTR_SET_TEXT,    /* const char *; without control characters */
     OTR_SET_PATH,    /* const char *: an absolute path, or "" if least is 0 */
+    OTR_SET_STORE,   /* otr_fleet_conf: "", an absolute path, or the URL of Redis; what stands there is never shown */
+    OTR_SET_MEMBER,  /* const char *: letters, digits, "-", "." and "_"; or "" if least is 0 */
     OTR_SET_USER,    /* const char *: "" or the name of a user that exists */
     OTR_SET_GROUP,   /* const char *: "" or the name of a group that exists */
     OTR_SET_LISTEN,  /* otr_list of socket addresses */

@@ -196,3 +196,32 @@ bool otr_conf_text_blank(char *text, unsigned line, const char *name)
     }
     return false;
 }
+
+static bool is_assigned(struct reader r)
+{
+    pass_word(&r);
+    pass_blanks(&r);
+    return *r.at == '=';
+}
+
+void otr_conf_text_rename_store(char *text)
+{
+    static const char name[] = "store";
+    size_t len = sizeof(name) - 1;
+    struct reader r = { text, 1 };
+
+    while (*r.at != '\0') {
+        if (*r.at == '{') {
+            pass_braces(&r);
+        } else if (is_word_char(*r.at)) {
+            if (strncmp(r.at, name, len) == 0 && !is_word_char(r.at[len]) && is_assigned(r))
+                memcpy(r.at, OTR_CONF_STORE_WORD, len);
+            pass_word(&r);
+        } else if (*r.at == '"' || *r.at == '\'') {
+            if (!pass_quoted(&r))
+                return;
+        } else {
+            step(&r);
+        }
+    }
+}

@@ -18,4 +18,11 @@ void otr_conf_text_prepare(char *text, size_t len, otr_mistakes *mistakes);
  * False if there is none. */
 bool otr_conf_text_blank(char *text, unsigned line, const char *name);
 
+/*
+ * The setting "store" at top level bears the name of a section, and libconfuse keeps one name for both: in place of it stands
+ * OTR_CONF_STORE_WORD afterwards, which is as long. Braces and quotes are in order by now.
+ */
+#define OTR_CONF_STORE_WORD "STORE"
+void otr_conf_text_rename_store(char *text);
+
 #endif

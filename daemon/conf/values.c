@@ -5,6 +5,7 @@
 
 #include "base/diag.h"
 #include "dns/name.h"
+#include "fleet/record.h"
 #include "tlsrpt/record.h"
 #include "verdict/destination.h"
 
@@ -161,8 +162,9 @@ static bool stands_for_roots(const otr_setting *s, const char *text)
 {
     bool is_roots = strcmp(s->name, "roots") == 0 || strcmp(s->name, "root_programs") == 0;
     bool is_own = strcmp(s->name, "exim_own") == 0 || strcmp(s->name, "postfix_own") == 0;
+    bool is_ca = strcmp(s->name, "ca") == 0;
 
-    return ((is_roots || is_own) && strcmp(text, "system") == 0) || (strcmp(s->name, "roots") == 0 && strcmp(text, "none") == 0);
+    return ((is_roots || is_own || is_ca) && strcmp(text, "system") == 0) || (strcmp(s->name, "roots") == 0 && strcmp(text, "none") == 0);
 }
 
 /* What a word must be, beyond having no control characters; NULL: it is. */
@@ -186,6 +188,9 @@ static const char *word_problem(const otr_setting *s, const char *text)
         return getgrnam(text) != NULL ? NULL : "is no group of this system";
     case OTR_SET_TEXT:
         return strchr(text, ' ') == NULL ? NULL : "must not hold a blank";
+    case OTR_SET_MEMBER:
+        return otr_fleet_is_member_name(text) ? NULL : "is not 1 to 64 letters, digits, \"-\", \".\" and \"_\"";
+    case OTR_SET_STORE:
     case OTR_SET_NUMBER:
     case OTR_SET_DURATION:
     case OTR_SET_FLAG:
@@ -214,6 +219,22 @@ static void set_word(otr_conf_draft *draft, const otr_setting *s, const char *te
         *(const char **)place_of(draft, s) = otr_arena_text(draft->conf->arena, text);
 }
 
+/* A path, or the URL of what a fleet shares. No complaint shows what is there: a password may be. */
+static void set_store(otr_conf_draft *draft, const otr_setting *s, const char *text, unsigned line)
+{
+    outrider_diag diag = { .message = "is too long" };
+    bool is_path = text[0] == '/' && strlen(text) <= TEXT_MAX && otr_conf_is_plain(text);
+
+    if (text[0] != '\0' && !is_path) {
+        if (otr_fleet_url_parse(text, strlen(text), &draft->conf->fleet.url, &diag) != OUTRIDER_OK) {
+            MISTAKE(draft, line, "%s: %s; or the absolute path of a file", s->name, diag.message);
+            return;
+        }
+        draft->conf->fleet.is_on = true;
+    }
+    *(const char **)place_of(draft, s) = otr_arena_text(draft->conf->arena, text);
+}
+
 void otr_conf_set(otr_conf_draft *draft, const otr_setting *s, const char *text, unsigned line)
 {
     switch (s->kind) {
@@ -230,7 +251,11 @@ void otr_conf_set(otr_conf_draft *draft, const otr_setting *s, const char *text,
     case OTR_SET_CHOICE:
         set_choice(draft, s, text, line);
         return;
+    case OTR_SET_STORE:
+        set_store(draft, s, text, line);
+        return;
     case OTR_SET_TEXT:
+    case OTR_SET_MEMBER:
     case OTR_SET_PATH:
     case OTR_SET_USER:
     case OTR_SET_GROUP:

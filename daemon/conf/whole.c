@@ -154,6 +154,29 @@ static void check_policy_host(otr_conf_draft *draft)
                            LINE_OF(draft, policy_host.root_programs));
 }
 
+/* A path is one more way to write store.path. */
+static void check_store(otr_conf_draft *draft)
+{
+    otr_conf *c = draft->conf;
+    unsigned line = LINE_OF(draft, fleet.store);
+    const unsigned places[] = { LINE_OF(draft, fleet.password_file), LINE_OF(draft, fleet.ca), LINE_OF(draft, fleet.name),
+                                LINE_OF(draft, fleet.prefix) };
+
+    if (c->fleet.store[0] == '/' && LINE_OF(draft, store.path) > 0)
+        MISTAKE(draft, line, "store: the path is set in the section \"store\" as well, on line %u", LINE_OF(draft, store.path));
+    if (c->fleet.store[0] == '/')
+        c->store.path = c->fleet.store;
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]) && !c->fleet.is_on && draft->mistakes->count == 0; i++)
+        if (places[i] > 0)
+            MISTAKE(draft, places[i], "fleet: has no effect without store = \"redis://...\" at top level");
+    if (c->fleet.url.password[0] != '\0' && *c->fleet.password_file != '\0')
+        MISTAKE(draft, LINE_OF(draft, fleet.password_file), "password_file: there is a password in the URL of store as well");
+    if (LINE_OF(draft, fleet.ca) > 0 && c->fleet.is_on && !c->fleet.url.is_tls)
+        MISTAKE(draft, LINE_OF(draft, fleet.ca), "ca: has no effect without rediss://");
+    if (c->fleet.ca[0] == '/')
+        check_readable(draft, "ca", c->fleet.ca, LINE_OF(draft, fleet.ca));
+}
+
 void otr_conf_check_whole(otr_conf_draft *draft)
 {
     otr_conf *c = draft->conf;
@@ -161,6 +184,7 @@ void otr_conf_check_whole(otr_conf_draft *draft)
     check_listeners(draft);
     check_control(draft);
     check_policy_host(draft);
+    check_store(draft);
     if (c->dns.mode == OTR_DNS_RECURSIVE && c->dns.forwarders.count > 0)
         MISTAKE(draft, LINE_OF(draft, dns.forwarders), "forwarders: of no use with mode = recursive");
     if (c->sts.fetch_timeout >= c->limits.answer && LINE_OF(draft, sts.fetch_timeout) > 0)

@@ -9,6 +9,8 @@
 #include "daemon/flow/overrides.h"
 #include "daemon/flow/place.h"
 #include "daemon/flow/record.h"
+#include "daemon/flow/shared.h"
+#include "store/store_fleet.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -104,14 +106,46 @@ static outrider_err check_minimum(const otr_flow *flow, const otr_override *o, o
                     otr_level_names[o->level], otr_minimum_names[rule->minimum], rule->name);
 }
 
+/* Later than the word that it takes the place of, whoever said that. */
+static void stamp(const otr_worker *worker, otr_override *o, otr_time now)
+{
+    otr_fleet_record record;
+    otr_override before;
+
+    otr_fleet_record_of_override(&record, o, "");
+    o->made_at = otr_shared_stamp(worker->flow->store, &record, now,
+                                  otr_overrides_find(worker->flow->overrides, o->domain, now, &before) ? before.made_at : 0);
+}
+
+static void share(const otr_worker *worker, const otr_override *o)
+{
+    otr_fleet_record record;
+
+    otr_fleet_record_of_override(&record, o, otr_fleet_member(worker->flow->fleet));
+    otr_fleet_share(worker->flow->fleet, &record);
+}
+
+static void share_removal(const otr_worker *worker, const otr_override *o, const otr_removal *removal)
+{
+    otr_fleet_record record;
+
+    otr_fleet_record_of_override(&record, o, otr_fleet_member(worker->flow->fleet));
+    record.is_removal = true;
+    record.at = removal->at;
+    record.uid = removal->uid;
+    otr_fleet_share(worker->flow->fleet, &record);
+}
+
 static outrider_err add_override(otr_worker *worker, const otr_job *job, char **reply, outrider_diag *diag)
 {
     const otr_control_request *r = &job->request;
-    otr_override o = { .level = r->level, .made_at = otr_clock_now(worker->flow->clock), .uid = job->uid };
-    outrider_err err = otr_override_until(r->until, o.made_at, &o.until, diag);
+    otr_time now = otr_clock_now(worker->flow->clock);
+    otr_override o = { .level = r->level, .made_at = now, .uid = job->uid };
+    outrider_err err = otr_override_until(r->until, now, &o.until, diag);
 
     memcpy(o.domain, r->domain, sizeof(o.domain));
     memcpy(o.reason, r->reason, sizeof(o.reason));
+    stamp(worker, &o, now);
     if (err == OUTRIDER_OK)
         err = check_minimum(worker->flow, &o, diag);
     if (err == OUTRIDER_OK)
@@ -120,6 +154,7 @@ static outrider_err add_override(otr_worker *worker, const otr_job *job, char **
         return err;
     apply(worker, o.domain);
     log_change("override.added", &o, job->uid);
+    share(worker, &o);
     *reply = otr_control_line(json_pack("{s:b, s:o}", "ok", 1, "override", override_object(&o)));
     return OUTRIDER_OK;
 }
@@ -127,16 +162,24 @@ static outrider_err add_override(otr_worker *worker, const otr_job *job, char **
 static outrider_err remove_override(otr_worker *worker, const otr_job *job, char **reply, outrider_diag *diag)
 {
     const char *domain = job->request.domain;
+    otr_time now = otr_clock_now(worker->flow->clock);
+    otr_removal removal = { .uid = job->uid };
+    otr_fleet_record record;
     otr_override o;
     outrider_err err;
 
-    if (!otr_overrides_find(worker->flow->overrides, domain, otr_clock_now(worker->flow->clock), &o))
+    if (!otr_overrides_find(worker->flow->overrides, domain, now, &o))
         return otr_fail(diag, OUTRIDER_E_SYNTAX, "there is no override for %s", domain);
-    err = otr_overrides_drop(worker->flow->overrides, domain, diag);
+    otr_fleet_record_of_override(&record, &o, "");
+    otr_fleet_record_name(&record, removal.name);
+    removal.at = otr_fleet_stamp(now, o.made_at);
+    removal.until = o.until;
+    err = otr_overrides_remove(worker->flow->overrides, domain, &removal, diag);
     if (err != OUTRIDER_OK)
         return err;
     apply(worker, domain);
     log_change("override.removed", &o, job->uid);
+    share_removal(worker, &o, &removal);
     *reply = otr_control_line(json_pack("{s:b, s:o}", "ok", 1, "override", override_object(&o)));
     return OUTRIDER_OK;
 }
@@ -194,6 +237,7 @@ void otr_control_do(otr_worker *worker, otr_job *job)
     case OTR_CONTROL_PUBLISH_SET:
     case OTR_CONTROL_PUBLISH_RETIRE:
     case OTR_CONTROL_PUBLISH_RELOAD:
+    case OTR_CONTROL_FLEET_STATUS: /* and this the fleet's */
     case OTR_CONTROL_VERB_COUNT:
         break;
     }

@@ -216,17 +216,54 @@ static bool has_other_roots(const otr_domain *domain)
     return domain->anchors != NULL && !otr_trust_is_same_set(domain->anchors, roots_of(domain));
 }
 
+/* What another member has brought while the refresh was under way is not undone by what was known when it began. */
+static void keep_newer(const otr_domain *domain, otr_sts_entry *entry)
+{
+    const otr_sts_entry *known = domain->unsaved != NULL ? domain->unsaved : domain->entry;
+
+    if (known->policy != NULL && known->fetched_at > entry->fetched_at)
+        (void)otr_sts_entry_take_policy(entry, known->policy, known->id, known->fetched_at); /* else the next look finds it */
+}
+
 static void on_refreshed(void *arg, otr_sts_entry *entry)
 {
     otr_domain *domain = arg;
 
     domain->refresh = NULL;
+    keep_newer(domain, entry);
     log_refresh(domain, domain->entry, entry);
     otr_count_refresh(domain->entry, entry);
     adopt(domain, entry);
     if (has_other_roots(domain) && otr_domain_forgive(domain) && start_refresh(domain, OTR_STS_DUE_RECORD))
         return;
     tell_all(domain);
+}
+
+bool otr_domain_is_newer(const otr_fleet_record *record, const otr_sts_entry *entry)
+{
+    char rank[OTR_FLEET_RANK + 1], here[OTR_FLEET_RANK + 1];
+    otr_fleet_record ours = { 0 };
+    bool is_newer = true;
+
+    if (otr_fleet_record_of_entry(&ours, entry, record->by))
+        is_newer = otr_fleet_record_rank(record, rank) == OUTRIDER_OK && otr_fleet_record_rank(&ours, here) == OUTRIDER_OK &&
+                   otr_fleet_outranks(rank, here);
+    otr_fleet_record_clear(&ours);
+    return is_newer;
+}
+
+bool otr_domain_take_shared(otr_domain *domain, const otr_fleet_record *record)
+{
+    otr_sts_entry *entry = otr_fleet_record_to_entry(record, domain->entry);
+
+    if (entry == NULL)
+        return false;
+    otr_worker_name_flow(domain->worker, domain->flow);
+    log_refresh(domain, domain->entry, entry);
+    adopt(domain, entry);
+    if (domain->refresh == NULL)
+        tell_all(domain);
+    return true;
 }
 
 static bool start_refresh(otr_domain *domain, otr_sts_due due)
@@ -367,12 +404,12 @@ void otr_domain_overrule(otr_domain *domain)
         otr_place_overrule(place);
 }
 
-static otr_sts_entry *without_back_off(const otr_sts_entry *entry, otr_time now)
+static otr_sts_entry *without_back_off(const otr_sts_entry *entry)
 {
     otr_sts_entry *copy = entry->failure != OTR_STS_NO_FAILURE ? otr_sts_entry_copy(entry) : NULL;
 
     if (copy != NULL)
-        copy->retry_at = now;
+        copy->retry_at = 0; /* as otr_domain_forgive() does */
     return copy;
 }
 
@@ -384,7 +421,7 @@ static void resume_stored(otr_worker *worker, const char *name)
     outrider_err err = otr_store_get(worker->flow->store, name, &entry, &diag);
 
     if (err == OUTRIDER_OK && entry != NULL)
-        free_again = without_back_off(entry, otr_clock_now(worker->flow->clock));
+        free_again = without_back_off(entry);
     if (free_again != NULL)
         err = otr_store_put(worker->flow->store, free_again, &diag);
     if (err != OUTRIDER_OK)
@@ -407,7 +444,7 @@ void otr_domain_resume(otr_worker *worker, const char *name)
     otr_sts_refresh_cancel(domain->refresh); /* it may have been held back already */
     domain->refresh = NULL;
     otr_worker_name_flow(worker, domain->flow);
-    entry = without_back_off(domain->entry, now_of(domain));
+    entry = without_back_off(domain->entry);
     if (entry != NULL)
         adopt(domain, entry);
     if (!otr_domain_has_policy(domain))

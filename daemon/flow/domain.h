@@ -10,6 +10,7 @@
 
 #include "daemon/flow/decided.h"
 #include "daemon/flow/worker.h"
+#include "fleet/record.h"
 
 struct otr_errand;
 TAILQ_HEAD(otr_errand_queue, otr_errand);
@@ -50,6 +51,12 @@ bool otr_domain_forgive(otr_domain *domain);
  * one on hand has expired meanwhile.
  */
 void otr_domain_resume(otr_worker *worker, const char *name);
+
+/* Whether a policy that another member has fetched counts more than the one in this entry. */
+bool otr_domain_is_newer(const otr_fleet_record *record, const otr_sts_entry *entry);
+
+/* Such a policy; `entry` is there. Its answers are made anew. False: out of memory. */
+bool otr_domain_take_shared(otr_domain *domain, const otr_fleet_record *record);
 
 typedef enum otr_domain_state {
     OTR_DOMAIN_READY,   /* `entry` is what there is to know now */

@@ -6,6 +6,7 @@
 #include "base/diag.h"
 #include "daemon/rcu.h"
 #include "daemon/rows.h"
+#include "store/store_fleet.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,7 +73,8 @@ static bool is_of(void *domain, const void *row)
     return strcmp(((const otr_override *)row)->domain, domain) == 0;
 }
 
-static outrider_err change(otr_overrides *o, const char *domain, const otr_override *added, outrider_diag *diag)
+static outrider_err change(otr_overrides *o, const char *domain, const otr_override *added, const otr_removal *removal,
+                           outrider_diag *diag)
 {
     outrider_err err = OUTRIDER_OK;
     otr_rows *rows = NULL;
@@ -87,8 +89,9 @@ static outrider_err change(otr_overrides *o, const char *domain, const otr_overr
         err = otr_fail(diag, OUTRIDER_E_LIMIT, "there are %d overrides, and no more are kept; remove one",
                        OTR_OVERRIDES_MAX);
     else
-        err = added != NULL ? otr_store_put_override(o->store, added, diag)
-                            : otr_store_drop_override(o->store, domain, diag);
+        err = added != NULL     ? otr_store_put_override(o->store, added, diag)
+              : removal != NULL ? otr_store_remove_override(o->store, domain, removal, diag)
+                                : otr_store_drop_override(o->store, domain, diag);
     if (err == OUTRIDER_OK)
         otr_snapshot_replace(&o->snapshot, &rows->value);
     else
@@ -99,12 +102,17 @@ static outrider_err change(otr_overrides *o, const char *domain, const otr_overr
 
 outrider_err otr_overrides_put(otr_overrides *o, const otr_override *override, outrider_diag *diag)
 {
-    return change(o, override->domain, override, diag);
+    return change(o, override->domain, override, NULL, diag);
+}
+
+outrider_err otr_overrides_remove(otr_overrides *o, const char *domain, const otr_removal *removal, outrider_diag *diag)
+{
+    return change(o, domain, NULL, removal, diag);
 }
 
 outrider_err otr_overrides_drop(otr_overrides *o, const char *domain, outrider_diag *diag)
 {
-    return change(o, domain, NULL, diag);
+    return change(o, domain, NULL, NULL, diag);
 }
 
 static bool has_ended_one(const otr_overrides *o, otr_time now)

@@ -27,6 +27,10 @@ void otr_overrides_each(const otr_overrides *overrides, otr_time now, otr_overri
 
 /* Insert or replace. OUTRIDER_OK, OUTRIDER_E_LIMIT, OUTRIDER_E_NOMEM or OUTRIDER_E_IO: then nothing has changed. */
 outrider_err otr_overrides_put(otr_overrides *overrides, const otr_override *override, outrider_diag *diag);
+struct otr_removal;
+/* The same, and what is remembered of it, in one step. */
+outrider_err otr_overrides_remove(otr_overrides *overrides, const char *domain, const struct otr_removal *removal,
+                                  outrider_diag *diag);
 outrider_err otr_overrides_drop(otr_overrides *overrides, const char *domain, outrider_diag *diag);
 
 /* Forget those that have ended, after visit() has seen each. An error is the store's: they are gone from memory. */

@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "daemon/flow/domain.h"
 #include "daemon/metrics.h"
-#include "store/store_trust.h"
+#include "store/store_fleet.h"
 
 #include <stdio.h>
 
@@ -207,6 +207,34 @@ void otr_record_trouble(otr_worker *worker, const char *doing, const char *domai
             { "error", diag->message }, { "effect", "`outrider trust report` knows less; mail goes on" });
 }
 
+static void share(const otr_worker *worker, const otr_sighting *s)
+{
+    otr_fleet_record record;
+
+    if (worker->flow->fleet != NULL && otr_fleet_record_of_sighting(&record, s, otr_fleet_member(worker->flow->fleet)))
+        otr_fleet_share(worker->flow->fleet, &record);
+}
+
+outrider_err otr_record_seen(otr_worker *worker, const otr_sighting *seen, outrider_diag *diag)
+{
+    otr_domain *known = otr_domain_find(worker, seen->domain);
+    outrider_diag why = { 0 };
+    outrider_err err;
+
+    if (known != NULL)
+        known->has_sighting = true;
+    err = record(worker, seen, &why);
+    otr_count(OTR_CELL_SIGHTINGS + (unsigned)seen->role * OTR_SIGHTING_RESULTS +
+              (err != OUTRIDER_OK   ? OTR_SIGHTING_LOST
+               : seen->root != NULL ? OTR_SIGHTING_ACCEPTED
+                                    : OTR_SIGHTING_REFUSED));
+    if (err != OUTRIDER_OK)
+        otr_record_trouble(worker, "recording a chain", seen->domain, err, &why);
+    if (err != OUTRIDER_OK && diag != NULL)
+        *diag = why;
+    return err;
+}
+
 outrider_err otr_record_sighting(otr_worker *worker, const char *domain, otr_role role, const char *host,
                                  otr_sighting_source source, const STACK_OF(X509) *chain, const otr_verification *verification,
                                  outrider_diag *diag)
@@ -216,24 +244,16 @@ outrider_err otr_record_sighting(otr_worker *worker, const char *domain, otr_rol
     otr_sighting sighting;
     outrider_err err;
 
-    if (otr_sighting_make(&sighting, domain, role, host, source, now, chain, verification)) {
-        otr_domain *known = otr_domain_find(worker, domain);
-
-        if (known != NULL)
-            known->has_sighting = true;
-        err = record(worker, &sighting, &why);
-        otr_sighting_clear(&sighting);
-    } else {
-        err = otr_fail(&why, OUTRIDER_E_NOMEM, "out of memory");
+    if (!otr_sighting_make(&sighting, domain, role, host, source, now, chain, verification)) {
+        otr_count(OTR_CELL_SIGHTINGS + (unsigned)role * OTR_SIGHTING_RESULTS + OTR_SIGHTING_LOST);
+        otr_fail(&why, OUTRIDER_E_NOMEM, "out of memory");
+        otr_record_trouble(worker, "recording a chain", domain, OUTRIDER_E_NOMEM, &why);
+        return otr_fail(diag, OUTRIDER_E_NOMEM, "out of memory");
     }
-    otr_count(OTR_CELL_SIGHTINGS + (unsigned)role * OTR_SIGHTING_RESULTS +
-              (err != OUTRIDER_OK           ? OTR_SIGHTING_LOST
-               : verification->is_accepted ? OTR_SIGHTING_ACCEPTED
-                                            : OTR_SIGHTING_REFUSED));
-    if (err != OUTRIDER_OK)
-        otr_record_trouble(worker, "recording a chain", domain, err, &why);
-    if (err != OUTRIDER_OK && diag != NULL)
-        *diag = why;
+    err = otr_record_seen(worker, &sighting, diag);
+    if (err == OUTRIDER_OK)
+        share(worker, &sighting);
+    otr_sighting_clear(&sighting);
     return err;
 }
 
@@ -332,7 +352,7 @@ static void list_hold(void *arg, const otr_hold *hold)
     list->has_policy_host |= hold->role == OTR_ROLE_POLICY;
 }
 
-outrider_err otr_record_accept(otr_worker *worker, const char *domain, int64_t uid, outrider_diag *diag)
+outrider_err otr_record_release(otr_worker *worker, const char *domain, int64_t uid, const char *member, outrider_diag *diag)
 {
     struct listing list = { .domain = domain, .hosts = OTR_BUF_INIT };
     char who[24];
@@ -347,11 +367,32 @@ outrider_err otr_record_accept(otr_worker *worker, const char *domain, int64_t u
     if (err == OUTRIDER_OK) {
         snprintf(who, sizeof(who), "%lld", (long long)uid);
         OTR_LOG(OTR_LOG_NOTICE, "trust.accepted", { "destination", domain }, { "hosts", otr_buf_text(&list.hosts) },
-                { "uid", uid >= 0 ? who : NULL });
+                { "uid", uid >= 0 ? who : NULL }, { "member", member });
         if (list.has_policy_host)
             otr_domain_resume(worker, domain);
         apply(worker, domain);
     }
     otr_buf_clear(&list.hosts);
     return err;
+}
+
+outrider_err otr_record_accept(otr_worker *worker, const char *domain, int64_t uid, outrider_diag *diag)
+{
+    otr_fleet *fleet = worker->flow->fleet;
+    otr_time now = otr_clock_now(worker->flow->clock);
+    otr_removal said = { .at = now, .until = now + OTR_FLEET_KEEP, .uid = uid };
+    otr_fleet_record record;
+    outrider_diag why;
+    outrider_err err = otr_record_release(worker, domain, uid, NULL, diag);
+
+    if (err != OUTRIDER_OK)
+        return err;
+    snprintf(said.name, sizeof(said.name), "%s/%s", otr_fleet_kind_names[OTR_FLEET_ACCEPTED], domain);
+    if (!otr_fleet_record_of_name(&record, said.name, now, otr_fleet_member(fleet)))
+        return OUTRIDER_OK;
+    if (otr_store_put_removal(worker->flow->store, &said, &why) != OUTRIDER_OK)
+        OTR_LOG(OTR_LOG_ERROR, "store.failed", { "doing", "remembering what was accepted" }, { "domain", domain },
+                { "error", why.message }, { "effect", "a member that is away now does not hear of it" });
+    otr_fleet_share(fleet, &record);
+    return OUTRIDER_OK;
 }

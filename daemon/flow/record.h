@@ -28,12 +28,24 @@ outrider_err otr_record_sighting(otr_worker *worker, const char *domain, otr_rol
                                  otr_sighting_source source, const STACK_OF(X509) *chain, const otr_verification *verification,
                                  outrider_diag *diag);
 
+/* The same with what was made of it; of another member's sighting too. The fleet is not told. */
+outrider_err otr_record_seen(otr_worker *worker, const otr_sighting *seen, outrider_diag *diag);
+
 /* For otr_sts_net.witness, whose argument is the worker: recorded, and not taken while its root is held. */
 bool otr_record_policy_host(void *worker, const char *domain, const char *host, const otr_fetch_result *result,
                             char why[OTR_STS_ERROR_SIZE]);
 
 /* A hold of this domain that counts: one under whose rules a change of root defers. */
 bool otr_record_find_hold(const otr_worker *worker, const char *domain, otr_hold *hold);
+
+/* Whether the policy host of this domain has a root that waits to be accepted. */
+bool otr_record_is_policy_held(const otr_worker *worker, const char *domain);
+
+/*
+ * A chain that another member has seen: judged here, under the anchors of its domain, as of when it was seen. One that is refused, or
+ * older than what is on record, is no news. What else it comes to is as if it had been seen here.
+ */
+outrider_err otr_record_shared(otr_worker *worker, const otr_fleet_record *record, bool *is_news, outrider_diag *diag);
 
 /* The log tells of each cause once in a while: what cannot be recorded costs knowledge, and no mail. */
 void otr_record_trouble(otr_worker *worker, const char *doing, const char *domain, outrider_err err,
@@ -44,5 +56,8 @@ void otr_record_trouble(otr_worker *worker, const char *doing, const char *domai
  * are made anew. OUTRIDER_E_SYNTAX: nothing of it is held. After another error nothing has changed.
  */
 outrider_err otr_record_accept(otr_worker *worker, const char *domain, int64_t uid, outrider_diag *diag);
+
+/* Another member's operator has: the same, without telling the fleet of it. member: for the log. */
+outrider_err otr_record_release(otr_worker *worker, const char *domain, int64_t uid, const char *member, outrider_diag *diag);
 
 #endif

@@ -5,10 +5,12 @@
 
 #include "base/diag.h"
 #include "base/log.h"
+#include "daemon/flow/claim.h"
 #include "daemon/flow/control.h"
 #include "daemon/flow/place.h"
 #include "daemon/flow/record.h"
 #include "daemon/flow/rest.h"
+#include "daemon/flow/shared.h"
 
 #include <event2/event.h>
 #include <stdio.h>
@@ -73,8 +75,16 @@ static void take_mail(void *arg, otr_mail *mail)
     case OTR_MAIL_SWAP:
         otr_swap_do(worker, caa_container_of(mail, otr_swap, mail));
         break;
+    case OTR_MAIL_SHARED:
+        otr_shared_take(worker, caa_container_of(mail, otr_shared, mail));
+        break;
+    case OTR_MAIL_LEASE:
+        otr_claim_take(worker, caa_container_of(mail, otr_lease, mail));
+        break;
     case OTR_MAIL_PREVIEW: /* these are never sent here */
     case OTR_MAIL_TALLY:
+    case OTR_MAIL_SHARE:
+    case OTR_MAIL_SETTLEMENT:
         break;
     }
 }
@@ -161,7 +171,8 @@ static void fill_net(otr_worker *worker)
     worker->net = (otr_sts_net){ .base = worker->base, .resolver = worker->resolver, .fetcher = worker->fetcher,
                                  .clock = flow->clock, .anchors = worker->trust->anchors, .pace = flow->pace,
                                  .fetch_ms = flow->fetch_ms, .allow_private = flow->allow_private,
-                                 .witness = otr_record_policy_host, .witness_arg = worker };
+                                 .witness = otr_record_policy_host, .witness_arg = worker,
+                                 .sharing = flow->fleet != NULL ? &otr_claim_sharing : NULL, .sharing_arg = worker };
     if (getrandom(&worker->net.jitter_seed, sizeof(worker->net.jitter_seed), 0) < 0)
         worker->net.jitter_seed = (uint32_t)otr_clock_now(flow->clock);
     worker->next_flow = worker->net.jitter_seed;
@@ -215,8 +226,16 @@ static void drop_mail(void *arg, otr_mail *mail)
     case OTR_MAIL_SWAP:
         otr_swap_free(caa_container_of(mail, otr_swap, mail));
         break;
+    case OTR_MAIL_SHARED:
+        otr_shared_free(caa_container_of(mail, otr_shared, mail));
+        break;
+    case OTR_MAIL_LEASE:
+        otr_lease_free(caa_container_of(mail, otr_lease, mail));
+        break;
     case OTR_MAIL_PREVIEW:
     case OTR_MAIL_TALLY:
+    case OTR_MAIL_SHARE:
+    case OTR_MAIL_SETTLEMENT:
         break;
     }
 }
@@ -263,6 +282,11 @@ void otr_worker_tell(otr_worker *worker, otr_told *told)
 void otr_worker_swap(otr_worker *worker, otr_swap *swap)
 {
     otr_mailbox_post(&worker->box, &swap->mail);
+}
+
+void otr_worker_share(otr_worker *worker, otr_shared *shared)
+{
+    otr_mailbox_post(&worker->box, &shared->mail);
 }
 
 void otr_worker_stop(otr_worker *worker)

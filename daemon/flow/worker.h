@@ -12,6 +12,7 @@
 #define OTR_DAEMON_WORKER_H
 
 #include "daemon/cache.h"
+#include "daemon/fleet/fleet.h"
 #include "daemon/flow/holds.h"
 #include "daemon/flow/job.h"
 #include "daemon/flow/overrides.h"
@@ -36,6 +37,7 @@ typedef struct otr_flow {
     otr_trust *trust; /* what each worker begins with; it takes a reference of its own */
     otr_overrides *overrides;
     otr_holds *holds;         /* NULL: none */
+    otr_fleet *fleet;         /* NULL: this daemon is alone */
     otr_anchor_views views;
     otr_discover_settings discover;
     otr_decide_settings decide;
@@ -137,6 +139,7 @@ void otr_worker_post(otr_worker *worker, otr_ticket *ticket); /* any thread */
 void otr_worker_submit(otr_worker *worker, otr_job *job);     /* any thread */
 void otr_worker_tell(otr_worker *worker, otr_told *told);     /* any thread */
 void otr_worker_swap(otr_worker *worker, otr_swap *swap);     /* any thread */
+void otr_worker_share(otr_worker *worker, otr_shared *shared); /* any thread */
 void otr_worker_stop(otr_worker *worker);                     /* any thread: its event loop ends */
 
 #define OTR_FLOW_ID_SIZE 9

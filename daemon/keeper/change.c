@@ -22,6 +22,7 @@ void otr_change_free(otr_change *change)
     otr_exceptions_clear(&change->exceptions);
     otr_exceptions_clear(&change->added);
     otr_exceptions_clear(&change->dropped);
+    free(change->removals);
     otr_rule_book_free(change->book);
     otr_trust_unref(change->trust);
     for (size_t i = 0; change->swaps != NULL && i < change->waiting; i++)
@@ -80,6 +81,8 @@ static outrider_err save(const otr_keeper *keeper, const otr_change *change, out
 
     if (change->added.count > 0)
         err = otr_store_put_exceptions(keeper->store, change->added.list, change->added.count, diag);
+    else if (change->removals != NULL)
+        err = otr_store_remove_exceptions(keeper->store, change->dropped.list, change->removals, change->dropped.count, diag);
     else if (change->dropped.count > 0)
         err = otr_store_drop_exceptions(keeper->store, change->dropped.list, change->dropped.count, diag);
     if (err == OUTRIDER_OK || !change->is_due)

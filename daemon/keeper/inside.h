@@ -10,6 +10,7 @@
 #include "daemon/keeper/files.h"
 #include "daemon/keeper/keeper.h"
 #include "daemon/keeper/preview.h"
+#include "store/store_fleet.h"
 
 #include <pthread.h>
 
@@ -17,6 +18,7 @@
 typedef struct otr_change {
     otr_exceptions exceptions; /* all, as they will be */
     otr_exceptions added, dropped; /* for the store */
+    otr_removal *removals;     /* owned; of `dropped`, one each; NULL: they have ended by themselves */
     otr_rule_book *book;       /* owned; NULL: as it is */
     otr_trust *trust;          /* owned reference; once compiled */
     bool is_due;               /* it happens even if a file cannot be written: what has ended has ended */
@@ -50,6 +52,8 @@ struct otr_keeper {
     struct event *on_mail, *tick;  /* owned */
     _Atomic bool is_stopping;
     STAILQ_HEAD(, otr_job) queue;  /* owned: requests that wait for the change under way */
+    otr_fleet *fleet;              /* borrowed; NULL: none */
+    STAILQ_HEAD(, otr_shared) shared; /* owned: what other members have brought, and waits likewise */
     otr_change *change;            /* owned; NULL: none under way */
     bool lacks_files;              /* a file of the anchors in force could not be written */
     otr_time tended_at;            /* when files were last touched and swept, by the wall clock */
@@ -78,6 +82,10 @@ void otr_keeper_do(otr_keeper *keeper, otr_job *job);
 
 /* expiry.c: forget exceptions that have ended. True: such a change is under way now. */
 bool otr_keeper_expire(otr_keeper *keeper);
+
+/* shared.c: take over what waits of other members; tell them of what was said here. True: a change is under way now. */
+bool otr_keeper_take_shared(otr_keeper *keeper);
+void otr_keeper_share(const otr_keeper *keeper, const otr_change *change);
 
 /* renewal.c: look at the files of the rules; take over a book of which is known what comes of it (true: under way). */
 void otr_keeper_look_at_files(otr_keeper *keeper);

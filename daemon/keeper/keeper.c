@@ -33,6 +33,7 @@ outrider_err otr_keeper_new(const otr_conf *conf, otr_keeper **made, outrider_di
     keeper->conf = conf;
     keeper->folders = otr_conf_anchor_folders(conf);
     STAILQ_INIT(&keeper->queue);
+    STAILQ_INIT(&keeper->shared);
     atomic_init(&keeper->is_stopping, false);
     keeper->watch = otr_bundle_watch_new(conf); /* first: what changes while it is read has changed */
     if (keeper->watch == NULL)
@@ -177,7 +178,7 @@ void otr_keeper_go_on(otr_keeper *keeper)
     while (keeper->change == NULL) {
         otr_job *job = STAILQ_FIRST(&keeper->queue);
 
-        if (otr_keeper_expire(keeper) || otr_keeper_renew(keeper))
+        if (otr_keeper_expire(keeper) || otr_keeper_renew(keeper) || otr_keeper_take_shared(keeper))
             return;
         if (job == NULL)
             return;
@@ -189,6 +190,7 @@ void otr_keeper_go_on(otr_keeper *keeper)
 static void take_mail(void *arg, otr_mail *mail)
 {
     otr_keeper *keeper = arg;
+    otr_shared *shared;
     otr_swap *swap;
     otr_job *job;
 
@@ -202,12 +204,19 @@ static void take_mail(void *arg, otr_mail *mail)
         otr_change_acknowledged(keeper, swap);
         otr_swap_free(swap);
         break;
+    case OTR_MAIL_SHARED:
+        shared = caa_container_of(mail, otr_shared, mail);
+        STAILQ_INSERT_TAIL(&keeper->shared, shared, in_queue);
+        break;
     case OTR_MAIL_PREVIEW:
         otr_keeper_previewed(keeper);
         break;
     case OTR_MAIL_TICKET: /* these are never sent here */
     case OTR_MAIL_TOLD:
     case OTR_MAIL_TALLY:
+    case OTR_MAIL_SHARE:
+    case OTR_MAIL_LEASE:
+    case OTR_MAIL_SETTLEMENT:
         break;
     }
 }
@@ -224,6 +233,16 @@ static void on_mail(evutil_socket_t fd, short what, void *arg)
     }
     otr_mailbox_take(&keeper->box, take_mail, keeper);
     otr_keeper_go_on(keeper);
+}
+
+void otr_keeper_join(otr_keeper *keeper, otr_fleet *fleet)
+{
+    keeper->fleet = fleet;
+}
+
+void otr_keeper_take(otr_keeper *keeper, otr_shared *shared)
+{
+    otr_mailbox_post(&keeper->box, &shared->mail);
 }
 
 void otr_keeper_submit(otr_keeper *keeper, otr_job *job)
@@ -296,12 +315,15 @@ static void drop_mail(void *arg, otr_mail *mail)
     (void)arg;
     if (mail->kind == OTR_MAIL_JOB)
         otr_job_free(caa_container_of(mail, otr_job, mail));
+    else if (mail->kind == OTR_MAIL_SHARED)
+        otr_shared_free(caa_container_of(mail, otr_shared, mail));
     else if (mail->kind == OTR_MAIL_SWAP)
         otr_swap_free(caa_container_of(mail, otr_swap, mail));
 }
 
 void otr_keeper_free(otr_keeper *keeper)
 {
+    otr_shared *shared;
     otr_job *job;
 
     if (keeper == NULL)
@@ -313,6 +335,10 @@ void otr_keeper_free(otr_keeper *keeper)
     while ((job = STAILQ_FIRST(&keeper->queue)) != NULL) {
         STAILQ_REMOVE_HEAD(&keeper->queue, in_queue);
         otr_job_free(job);
+    }
+    while ((shared = STAILQ_FIRST(&keeper->shared)) != NULL) {
+        STAILQ_REMOVE_HEAD(&keeper->shared, in_queue);
+        otr_shared_free(shared);
     }
     otr_preview_free(keeper->preview);
     otr_change_free(keeper->change);

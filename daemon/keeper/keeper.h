@@ -23,6 +23,10 @@ void otr_keeper_free(otr_keeper *keeper); /* when no thread may send it mail any
 
 /* As the user who goes on: exceptions from the store, the anchors, their files. Store and clock are borrowed. */
 outrider_err otr_keeper_open(otr_keeper *keeper, otr_store *store, otr_clock *clock, outrider_diag *diag);
+/* Whom to tell of exceptions, NULL: nobody; before it is started. What others have brought, from any thread. */
+void otr_keeper_join(otr_keeper *keeper, otr_fleet *fleet);
+void otr_keeper_take(otr_keeper *keeper, otr_shared *shared);
+
 otr_trust *otr_keeper_trust(const otr_keeper *keeper); /* borrowed; before it is started */
 
 /* The thread. The workers are borrowed, and outlive it. */

@@ -4,6 +4,7 @@
 #include "base/diag.h"
 #include "base/log.h"
 #include "daemon/flow/control.h"
+#include "daemon/flow/shared.h"
 #include "daemon/keeper/admit.h"
 #include "daemon/keeper/inside.h"
 #include "trust/root_file.h"
@@ -11,6 +12,7 @@
 
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 void otr_log_exception(const char *event, const otr_exception *e, int64_t uid)
@@ -90,11 +92,15 @@ static outrider_err add_name(const otr_keeper *keeper, otr_change *change, otr_e
 {
     const otr_exception *known = otr_exceptions_find(&keeper->exceptions, e->root, name);
     char until[OTR_TIME_TEXT];
+    otr_fleet_record record;
 
     if (known != NULL)
         return otr_fail(diag, OUTRIDER_E_SYNTAX, "there is an exception for this root and %.120s already, until %s: remove it "
                         "first", name, otr_time_text(known->until, until));
     snprintf(e->domain, sizeof(e->domain), "%s", name);
+    otr_fleet_record_of_exception(&record, e, "");
+    e->made_at = otr_shared_stamp(keeper->store, &record, otr_clock_now(keeper->clock), 0);
+    otr_fleet_record_clear(&record);
     if (otr_exceptions_insert(&change->exceptions, e) != OUTRIDER_OK ||
         otr_exceptions_insert(&change->added, e) != OUTRIDER_OK)
         return otr_fail(diag, OUTRIDER_E_NOMEM, "out of memory");
@@ -115,13 +121,14 @@ static outrider_err admit_all(const otr_keeper *keeper, const otr_change *change
 static outrider_err prepare_add(const otr_keeper *keeper, const otr_job *job, otr_change *change, outrider_diag *diag)
 {
     const otr_control_request *r = &job->request;
-    otr_exception e = { .made_at = otr_clock_now(keeper->clock), .uid = job->uid };
-    outrider_err err = otr_override_until(r->until, e.made_at, &e.until, diag);
+    otr_time now = otr_clock_now(keeper->clock);
+    otr_exception e = { .made_at = now, .uid = job->uid };
+    outrider_err err = otr_override_until(r->until, now, &e.until, diag);
     otr_buf notes = OTR_BUF_INIT;
 
     snprintf(e.reason, sizeof(e.reason), "%s", r->reason);
     if (err == OUTRIDER_OK)
-        err = read_root(r->pem, e.made_at, &e, diag);
+        err = read_root(r->pem, now, &e, diag);
     if (err == OUTRIDER_OK && otr_exceptions_copy(&keeper->exceptions, NULL, NULL, &change->exceptions) != OUTRIDER_OK)
         err = otr_fail(diag, OUTRIDER_E_NOMEM, "out of memory");
     for (size_t i = 0; err == OUTRIDER_OK && i < r->name_count; i++)
@@ -129,10 +136,10 @@ static outrider_err prepare_add(const otr_keeper *keeper, const otr_job *job, ot
     if (err == OUTRIDER_OK)
         err = admit_all(keeper, change, &notes, diag);
     if (err == OUTRIDER_OK)
-        err = otr_change_compile(keeper, change, e.made_at, diag);
+        err = otr_change_compile(keeper, change, now, diag);
     if (err == OUTRIDER_OK)
         change->reply = otr_control_line(json_pack("{s:b, s:o, s:o}", "ok", 1, "exceptions",
-                                                   exception_list(&change->added, e.made_at), "notes", note_list(&notes)));
+                                                   exception_list(&change->added, now), "notes", note_list(&notes)));
     otr_buf_clear(&notes);
     X509_free(e.cert);
     return err;
@@ -160,6 +167,27 @@ static bool is_kept(const void *arg, const otr_exception *e)
     return !is_removed(arg, e);
 }
 
+/* What is remembered of those that go, until they would have ended by themselves. */
+static outrider_err note_removals(otr_change *change, otr_time now, int64_t uid, outrider_diag *diag)
+{
+    change->removals = calloc(change->dropped.count + 1, sizeof(*change->removals));
+    if (change->removals == NULL)
+        return otr_fail(diag, OUTRIDER_E_NOMEM, "out of memory");
+    for (size_t i = 0; i < change->dropped.count; i++) {
+        const otr_exception *e = &change->dropped.list[i];
+        otr_removal *removal = &change->removals[i];
+        otr_fleet_record record;
+
+        otr_fleet_record_of_exception(&record, e, "");
+        otr_fleet_record_name(&record, removal->name);
+        otr_fleet_record_clear(&record);
+        removal->at = otr_fleet_stamp(now, e->made_at);
+        removal->until = e->until;
+        removal->uid = uid;
+    }
+    return OUTRIDER_OK;
+}
+
 static outrider_err prepare_remove(const otr_keeper *keeper, const otr_job *job, otr_change *change, outrider_diag *diag)
 {
     const otr_control_request *r = &job->request;
@@ -176,7 +204,9 @@ static outrider_err prepare_remove(const otr_keeper *keeper, const otr_job *job,
     if (otr_exceptions_copy(&keeper->exceptions, is_kept, &removal, &change->exceptions) != OUTRIDER_OK ||
         otr_exceptions_copy(&keeper->exceptions, is_removed, &removal, &change->dropped) != OUTRIDER_OK)
         return otr_fail(diag, OUTRIDER_E_NOMEM, "out of memory");
-    err = otr_change_compile(keeper, change, now, diag);
+    err = note_removals(change, now, job->uid, diag);
+    if (err == OUTRIDER_OK)
+        err = otr_change_compile(keeper, change, now, diag);
     if (err == OUTRIDER_OK)
         change->reply = otr_control_line(json_pack("{s:b, s:o}", "ok", 1, "exceptions", exception_list(&change->dropped, now)));
     return err;
@@ -216,6 +246,7 @@ static void change_something(otr_keeper *keeper, otr_job *job)
         otr_log_exception("trust.added", &change->added.list[i], job->uid);
     for (size_t i = 0; i < change->dropped.count; i++)
         otr_log_exception("trust.removed", &change->dropped.list[i], job->uid);
+    otr_keeper_share(keeper, change);
 }
 
 static void list(const otr_keeper *keeper, otr_job *job)

@@ -250,6 +250,10 @@ static void take_mail(void *arg, otr_mail *mail)
     case OTR_MAIL_TOLD:
     case OTR_MAIL_SWAP:
     case OTR_MAIL_PREVIEW:
+    case OTR_MAIL_SHARE:
+    case OTR_MAIL_SHARED:
+    case OTR_MAIL_LEASE:
+    case OTR_MAIL_SETTLEMENT:
         break;
     }
 }

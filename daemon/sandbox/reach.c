@@ -137,6 +137,23 @@ static void add_published(otr_reaches *r, const otr_conf *c)
         add_path(r, c->policy_host.acme_directory, OTR_REACH_READ);
 }
 
+/* What is read at each connection to Redis; a Unix socket is reached by connect(), which Landlock does not mind. */
+static void add_fleet(otr_reaches *r, const otr_conf *c)
+{
+    if (!c->fleet.is_on)
+        return;
+    if (c->fleet.url.host[0] != '\0')
+        add_port(r, c->fleet.url.port);
+    if (c->fleet.url.host[0] != '\0' && !c->fleet.url.is_address) {
+        add_file(r, "/etc/hosts");
+        add_file(r, "/etc/resolv.conf");
+        add_path(r, "/run", OTR_REACH_READ); /* where a link at /etc/resolv.conf leads, as for DNS above */
+        add_port(r, DNS_PORT);
+    }
+    add_file(r, c->fleet.password_file);
+    add_file(r, c->fleet.ca);
+}
+
 outrider_err otr_reaches_find(const otr_conf *conf, otr_reaches *reaches)
 {
     otr_reaches r = { .arena = otr_arena_new() };
@@ -155,6 +172,7 @@ outrider_err otr_reaches_find(const otr_conf *conf, otr_reaches *reaches)
     add_port(&r, HTTPS_PORT);
     add_sockets(&r, conf);
     add_published(&r, conf);
+    add_fleet(&r, conf);
     if (r.is_short || otr_arena_failed(r.arena)) {
         otr_reaches_clear(&r);
         return OUTRIDER_E_NOMEM;

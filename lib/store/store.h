@@ -17,7 +17,8 @@
 
 typedef struct otr_store otr_store;
 
-#define OTR_STORE_SCHEMA 4 /* 1: policies; 2: overrides as well; 3: what store_trust.h has; 4: what store_publish.h has */
+/* 1: policies; 2: overrides as well; 3: what store_trust.h has; 4: what store_publish.h has; 5: what store_fleet.h has */
+#define OTR_STORE_SCHEMA 5
 
 /*
  * Open or create the database. Refused with a clear diagnostic, and left exactly as it is: a file that is no

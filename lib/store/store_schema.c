@@ -130,6 +130,14 @@ static const char *const steps[OTR_STORE_SCHEMA] = {
     " count INTEGER NOT NULL,"
     " PRIMARY KEY (domain, day, network)"
     ") STRICT, WITHOUT ROWID;",
+
+    /* What was removed, so that no member of a fleet that was away brings it back. */
+    "CREATE TABLE removals ("
+    " name TEXT PRIMARY KEY NOT NULL," /* override/example.org, exception/SHA-256/example.org */
+    " at INTEGER NOT NULL,"
+    " until INTEGER NOT NULL,"         /* when it would have ended by itself */
+    " uid INTEGER NOT NULL"
+    ") STRICT, WITHOUT ROWID;",
 };
 
 /*

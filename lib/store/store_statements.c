@@ -68,6 +68,11 @@ const char *const otr_store_sql[OTR_STORE_STATEMENTS] = {
     [OTR_STORE_SWEEP_VERSIONS] = "DELETE FROM versions WHERE max(since, last, horizon) + max_age <= ?1",
     [OTR_STORE_SWEEP_PUBLICATIONS] = "DELETE FROM publications WHERE since <= ?1 AND domain NOT IN (SELECT domain FROM versions)",
 
+    [OTR_STORE_PUT_REMOVAL] = "INSERT OR REPLACE INTO removals (name, at, until, uid) VALUES (?1, ?2, ?3, ?4)",
+    [OTR_STORE_GET_REMOVAL] = "SELECT name, at, until, uid FROM removals WHERE name = ?1",
+    [OTR_STORE_REMOVALS] = "SELECT name, at, until, uid FROM removals WHERE until > ?1 ORDER BY name",
+    [OTR_STORE_SWEEP_REMOVALS] = "DELETE FROM removals WHERE until <= ?1",
+
     [OTR_STORE_SEE_STS] = GET_STS,
     [OTR_STORE_SEE_CERTIFICATE] = GET_CERTIFICATE,
     [OTR_STORE_KEEP_CERTIFICATE] = PUT_CERTIFICATE,
@@ -106,4 +111,8 @@ const char *const otr_store_sql[OTR_STORE_STATEMENTS] = {
     [OTR_STORE_COUNT_NETWORKS] = "SELECT count(*) FROM fetches WHERE domain = ?1 AND day = ?2",
     [OTR_STORE_COUNT_FETCHES] = "SELECT count(*) FROM fetches",
     [OTR_STORE_SWEEP_FETCHES] = "DELETE FROM fetches WHERE day <= ?1",
+    [OTR_STORE_POLICIES] = "SELECT " STS_COLUMNS " FROM sts WHERE domain > ?1 AND body IS NOT NULL AND expires_at > ?2 "
+                           "ORDER BY domain LIMIT ?3",
+    [OTR_STORE_SEEN_AT] = "SELECT seen_at FROM sightings WHERE domain = ?1 AND role = ?2 AND host = ?3",
+    [OTR_STORE_NEXT_SIGHTED] = "SELECT domain FROM sightings WHERE domain > ?1 ORDER BY domain LIMIT 1",
 };

@@ -23,6 +23,7 @@ static outrider_err sweep_decisions(otr_store *store, otr_time now, outrider_dia
     run_with(&w, OTR_STORE_SWEEP, now);
     run_with(&w, OTR_STORE_SWEEP_OVERRIDES, now);
     run_with(&w, OTR_STORE_SWEEP_EXCEPTIONS, now);
+    run_with(&w, OTR_STORE_SWEEP_REMOVALS, now);
     run_with(&w, OTR_STORE_SWEEP_VERSIONS, now - OTR_VERSION_DAYS * DAY);
     run_with(&w, OTR_STORE_SWEEP_PUBLICATIONS, now - OTR_VERSION_DAYS * DAY);
     return otr_work_end(&w);

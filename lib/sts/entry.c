@@ -5,6 +5,7 @@
 #include "sts/entry.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 const char *const otr_sts_failure_names[] = {
@@ -19,7 +20,8 @@ const char *const otr_sts_cause_names[] = {
     [OTR_STS_CAUSE_ADDRESS] = "address",         [OTR_STS_CAUSE_CONNECT] = "connect",
     [OTR_STS_CAUSE_TIMEOUT] = "timeout",         [OTR_STS_CAUSE_TLS] = "tls",
     [OTR_STS_CAUSE_CERTIFICATE] = "certificate", [OTR_STS_CAUSE_RESPONSE] = "response",
-    [OTR_STS_CAUSE_POLICY] = "policy",           [OTR_STS_CAUSE_COUNT] = NULL,
+    [OTR_STS_CAUSE_POLICY] = "policy",           [OTR_STS_CAUSE_FLEET] = "fleet",
+    [OTR_STS_CAUSE_COUNT] = NULL,
 };
 
 const char *const otr_sts_state_names[] = {
@@ -76,6 +78,33 @@ void otr_sts_entry_unref(otr_sts_entry *entry)
         return;
     otr_sts_policy_free(entry->policy);
     free(entry);
+}
+
+outrider_err otr_sts_entry_take_policy(otr_sts_entry *entry, const otr_sts_policy *policy, const char *id, otr_time fetched_at)
+{
+    otr_sts_policy *copy = NULL;
+
+    if (otr_sts_policy_parse(policy->body, policy->body_len, &copy, NULL) != OUTRIDER_OK)
+        return OUTRIDER_E_NOMEM; /* it was accepted once */
+    otr_sts_policy_free(entry->policy);
+    entry->policy = copy;
+    snprintf(entry->id, sizeof(entry->id), "%s", id);
+    entry->fetched_at = fetched_at;
+    entry->expires_at = fetched_at + copy->max_age;
+    entry->is_from_store = true;
+    if (entry->tried_at <= fetched_at)
+        otr_sts_entry_forget_failure(entry);
+    return OUTRIDER_OK;
+}
+
+void otr_sts_entry_forget_failure(otr_sts_entry *entry)
+{
+    entry->failure = OTR_STS_NO_FAILURE;
+    entry->error[0] = '\0';
+    entry->tried_id[0] = '\0';
+    entry->tried_at = 0;
+    entry->retry_at = 0;
+    entry->failures = 0;
 }
 
 /* What applies ---------------------------------------------------------------------------------------- */

@@ -43,6 +43,7 @@ typedef enum otr_sts_cause {
     OTR_STS_CAUSE_CERTIFICATE,
     OTR_STS_CAUSE_RESPONSE,    /* HTTP status, media type, size, cut short */
     OTR_STS_CAUSE_POLICY,      /* the body is no policy */
+    OTR_STS_CAUSE_FLEET,       /* not tried by ourselves: other members have, and failed */
     OTR_STS_CAUSE_COUNT
 } otr_sts_cause;
 extern const char *const otr_sts_cause_names[]; /* "internal", "dns", ... */
@@ -84,6 +85,15 @@ otr_sts_entry *otr_sts_entry_new(const char *domain);
 otr_sts_entry *otr_sts_entry_copy(const otr_sts_entry *entry);
 otr_sts_entry *otr_sts_entry_ref(otr_sts_entry *entry);
 void otr_sts_entry_unref(otr_sts_entry *entry); /* NULL is fine */
+
+/*
+ * Of a private copy: the policy, its id and its times are those of another entry of this domain that was fetched elsewhere, or
+ * earlier; what failed before that fetch is over. OUTRIDER_OK or OUTRIDER_E_NOMEM.
+ */
+outrider_err otr_sts_entry_take_policy(otr_sts_entry *entry, const otr_sts_policy *policy, const char *id, otr_time fetched_at);
+
+/* Of a private copy: the last attempt was none, or a success. */
+void otr_sts_entry_forget_failure(otr_sts_entry *entry);
 
 /* The states of the finding; JSON key sts.state. */
 typedef enum otr_sts_state {

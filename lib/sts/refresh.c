@@ -2,7 +2,9 @@
  * refresh.c - one errand for one policy domain, in the order in which it happens:
  *
  *   LOOKUP_RECORD   TXT at _mta-sts.DOMAIN; the record (or its absence) is noted in the new entry
- *   LOOKUP_ADDRESS  A and AAAA of mta-sts.DOMAIN at once, if a fetch is called for and back-off permits it
+ *   CLAIM           if a fetch is called for, back-off permits it, and there are others who may want the same: whether one of them
+ *                   does it (or has done it)
+ *   LOOKUP_ADDRESS  A and AAAA of mta-sts.DOMAIN at once
  *   FETCH_POLICY    HTTPS, parse; body, id and times are replaced together, or not at all (STS-APPLY-12)
  *   finish          all event sources are released, then done() is told
  */
@@ -23,12 +25,13 @@
 #define UNKNOWN_RECHECK 30 /* s after a failed lookup when no policy is on hand: "unknown" is not kept for long */
 
 struct otr_sts_refresh {
-    enum { LOOKUP_RECORD, LOOKUP_ADDRESS, FETCH_POLICY } step;
+    enum { LOOKUP_RECORD, CLAIM, LOOKUP_ADDRESS, FETCH_POLICY } step;
     otr_sts_net *net;             /* borrowed */
     otr_sts_entry *entry;         /* owned: the new one, changed as things are learned */
     bool is_policy_due;           /* fetch whatever the record says */
     char host[NAME_SIZE];         /* mta-sts.DOMAIN */
     otr_dns_query *record_query;  /* owned; set during LOOKUP_RECORD */
+    void *claim;                  /* owned; set from CLAIM to the end; NULL: there is none */
     otr_address_lookup *lookup;   /* owned; set during LOOKUP_ADDRESS */
     otr_address addresses[OTR_FETCH_ADDRESS_MAX];
     size_t address_count;
@@ -41,6 +44,8 @@ struct otr_sts_refresh {
 static void free_refresh(otr_sts_refresh *r)
 {
     otr_dns_cancel(r->record_query);
+    if (r->claim != NULL)
+        r->net->sharing->settle(r->claim, NULL);
     otr_address_lookup_cancel(r->lookup);
     otr_fetch_cancel(r->fetch);
     if (r->deadline != NULL)
@@ -56,6 +61,9 @@ static void finish(otr_sts_refresh *r)
     otr_sts_refresh_done *done = r->done;
     void *arg = r->arg;
 
+    if (r->claim != NULL)
+        r->net->sharing->settle(r->claim, entry);
+    r->claim = NULL;
     r->entry = NULL;
     free_refresh(r);
     done(arg, entry);
@@ -135,16 +143,6 @@ static void fail(otr_sts_refresh *r, otr_sts_failure failure, otr_sts_cause caus
     finish(r);
 }
 
-static void forget_failure(otr_sts_entry *entry)
-{
-    entry->failure = OTR_STS_NO_FAILURE;
-    entry->error[0] = '\0';
-    entry->tried_id[0] = '\0';
-    entry->tried_at = 0;
-    entry->retry_at = 0;
-    entry->failures = 0;
-}
-
 /* FETCH_POLICY ---------------------------------------------------------------------------------------- */
 
 static void take_policy(otr_sts_refresh *r, otr_sts_policy *policy)
@@ -158,7 +156,7 @@ static void take_policy(otr_sts_refresh *r, otr_sts_policy *policy)
     entry->fetched_at = now_of(r);
     entry->expires_at = entry->fetched_at + policy->max_age;
     entry->is_from_store = false;
-    forget_failure(entry);
+    otr_sts_entry_forget_failure(entry);
     finish(r);
 }
 
@@ -278,6 +276,45 @@ static void lookup_address(otr_sts_refresh *r)
         fail(r, OTR_STS_FETCH_ERROR, OTR_STS_CAUSE_INTERNAL, "out of memory");
 }
 
+/* CLAIM ----------------------------------------------------------------------------------------------- */
+
+/* Fetched by another: its id and time are those of that fetch (STS-APPLY-11). */
+static void take_shared(otr_sts_refresh *r, const otr_sts_claim_result *result)
+{
+    if (otr_sts_entry_take_policy(r->entry, result->policy, result->id, result->fetched_at) == OUTRIDER_OK)
+        finish(r);
+    else
+        lookup_address(r); /* memory is short; perhaps it is enough for what we do ourselves */
+}
+
+static void on_claimed(void *arg, const otr_sts_claim_result *result)
+{
+    otr_sts_refresh *r = arg;
+
+    assert(r->step == CLAIM);
+    switch (result->what) {
+    case OTR_STS_FETCH_IT:
+        lookup_address(r);
+        break;
+    case OTR_STS_TAKE_IT:
+        take_shared(r, result);
+        break;
+    case OTR_STS_HAS_FAILED:
+        fail(r, result->failure, OTR_STS_CAUSE_FLEET, "not tried, as others of the fleet have: %s", result->error);
+        break;
+    }
+}
+
+static void claim_or_fetch(otr_sts_refresh *r)
+{
+    const otr_sts_net *net = r->net;
+
+    r->step = CLAIM;
+    r->claim = net->sharing != NULL ? net->sharing->claim(net->sharing_arg, r->entry, on_claimed, r) : NULL;
+    if (r->claim == NULL)
+        lookup_address(r);
+}
+
 /* LOOKUP_RECORD --------------------------------------------------------------------------------------- */
 
 static bool is_held_back(const otr_sts_refresh *r)
@@ -299,7 +336,7 @@ static bool is_fetch_wanted(otr_sts_refresh *r)
         return true;
     /* S5. What failed was for an id that the record has left again. */
     if (entry->tried_id[0] != '\0' && strcmp(entry->tried_id, entry->id) != 0)
-        forget_failure(entry);
+        otr_sts_entry_forget_failure(entry);
     return r->is_policy_due;
 }
 
@@ -390,7 +427,7 @@ static void on_record(void *arg, const otr_dns_answer *answer)
     entry->checked_at = now_of(r);
     entry->recheck_at = entry->checked_at + add_jitter(r, recheck_span(r, answer->ttl));
     if (is_fetch_wanted(r) && !is_held_back(r))
-        lookup_address(r);
+        claim_or_fetch(r);
     else
         finish(r);
 }

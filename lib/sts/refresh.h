@@ -1,5 +1,5 @@
 /*
- * refresh.h - one errand for one policy domain: LOOKUP_RECORD -> LOOKUP_ADDRESS -> FETCH_POLICY -> finish.
+ * refresh.h - one errand for one policy domain: LOOKUP_RECORD -> CLAIM -> LOOKUP_ADDRESS -> FETCH_POLICY -> finish.
  * It starts from what is known (an entry) and yields what is known afterwards (a new entry). A failure never
  * takes an unexpired policy away (REMEMBER); a success replaces body, id and times together (STS-APPLY-12).
  */
@@ -20,6 +20,33 @@ typedef struct otr_sts_refresh otr_sts_refresh;
 typedef bool otr_sts_witness(void *arg, const char *domain, const char *host, const otr_fetch_result *result,
                              char why[OTR_STS_ERROR_SIZE]);
 
+/*
+ * One fetch for many who want the same policy: several machines, say. Before a policy is fetched, claim() is asked, with what is known
+ * and the record as it was just looked up. It returns a claim and calls done() once, never from inside; or NULL: fetch it, without one.
+ * The claim ends with settle(), to which goes what has become of the attempt; NULL: it was given up, perhaps before done() was
+ * called, which is then not called any more.
+ */
+typedef enum otr_sts_claimed {
+    OTR_STS_FETCH_IT,   /* nobody else does, or nobody could be asked */
+    OTR_STS_TAKE_IT,    /* somebody has: here it is */
+    OTR_STS_HAS_FAILED, /* others have tried just now */
+} otr_sts_claimed;
+
+typedef struct otr_sts_claim_result {
+    otr_sts_claimed what;
+    const otr_sts_policy *policy; /* TAKE_IT: borrowed, as `id` and `error` */
+    const char *id;
+    otr_time fetched_at;
+    otr_sts_failure failure;      /* HAS_FAILED */
+    const char *error;
+} otr_sts_claim_result;
+typedef void otr_sts_claim_done(void *arg, const otr_sts_claim_result *result);
+
+typedef struct otr_sts_sharing {
+    void *(*claim)(void *arg, const otr_sts_entry *known, otr_sts_claim_done *done, void *done_arg);
+    void (*settle)(void *claim, const otr_sts_entry *entry);
+} otr_sts_sharing;
+
 /* All borrowed; they outlive every refresh. */
 typedef struct otr_sts_net {
     struct event_base *base;
@@ -32,6 +59,8 @@ typedef struct otr_sts_net {
     bool allow_private; /* policy hosts may lie on private addresses */
     otr_sts_witness *witness; /* NULL: nobody wants to know */
     void *witness_arg;
+    const otr_sts_sharing *sharing; /* NULL: every policy is fetched by ourselves */
+    void *sharing_arg;
     uint32_t jitter_seed; /* of the thread; spreads retries and refreshes */
 } otr_sts_net;
 

@@ -12,7 +12,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* publish.status is about one domain or about all. */
 static bool has_fitting_domain(const otr_control_request *r)
 {
-    bool is_about_all = r->verb == OTR_CONTROL_OVERRIDE_LIST || r->verb == OTR_CONTROL_PUBLISH_RELOAD || otr_control_is_trust(r->verb);
+    bool is_about_all = r->verb == OTR_CONTROL_OVERRIDE_LIST || r->verb == OTR_CONTROL_PUBLISH_RELOAD ||
+                        otr_control_is_fleet(r->verb) || otr_control_is_trust(r->verb);
 
     return r->verb == OTR_CONTROL_PUBLISH_STATUS || is_about_all == (r->domain[0] == '\0');
 }

@@ -205,6 +205,14 @@ static void a_mistake_is_named_with_its_line(void **state)
         { "a file that is not there", "\ndns { trust_anchor = /nowhere/root.key }", 2, "/nowhere/root.key: No such file" },
         { "a root file that is not there", "anchors default { roots = /nowhere/ca.pem }", 1, "/nowhere/ca.pem: No such" },
         { "a relative path", "store { path = outrider.db }", 1, "must be an absolute path" },
+        { "a fleet at no URL", "\nstore = \"http://user:geheim@redis.example\"", 2, "store: no URL that begins with redis://" },
+        { "a fleet at a host that is none", "store = \"redis://:geheim@-/0\"", 1, "store: the host is neither" },
+        { "a store in two places", "store { path = /a/b }\nstore = \"/c/d\"", 2, "in the section \"store\" as well, on line 1" },
+        { "a fleet twice", "store = \"redis://a.example\"\nstore = \"redis://b.example\"", 2, "store: set before, on line 1" },
+        { "a member without a proper name", "store = \"redis://a.example\"\nfleet { name = \"a b\" }", 2, "is not 1 to 64 letters" },
+        { "a fleet without a store", "log = info\nfleet { name = a }", 2, "no effect without store" },
+        { "two passwords", "store = \"redis://:geheim@a.example\"\nfleet { password_file = /dev/null }", 2, "a password in the URL" },
+        { "a CA in clear text", "store = \"redis://a.example\"\nfleet { ca = system }", 2, "without rediss://" },
         { "an empty path", "store { path = \"\" }", 1, "must not be empty" },
         { "a user that is none", "user = nobody-of-this-name", 1, "is no user of this system" },
         { "a group that is none", "line { group = no-group-of-this-name }", 1, "is no group of this system" },
@@ -306,6 +314,54 @@ static void all_mistakes_of_a_file_are_found_at_once(void **state)
         assert_int_equal(mistakes.list[i].line, lines[i]);
 }
 
+/* "store" at top level has the name of a section, and both may stand in one file. */
+static void a_fleet_beside_the_section_of_its_name(void **state)
+{
+    static const char text[] = "store = \"rediss://u:geheim@redis.example:7000/3\" # its name is store = too\n"
+                               "store { path = \"/var/lib/x/store = .db\" }\n"
+                               "fleet { name = mx1\n prefix = mail }\n";
+    static const char path_text[] = "\tstore=\"/var/lib/y.db\"";
+    otr_conf *conf = NULL;
+
+    (void)state;
+    if (otr_conf_parse(text, sizeof(text) - 1, &conf, &mistakes) != OUTRIDER_OK)
+        print_mistakes();
+    assert_non_null(conf);
+    assert_true(conf->fleet.is_on && conf->fleet.url.is_tls);
+    assert_string_equal(conf->fleet.url.host, "redis.example");
+    assert_int_equal(conf->fleet.url.port, 7000);
+    assert_int_equal(conf->fleet.url.db, 3);
+    assert_string_equal(conf->fleet.url.password, "geheim");
+    assert_string_equal(conf->fleet.name, "mx1");
+    assert_string_equal(conf->fleet.prefix, "mail");
+    assert_string_equal(conf->store.path, "/var/lib/x/store = .db");
+    otr_conf_free(conf);
+    conf = NULL;
+    assert_int_equal(otr_conf_parse(path_text, sizeof(path_text) - 1, &conf, &mistakes), OUTRIDER_OK);
+    assert_false(conf->fleet.is_on);
+    assert_string_equal(conf->store.path, "/var/lib/y.db");
+    otr_conf_free(conf);
+}
+
+static void a_password_is_in_no_complaint(void **state)
+{
+    static const char *const texts[] = {
+        "store = \"redis://:geheim@a b\"", "store = \"redis://:geheim nis@a.example\"", "store = \"geheim\"", "store = { \"redis://:geheim@a.example\", x }",
+        "store = \"redis://:geheim@a.example\"\nstore = \"redis://:geheim@b.example\"", "store += \"redis://:geheim@a.example\"",
+        "store = \"redis://:geheim@a.example\" x", "store = redis://:geheim@a.example",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        otr_conf *conf = NULL;
+
+        assert_int_equal(otr_conf_parse(texts[i], strlen(texts[i]), &conf, &mistakes), OUTRIDER_E_CONFIG);
+        for (size_t m = 0; m < mistakes.count; m++)
+            if (strstr(mistakes.list[m].reason, "geheim") != NULL)
+                fail_msg("%s: %s", texts[i], mistakes.list[m].reason);
+    }
+}
+
 static void a_nul_is_refused(void **state)
 {
     otr_conf *conf = NULL;
@@ -394,6 +450,8 @@ int main(void)
         cmocka_unit_test(all_mistakes_of_the_minimum_are_found),
         cmocka_unit_test(a_mistake_is_named_with_its_line),
         cmocka_unit_test(all_mistakes_of_a_file_are_found_at_once),
+        cmocka_unit_test(a_fleet_beside_the_section_of_its_name),
+        cmocka_unit_test(a_password_is_in_no_complaint),
         cmocka_unit_test(a_nul_is_refused),
         cmocka_unit_test(a_file_that_cannot_be_read_is_said_so),
         cmocka_unit_test(what_is_published_is_read), cmocka_unit_test(each_default_is_within_its_bounds),

@@ -89,6 +89,7 @@ static const struct {
     { "{\"do\":\"publish.status\",\"days\":4294967297}", "days is not between" },
     { "{\"do\":\"publish.retire\"}", "needs domain" },
     { "{\"do\":\"publish.reload\",\"domain\":\"a.b\"}", "does not know" },
+    { "{\"do\":\"fleet.status\",\"domain\":\"a.b\"}", "does not know" },
     { "{\"do\":\"override.add\",\"domain\":\"a.b\",\"until\":1767225600,\"reason\":\"x\"}", "until is no string" },
     { "{\"do\":\"override.add\",\"domain\":\"a.b\",\"until\":\"x\",\"reason\":\"a\\nb\"}", "one line of printable" },
     { "{\"do\":\"override.add\",\"domain\":\"a.b\",\"until\":\"x\",\"reason\":\"y\",\"level\":\"secure\"}", "may, encrypt, defer" },

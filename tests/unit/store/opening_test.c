@@ -87,7 +87,7 @@ static void a_newer_schema_is_left_alone(void **state)
     (void)state;
     otr_store_close(open_store());
     run_sql("PRAGMA user_version=99");
-    expect_refusal("has schema version 99, and this program knows none above 4");
+    expect_refusal("has schema version 99, and this program knows none above 5");
 }
 
 /* The upgrade lies in the write-ahead log still; its writer was killed. */

@@ -383,7 +383,7 @@ static void a_refusal_says_what_to_do(void **state)
     assert_int_equal(rmdir(store_path), 0);
     otr_store_close(open_store());
     run_sql("PRAGMA user_version=99");
-    expect_refusal("a newer schema", "has schema version 99, and this program knows none above 4");
+    expect_refusal("a newer schema", "has schema version 99, and this program knows none above 5");
     fresh(state);
     copy_old_database("schema2.db");
     expect_refusal("an older schema", "older schema version 2; start the outriderd of this version once");

@@ -12,7 +12,7 @@
 static const struct old {
     const char *file;
     int overrides, exceptions;
-} olds[] = { { "schema1.db", 0, 0 }, { "schema2.db", 1, 0 }, { "schema3.db", 1, 1 } };
+} olds[] = { { "schema1.db", 0, 0 }, { "schema2.db", 1, 0 }, { "schema3.db", 1, 1 }, { "schema4.db", 1, 1 } };
 #define OLDS (sizeof(olds) / sizeof(olds[0]))
 
 static void check_override(void *arg, const otr_override *o)
