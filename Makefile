@@ -2,7 +2,7 @@
 #   make          build build/outrider and build/outriderd
 #   make test     unit and system tests; SANITIZE=address,undefined or SANITIZE=thread for such a build
 #   make test-long   what takes longer: Exim built with OpenSSL from Debian's source (a minute and a half)
-#   make test-steady   kill -9 a thousand times, ten thousand hostile connections, machines that fail (half an hour); KILLS=N PEERS=N
+#   make test-steady   kill -9 a thousand times, ten thousand hostile connections, machines that fail (an hour); KILLS=N PEERS=N
 #   make demo     install build dependencies, build, and send mail through the lab's whole internet; STORY=g1: what a postmaster
 #                 sees and does when a root leaves the bundle while mail depends on it; STORY=publish: the whole life of a domain
 #                 that publishes a policy, with a mistake at each step that is caught before it hurts
