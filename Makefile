@@ -2,13 +2,16 @@
 #   make          build build/outrider and build/outriderd
 #   make test     unit and system tests; SANITIZE=address,undefined or SANITIZE=thread for such a build
 #   make test-long   what takes longer: Exim built with OpenSSL from Debian's source (a minute and a half)
-#   make test-steady   kill -9 a thousand times, ten thousand hostile connections, machines that fail (half an hour); KILLS=N PEERS=N
+#   make test-steady   kill -9 a thousand times, ten thousand hostile connections, machines that fail (an hour); KILLS=N PEERS=N
 #   make demo     install build dependencies, build, and send mail through the lab's whole internet; STORY=g1: what a postmaster
 #                 sees and does when a root leaves the bundle while mail depends on it; STORY=publish: the whole life of a domain
 #                 that publishes a policy, with a mistake at each step that is caught before it hurts
 #   make attack   the same with somebody on the wire: the attack matrix (docs/attacks.md); JSON=FILE for all details
-#   make bench    what a verification costs with 1, 140 and 1000 roots, and the policy host beside nginx (bench/README.md);
-#                 JSON=FILE for the figures of the first; warm answers and the size of the cache, WARM="--sizes 1e6 --svg FOLDER" and more
+#   make bench    all of them, an hour (bench/README.md); ONLY=verify|policy-host|warm|cold|undisturbed|delivery for one of
+#                 them, with OPTIONS="--json FILE --svg FOLDER" and more (bench/cold/run --help ...). verify: a certificate with
+#                 1, 140 and 1000 roots; policy-host: ours beside nginx; warm: answers, and the size of the cache; and in the lab,
+#                 cold: a destination that is not known yet; undisturbed: warm answers beside a storm and more; delivery: what
+#                 Outrider adds to a message
 #   make soak     mixed load with faults for MINUTES=10: memory, descriptors and latency must stay; JSON=FILE for all samples
 #   make fuzz     libFuzzer on every parser, a minute each (needs clang); TARGET=NAME for one, RUNS=N or SECONDS=N for longer
 #   make lab      a shell inside the lab
@@ -58,12 +61,27 @@ attack: deps
 lab: all
 	tools/run-in-lab $(BUILD) shell
 
-bench: $(BUILD)/build.ninja
-	ninja -C $(BUILD) bench/bench_verify bench/web_load tests/unit/daemon/policy_host
+BENCHES = verify policy-host warm cold undisturbed delivery
+ifeq ($(ONLY),)
+bench: $(BENCHES:%=bench-%)
+else
+bench: bench-$(ONLY)
+endif
+
+bench-verify: $(BUILD)/build.ninja
+	ninja -C $(BUILD) bench/bench_verify
 	$(BUILD)/bench/bench_verify $(if $(JSON),--json > $(JSON))
-	bench/policy_host.py $(BUILD)
+
+bench-policy-host: $(BUILD)/build.ninja
+	ninja -C $(BUILD) bench/web_load tests/unit/daemon/policy_host
+	bench/policy_host.py $(BUILD) $(if $(ONLY),$(OPTIONS))
+
+bench-warm: $(BUILD)/build.ninja
 	ninja -C $(BUILD) bench/warm/bench_load bench/warm/bench_echo bench/warm/bench_serve tests/unit/daemon/daemon_warm_test
-	bench/warm/run $(BUILD) $(WARM)
+	bench/warm/run $(BUILD) $(WARM) $(if $(ONLY),$(OPTIONS))
+
+bench-cold bench-undisturbed bench-delivery: all
+	bench/$(@:bench-%=%)/run $(BUILD) $(if $(ONLY),$(OPTIONS))
 
 soak: all
 	tools/run-in-lab $(BUILD) soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(JSON),--json $(JSON))
@@ -78,4 +96,4 @@ fuzz: build-fuzz/build.ninja
 clean:
 	rm -rf build build-*
 
-.PHONY: all deps test test-long test-steady demo attack bench fuzz soak lab clean
+.PHONY: all deps test test-long test-steady demo attack bench $(BENCHES:%=bench-%) fuzz soak lab clean

@@ -18,6 +18,8 @@
 
 #define ENVIRONMENT_MAX 16
 #define STEP_MS 50
+#define READ_OCTETS 4096
+#define PIPE_OCTETS 65536 /* as much as a pipe holds (pipe(7)) */
 
 static int64_t now_ms(void)
 {
@@ -56,7 +58,7 @@ _Noreturn static void become(const char *program, char *const *environment, int 
 /* Read what there is; false at the end. */
 static bool drain(int fd, otr_buf *output)
 {
-    char octets[4096];
+    char octets[READ_OCTETS];
     ssize_t got = read(fd, octets, sizeof(octets));
 
     if (got < 0)
@@ -66,7 +68,19 @@ static bool drain(int fd, otr_buf *output)
     return got > 0;
 }
 
-/* Until the program itself has ended; what it leaves running in the background may go on, unheard. */
+/* What the program has written and nobody has read. Not more than that: what it has left running may write for ever. */
+static void drain_rest(int fd, otr_buf *output)
+{
+    struct pollfd poller = { .fd = fd, .events = POLLIN };
+
+    for (int i = 0; i <= PIPE_OCTETS / READ_OCTETS && poll(&poller, 1, 0) > 0 && drain(fd, output); i++)
+        ;
+}
+
+/*
+ * Until the program itself has ended; what it leaves running in the background may go on, unheard. One read, and then the clock: a program may
+ * write faster than it is read.
+ */
 static bool wait_for(pid_t pid, int fd, int64_t deadline, otr_buf *output, int *status)
 {
     bool is_open = true;
@@ -75,12 +89,11 @@ static bool wait_for(pid_t pid, int fd, int64_t deadline, otr_buf *output, int *
         struct pollfd poller = { .fd = is_open ? fd : -1, .events = POLLIN };
 
         poll(&poller, 1, STEP_MS);
-        while (is_open && poller.revents != 0 && (is_open = drain(fd, output)) && poll(&poller, 1, 0) > 0)
-            ;
+        if (is_open && poller.revents != 0)
+            is_open = drain(fd, output);
         if (waitpid(pid, status, WNOHANG) == pid) {
-            poller = (struct pollfd){ .fd = is_open ? fd : -1, .events = POLLIN };
-            while (is_open && poll(&poller, 1, 0) > 0 && drain(fd, output))
-                ;
+            if (is_open)
+                drain_rest(fd, output);
             return true;
         }
         if (now_ms() >= deadline)

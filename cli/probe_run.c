@@ -5,9 +5,9 @@
 #include "cli/probe_run.h"
 
 #include "dns/address_lookup.h"
+#include "trust/pem.h"
 
 #include <event2/event.h>
-#include <openssl/pem.h>
 #include <search.h>
 #include <signal.h>
 #include <stdio.h>
@@ -164,22 +164,6 @@ static void on_addresses(void *arg, const otr_address_result *result)
     go_on(r);
 }
 
-static char *write_pem(const STACK_OF(X509) *chain)
-{
-    BIO *bio = BIO_new(BIO_s_mem());
-    char *text = NULL, *data = NULL;
-    bool is_good = bio != NULL;
-    long len;
-
-    for (int i = 0; is_good && i < sk_X509_num(chain); i++)
-        is_good = PEM_write_bio_X509(bio, sk_X509_value(chain, i)) == 1;
-    len = is_good ? BIO_get_mem_data(bio, &data) : 0;
-    if (len > 0)
-        text = strndup(data, (size_t)len);
-    BIO_free(bio);
-    return text;
-}
-
 static void take_note(otr_probe_note *note, const otr_probe_result *result)
 {
     note->outcome = result->outcome;
@@ -189,7 +173,7 @@ static void take_note(otr_probe_note *note, const otr_probe_result *result)
     snprintf(note->cipher, sizeof(note->cipher), "%s", result->cipher);
     if (result->chain == NULL)
         return;
-    note->chain_pem = write_pem(result->chain);
+    note->chain_pem = otr_pem_write_certs(result->chain);
     if (note->chain_pem == NULL) {
         note->outcome = OTR_PROBE_INTERNAL;
         snprintf(note->reason, sizeof(note->reason), "out of memory");

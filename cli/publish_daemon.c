@@ -66,6 +66,14 @@ bool otr_publish_mean_served(otr_publish_look *look, const json_t *told)
     return true;
 }
 
+bool otr_has_trouble(const json_t *told, otr_time now)
+{
+    const json_t *certificate = json_object_get(told, "certificate");
+    otr_time end = time_of(certificate, "not_after");
+
+    return *text_of(told, "fault") != '\0' || *text_of(certificate, "error") != '\0' || (end > 0 && end <= now);
+}
+
 /* For people ---------------------------------------------------------------------------------------------------- */
 
 static void print_policy(const json_t *told, otr_time now)

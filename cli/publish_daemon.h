@@ -20,6 +20,9 @@ const json_t *otr_publish_told(const json_t *answer, const char *domain);
  */
 bool otr_publish_mean_served(otr_publish_look *look, const json_t *told);
 
+/* Whether outriderd itself knows of something wrong: a text that it may not serve, a certificate that does not do or has expired. */
+bool otr_has_trouble(const json_t *told, otr_time now);
+
 /* The lines of `publish status`: phase, what is withheld, exit clock, certificate, who fetched. */
 void otr_print_told(const json_t *told, otr_time now);
 

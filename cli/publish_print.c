@@ -132,16 +132,34 @@ void otr_print_groups(const otr_check_report *report, unsigned groups, bool is_v
             print_group(report, i, is_verbose);
 }
 
+const otr_check_result *otr_find_next(const otr_check_report *report)
+{
+    static const otr_check_status order[] = { OTR_CHECK_CRITICAL, OTR_CHECK_WARNING, OTR_CHECK_UNKNOWN, OTR_CHECK_INFO };
+
+    for (size_t k = 0; k < sizeof(order) / sizeof(order[0]); k++) {
+        const otr_check_result *first = NULL;
+
+        for (size_t i = 0; i < report->count; i++) {
+            const otr_check_result *r = &report->results[i];
+
+            if (r->status != order[k])
+                continue;
+            if (*r->fix != '\0')
+                return r;
+            first = first == NULL ? r : first;
+        }
+        if (first != NULL && order[k] != OTR_CHECK_INFO) /* what is told for information alone is nothing to do */
+            return first;
+    }
+    return NULL;
+}
+
 void otr_print_next(const otr_check_report *report)
 {
-    static const otr_check_status order[] = { OTR_CHECK_CRITICAL, OTR_CHECK_WARNING };
+    const otr_check_result *next = otr_find_next(report);
 
-    for (size_t k = 0; k < sizeof(order) / sizeof(order[0]); k++)
-        for (size_t i = 0; i < report->count; i++)
-            if (report->results[i].status == order[k] && *report->results[i].fix != '\0') {
-                printf("  next: %s (%s)\n", report->results[i].fix, report->results[i].id);
-                return;
-            }
+    if (next != NULL)
+        printf("  next: %s (%s)\n", *next->fix != '\0' ? next->fix : next->message, next->id);
 }
 
 int otr_print_explanation(const char *what, const char *id, bool is_json)

@@ -18,7 +18,13 @@ void otr_print_verdict(const char *domain, otr_time at, const otr_check_report *
 /* Each group: its word, then what is wrong; is_verbose: every result. */
 void otr_print_groups(const otr_check_report *report, unsigned groups, bool is_verbose);
 
-/* What to do first; nothing if nothing is wrong. */
+/*
+ * The weightiest thing that is open: critical before warning before unknown before what is told for information and can be mended; of equal ones
+ * the first that says how. NULL: nothing.
+ */
+const otr_check_result *otr_find_next(const otr_check_report *report);
+
+/* What to do first: that, by its fix, or by what is wrong. */
 void otr_print_next(const otr_check_report *report);
 
 /* "smtp.connect mx2.example.org [192.0.2.1]: nothing was learned ..." */

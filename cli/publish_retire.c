@@ -5,6 +5,7 @@
 #include "base/date.h"
 #include "cli/ask_control.h"
 #include "cli/command.h"
+#include "cli/repeat.h"
 
 #include <getopt.h>
 #include <string.h>
@@ -85,8 +86,8 @@ static json_t *make_request(const struct options *o)
     return request;
 }
 
-/* The publication of an answer (taken over); NULL: there is none. */
-static json_t *take_publication(json_t *answer)
+/* The publication of an answer (taken over); NULL after complaining: there is none, and how far it is is not known. */
+static json_t *take_publication(json_t *answer, int *status)
 {
     json_t *found = json_object_get(answer, "publication");
 
@@ -94,6 +95,8 @@ static json_t *take_publication(json_t *answer)
         found = json_array_get(json_object_get(answer, "publications"), 0);
     json_incref(found);
     json_decref(answer);
+    if (found == NULL)
+        *status = otr_complain(EX_TEMPFAIL, name, "outriderd says nothing of the domain: does it still run with its section publish?");
     return found;
 }
 
@@ -116,7 +119,7 @@ static bool is_over(const json_t *p)
 static json_t *wait_for_end(const struct options *o, json_t *p, int *status)
 {
     while (p != NULL && !is_over(p)) {
-        json_t *answer, *request = json_pack("{s:s, s:s}", "do", "publish.status", "domain", text_of(p, "domain"));
+        json_t *answer;
         json_int_t left = json_integer_value(json_object_get(p, "memory_seconds"));
         struct timespec span = { .tv_sec = left < LEAST_S ? LEAST_S : left < LOOK_S ? left : LOOK_S };
 
@@ -127,17 +130,17 @@ static json_t *wait_for_end(const struct options *o, json_t *p, int *status)
             return NULL;
         }
         nanosleep(&span, NULL);
-        answer = otr_ask_control(request, name, o->config, o->socket, status);
+        answer = otr_ask_control(json_pack("{s:s, s:s}", "do", "publish.status", "domain", text_of(p, "domain")), name, o->config, o->socket,
+                                 status);
         if (answer == NULL && *status != EX_TEMPFAIL) {
             json_decref(p);
             return NULL;
         }
         if (answer != NULL) {
             json_decref(p);
-            p = take_publication(answer);
+            p = take_publication(answer, status);
         }
     }
-    *status = EX_OK;
     return p;
 }
 
@@ -157,7 +160,18 @@ static void print_end(const char *what, const json_t *p, const char *key, const 
         printf("  %s until %s (%s)\n", what, end, otr_span_text(left, span));
 }
 
-static void print_way(const json_t *p)
+/* The same, or another one, with the same daemon. */
+static void print_command(const struct options *o, const char *before, const char *after)
+{
+    otr_buf options = OTR_BUF_INIT;
+
+    otr_put_option(&options, "--config", o->config);
+    otr_put_option(&options, "--socket", o->socket);
+    printf("%s%s %s\n", before, otr_buf_text(&options), after);
+    otr_buf_clear(&options);
+}
+
+static void print_way(const struct options *o, const json_t *p)
 {
     const json_t *serving = json_object_get(p, "serving");
     const char *domain = text_of(p, "domain");
@@ -168,17 +182,17 @@ static void print_way(const json_t *p)
     print_end("may hold enforce ", p, "exit", "exit_seconds");
     print_end("may hold a policy", p, "memory", "memory_seconds");
     printf("  keep until then   this record, mta-sts.%s and its certificate, the section publish \"%s\"\n", domain, domain);
-    printf("  look again        outrider publish retire %s\n", domain);
+    print_command(o, "  look again        outrider publish retire", domain);
 }
 
-static void print_over(const json_t *p)
+static void print_over(const struct options *o, const json_t *p)
 {
     const char *domain = text_of(p, "domain");
 
     printf("%s: retired since %s; no sender can hold a policy of it any more\n", domain, text_of(p, "phase_since"));
     printf("  remove now        _mta-sts.%s. TXT, and when its TTL has passed:\n", domain);
     printf("                    mta-sts.%s, its certificate, the section publish \"%s\"\n", domain, domain);
-    printf("  begin anew        outrider publish set %s --mode testing\n", domain);
+    print_command(o, "  begin anew        outrider publish set --mode testing", domain);
 }
 
 static int print_json(json_t *p, bool over)
@@ -206,22 +220,22 @@ int otr_cmd_publish_retire(int argc, char **argv)
     if (request == NULL)
         return otr_complain(EX_DATAERR, name, "an argument is not UTF-8");
     answer = otr_ask_control(request, name, o.config, o.socket, &status);
-    p = answer != NULL ? take_publication(answer) : NULL;
+    p = answer != NULL ? take_publication(answer, &status) : NULL;
     if (p != NULL && o.waits) {
         if (!o.is_json && !is_over(p)) {
-            print_way(p);
+            print_way(&o, p);
             fflush(stdout);
         }
         p = wait_for_end(&o, p, &status);
     }
     if (p == NULL)
-        return answer != NULL && status < 0 ? otr_complain(EX_TEMPFAIL, name, "no answer that makes sense") : status;
+        return status;
     if (o.is_json)
         return print_json(p, is_over(p));
     if (is_over(p))
-        print_over(p);
+        print_over(&o, p);
     else
-        print_way(p);
+        print_way(&o, p);
     json_decref(p);
     return otr_flush_output(EX_OK);
 }

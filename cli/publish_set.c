@@ -5,8 +5,8 @@
 #include "cli/ask_control.h"
 #include "cli/command.h"
 #include "cli/publish_daemon.h"
-#include "cli/publish_print.h"
-#include "publish/gate.h"
+#include "cli/publish_gate.h"
+#include "cli/repeat.h"
 #include "publish/lifecycle.h"
 
 #include <getopt.h>
@@ -21,7 +21,7 @@ static const char help[] =
     "usage: outrider publish set [OPTION...] DOMAIN\n"
     "\n"
     "Look at the MX hosts of DOMAIN, and let outriderd serve its policy as the configuration has it, in this mode. Enforce is\n"
-    "refused unless each MX host would pass under the policy at each of its addresses.\n"
+    "refused unless each MX host would pass under the policy at each of its addresses, and the policy host hands it out.\n"
     "\n"
     "  -m, --mode MODE    testing or enforce (default: the mode that is served now, else that of the configuration); a policy\n"
     "                     is withdrawn with \"outrider publish retire\"\n"
@@ -98,54 +98,47 @@ static int find_mode(command *c)
 
 /* The look -------------------------------------------------------------------------------------------------------- */
 
-static json_t *list_reasons(const otr_check_report *report)
+static void print_closer(const command *c, const char *why, const char *groups)
 {
-    json_t *list = json_array();
+    otr_buf options = OTR_BUF_INIT;
 
-    for (size_t i = 0; i < report->count; i++)
-        if (otr_gate_is_barred_by(&report->results[i]))
-            json_array_append_new(list, otr_result_json(&report->results[i]));
-    return list;
-}
-
-static void print_reasons(const otr_check_report *report)
-{
-    for (size_t i = 0; i < report->count; i++) {
-        if (!otr_gate_is_barred_by(&report->results[i]))
-            continue;
-        fprintf(stderr, "  %-8s ", otr_check_status_names[report->results[i].status]);
-        otr_print_result(stderr, &report->results[i]);
-        if (*report->results[i].fix != '\0')
-            fprintf(stderr, "           fix: %s\n", report->results[i].fix);
-    }
+    otr_put_option(&options, "--config", c->config);
+    otr_put_option(&options, "--socket", c->socket);
+    otr_put_option(&options, "--ehlo", c->ehlo);
+    fprintf(stderr, "%s: outrider publish status --verbose --only %s%s %s\n", why, groups, otr_buf_text(&options), c->look.conf->domain);
+    otr_buf_clear(&options);
 }
 
 static int refuse(const command *c, otr_gate gate)
 {
     const char *domain = c->look.conf->domain;
-    int status = gate == OTR_GATE_SHUT ? EX_DATAERR : EX_TEMPFAIL;
+    int status = gate == OTR_GATE_UNKNOWN ? EX_TEMPFAIL : EX_DATAERR;
 
     if (c->is_json)
         return otr_print_json(json_pack("{s:s, s:s, s:b, s:s, s:o}", "domain", domain, "mode", otr_sts_mode_names[c->mode], "done", 0,
-                                        "refused", gate == OTR_GATE_SHUT ? "mail would be lost" : "not known whether mail would be lost",
-                                        "reasons", list_reasons(c->look.report)), status);
-    if (gate == OTR_GATE_SHUT)
-        otr_complain(status, domain, "enforce is refused, because mail would not come:");
-    else
-        otr_complain(status, domain, "enforce is refused, because it could not be found out whether mail would still come:");
-    print_reasons(c->look.report);
-    fprintf(stderr, "look closer: outrider publish status --verbose --only dns,smtp,sts %s\n", domain);
+                                        "refused", otr_gate_words(gate), "reasons", otr_gate_list(c->look.report, otr_gate_is_barred_by)), status);
+    otr_complain(status, domain, "enforce is refused, because %s:", otr_gate_words(gate));
+    otr_gate_print(c->look.report, otr_gate_is_barred_by);
+    print_closer(c, "look closer", "dns,smtp,sts");
     return status;
 }
 
 /* Testing loses no mail: what would be lost under enforce is said, and it goes on. */
-static void warn(const command *c)
+static void warn(const command *c, otr_gate gate)
 {
-    if (c->is_json || otr_gate_judge(c->look.report) == OTR_GATE_OPEN)
+    const char *domain = c->look.conf->domain;
+
+    if (c->is_json)
         return;
-    fprintf(stderr, "outrider: %s: %s under enforce mail would not come, or nobody knows:\n", c->look.conf->domain,
-            c->is_forced ? "forced, although" : "warning:");
-    print_reasons(c->look.report);
+    if (gate != OTR_GATE_OPEN) {
+        fprintf(stderr, "outrider: %s: %s %s:\n", domain,
+                c->mode != OTR_STS_ENFORCE ? "warning: under enforce" : "forced, although", otr_gate_words(gate));
+        otr_gate_print(c->look.report, otr_gate_is_barred_by);
+    }
+    if (otr_gate_print(c->look.report, otr_gate_warns_of)) {
+        fprintf(stderr, "outrider: %s: ", domain);
+        print_closer(c, "warning: look whether the policy gets out", "sts");
+    }
 }
 
 /* Returns -1 to go on, else an exit status. */
@@ -153,41 +146,32 @@ static int look(command *c)
 {
     outrider_diag diag = { 0 };
     outrider_err err = otr_publish_propose(&c->look, OTR_STS_ENFORCE, &diag);
+    const json_t *served = json_object_get(json_object_get(otr_publish_told(c->told, c->look.conf->domain), "serving"), "text");
     otr_gate gate;
     int status;
 
     if (err != OUTRIDER_OK)
         return otr_complain(err == OUTRIDER_E_NOMEM ? EX_OSERR : EX_CONFIG, WHAT, "%s", diag.message);
+    c->look.meant.in_service = json_string_value(served);
+    c->look.meant.in_service_len = json_string_length(served);
     status = otr_publish_look_at(WHAT, &c->view, &c->look, 1, OTR_GATE_GROUPS, c->timeout * 1000, true);
     if (status != EX_OK)
         return status;
     gate = otr_gate_judge(c->look.report);
     if (c->mode == OTR_STS_ENFORCE && gate != OTR_GATE_OPEN && !c->is_forced)
         return refuse(c, gate);
-    warn(c);
+    warn(c, gate);
     return -1;
 }
 
 /* The step ------------------------------------------------------------------------------------------------------- */
-
-static bool is_id_in_dns(const command *c, const char *id)
-{
-    char wanted[sizeof("v=STSv1; id=;") + OTR_STS_ID_MAX];
-    const otr_dns_answer *txt = c->look.facts != NULL ? c->look.facts->sts_txt : NULL;
-    int len = snprintf(wanted, sizeof(wanted), "v=STSv1; id=%.*s;", OTR_STS_ID_MAX, id);
-
-    for (size_t i = 0; txt != NULL && i < txt->rr_count; i++)
-        if (txt->rrs[i].txt.len == (size_t)len && memcmp(txt->rrs[i].txt.text, wanted, (size_t)len) == 0)
-            return true;
-    return false;
-}
 
 /* HTTPS first, then the record (RFC 8461 §8.1): outriderd serves the text by now. */
 static void print_record(const command *c, const char *id)
 {
     const char *domain = c->look.conf->domain;
 
-    if (is_id_in_dns(c, id)) {
+    if (otr_facts_have_id(c->look.facts, id)) {
         printf("dns:    _mta-sts.%s has this id already; nothing to change\n", domain);
         return;
     }
@@ -234,10 +218,10 @@ static int print_done(const command *c, json_t *answer)
     int status = EX_OK;
 
     if (c->is_json)
-        status = otr_print_json(json_pack("{s:s, s:s, s:b, s:b, s:b, s:o, s:O}", "domain", c->look.conf->domain, "mode",
+        status = otr_print_json(json_pack("{s:s, s:s, s:b, s:b, s:b, s:o, s:o, s:O}", "domain", c->look.conf->domain, "mode",
                                           otr_sts_mode_names[c->mode], "done", 1, "forced", c->is_forced, "record_is_in_dns",
-                                          id != NULL && is_id_in_dns(c, id), "reasons", list_reasons(c->look.report), "publication", told),
-                                EX_OK);
+                                          id != NULL && otr_facts_have_id(c->look.facts, id), "reasons", otr_gate_list(c->look.report, otr_gate_is_barred_by),
+                                          "warnings", otr_gate_list(c->look.report, otr_gate_warns_of), "publication", told), EX_OK);
     else
         print_text(c, told);
     json_decref(answer);

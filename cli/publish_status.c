@@ -5,6 +5,7 @@
 #include "cli/publish_daemon.h"
 #include "cli/publish_print.h"
 #include "cli/settings.h"
+#include "publish/plan_file.h"
 
 #include <getopt.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@ static const char help[] =
     "      --only GROUPS  of the checks those of dns, smtp, dane, sts, rpt; with commas between\n"
     "      --offline      only what outriderd says\n"
     "      --no-daemon    only what the world sees\n"
+    "      --state DIR    where the plans of \"outrider tlsa plan\" lie (default " OTR_PLAN_DIRECTORY ")\n"
     "  -t, --timeout S    for the look at one domain (default 60; at most 600)\n"
     "  -e, --ehlo NAME    how this machine calls itself to MX hosts (default: its host name)\n"
     "  -c, --config FILE  settings, and where the daemon listens (default /etc/outrider/outrider.conf)\n"
@@ -124,6 +126,11 @@ static int print_json(const otr_publish_look *look, const json_t *told, int stat
     return otr_print_json(object, status);
 }
 
+static otr_time now_of(const otr_publish_look *look)
+{
+    return look->facts != NULL ? look->facts->at : (otr_time)time(NULL);
+}
+
 static void print_text(const command *c, const otr_publish_look *look, const json_t *told)
 {
     if (look->report != NULL)
@@ -131,7 +138,7 @@ static void print_text(const command *c, const otr_publish_look *look, const jso
     else
         printf("%s\n", look->conf->domain);
     if (told != NULL)
-        otr_print_told(told, look->facts != NULL ? look->facts->at : (otr_time)time(NULL));
+        otr_print_told(told, now_of(look));
     else if (c->told != NULL)
         printf("  policy    outriderd does not publish for it: was its configuration changed and not read again?\n");
     if (look->report == NULL)
@@ -142,7 +149,7 @@ static void print_text(const command *c, const otr_publish_look *look, const jso
 
 static bool is_fine(const command *c, const otr_publish_look *look, const json_t *told)
 {
-    if (!c->is_alone && told == NULL)
+    if (!c->is_alone && (told == NULL || otr_has_trouble(told, now_of(look))))
         return false;
     return look->report == NULL || otr_check_report_worst(look->report, OTR_CHECKS_ALL) == OTR_CHECK_OK;
 }
@@ -207,6 +214,7 @@ static int read_options(int argc, char **argv, command *c)
         { "json", no_argument, NULL, 'j' },          { "verbose", no_argument, NULL, 'v' },
         { "explain", required_argument, NULL, 'x' }, { "only", required_argument, NULL, 'o' },
         { "offline", no_argument, NULL, 'O' },       { "no-daemon", no_argument, NULL, 'D' },
+        { "state", required_argument, NULL, 'S' },
         { "timeout", required_argument, NULL, 't' }, { "ehlo", required_argument, NULL, 'e' },
         { "config", required_argument, NULL, 'c' },  { "socket", required_argument, NULL, 's' },
         { "help", no_argument, NULL, 'h' },          { NULL, 0, NULL, 0 },
@@ -222,6 +230,7 @@ static int read_options(int argc, char **argv, command *c)
         case 'o': c->only = optarg; break;
         case 'O': c->is_offline = true; break;
         case 'D': c->is_alone = true; break;
+        case 'S': c->view.directory = optarg; break;
         case 't':
             if (!otr_publish_read_timeout(optarg, &c->timeout))
                 return EX_USAGE;

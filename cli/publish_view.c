@@ -155,6 +155,7 @@ void otr_publish_look_clear(otr_publish_look *look)
 /* Looking -------------------------------------------------------------------------------------------------------- */
 
 typedef struct otr_publish_run {
+    const char *what; /* the command, for complaints */
     otr_publish_view *view;
     otr_publish_look *looks;
     size_t count, next, running;
@@ -171,7 +172,7 @@ static void on_facts(void *arg, otr_domain_facts *facts)
 
     look->survey = NULL;
     look->facts = facts;
-    if (facts != NULL)
+    if (facts != NULL && (!(r->groups & OTR_CHECKS_DANE) || otr_publish_stage(r->what, r->view, facts)))
         look->report = otr_checks_run(facts, r->groups);
     r->is_out_of_memory = r->is_out_of_memory || look->report == NULL;
     r->running--;
@@ -227,7 +228,7 @@ static bool set_up(otr_publish_view *view, unsigned timeout_ms, bool is_twice)
 int otr_publish_look_at(const char *what, otr_publish_view *view, otr_publish_look *looks, size_t count, unsigned groups,
                         unsigned timeout_ms, bool is_twice)
 {
-    run r = { .view = view, .looks = looks, .count = count, .groups = groups, .timeout_ms = timeout_ms };
+    run r = { .what = what, .view = view, .looks = looks, .count = count, .groups = groups, .timeout_ms = timeout_ms };
     struct event *on_int = evsignal_new(view->lookout.base, SIGINT, on_signal, &r);
     struct event *on_term = evsignal_new(view->lookout.base, SIGTERM, on_signal, &r);
 

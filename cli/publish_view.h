@@ -20,6 +20,7 @@ typedef struct otr_publish_view {
     otr_resolver_state resolver_state;
     char resolver_words[512];
     otr_survey_net net;
+    const char *directory;     /* borrowed: of plans (plan_file.h); NULL: the usual one */
 } otr_publish_view;
 
 /*
@@ -44,6 +45,9 @@ typedef struct otr_publish_look {
     otr_survey *survey;
 } otr_publish_look;
 void otr_publish_look_clear(otr_publish_look *look);
+
+/* Fill in what is staged at the hosts. Complains of files that it cannot read, and goes on. False: out of memory. */
+bool otr_publish_stage(const char *what, const otr_publish_view *view, otr_domain_facts *facts);
 
 /* What is configured, as `meant`, without a text: for those who cannot ask the daemon. */
 void otr_publish_mean_configured(otr_publish_look *look);

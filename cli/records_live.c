@@ -17,11 +17,13 @@ static bool has_keys(const otr_records_command *c, const char *host)
     return false;
 }
 
-/* Two addresses with one key are one record. */
+/* Two addresses with one key, and one issuer, have the same records. */
 static bool is_repeated(const otr_service *service, size_t at)
 {
+    const otr_service_chain *chains = service->chains;
+
     for (size_t i = 0; i < at; i++)
-        if (strcmp(service->chains[i].record, service->chains[at].record) == 0)
+        if (strcmp(chains[i].record, chains[at].record) == 0 && strcmp(chains[i].issuer, chains[at].issuer) == 0)
             return true;
     return false;
 }
@@ -65,8 +67,9 @@ static int visit(otr_records_command *c, otr_tlsa_desk *desk, const char *host)
     else if (service.count == 0 || *service.trouble != '\0')
         otr_records_note(c, "%s was not seen at each address, so no TLSA record is proposed for it: %s", host,
                          *service.trouble != '\0' ? service.trouble : "nobody answered");
-    else if (service.is_failing)
-        otr_records_note(c, "an address of %s has no STARTTLS: no TLSA record is proposed for it", host);
+    else if (*service.unseen != '\0')
+        otr_records_note(c, "no TLSA record is proposed for %s: this machine has no way to %s, so what is shown there is not known", host,
+                         service.unseen);
     else
         status = take_chains(c, host, &service);
     otr_authority_free(a);

@@ -4,15 +4,21 @@
 #include "cli/tlsa_common.h"
 
 #include "cli/command.h"
+#include "cli/repeat.h"
 #include "cli/settings.h"
 #include "daemon/conf/options.h"
 
+#include "base/date.h"
+
 #include <event2/event.h>
+#include <getopt.h>
 #include <jansson.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define SMTP_PORT 25
 
 /* The name that EHLO gives (RFC 5321 §4.1.1.1). One's own server minds less than others; a name it must be. */
 static void find_ehlo(otr_tlsa_desk *d)
@@ -30,7 +36,7 @@ int otr_tlsa_desk_open(otr_tlsa_desk *d, const char *what, const char *config, c
     outrider_diag diag = { 0 };
     int status = EX_OK;
 
-    *d = (otr_tlsa_desk){ .what = what, .directory = directory != NULL ? directory : OTR_PLAN_DIRECTORY };
+    *d = (otr_tlsa_desk){ .what = what, .config = config, .state = directory, .directory = directory != NULL ? directory : OTR_PLAN_DIRECTORY };
     d->conf = otr_read_settings(config, &status);
     if (d->conf == NULL)
         return status;
@@ -73,7 +79,7 @@ int otr_tlsa_read_host(const char *what, const char *text, char host[OTR_DOMAIN_
     return otr_complain(EX_USAGE, text, "%s: %s", what, diag.message[0] != '\0' ? diag.message : "not the name of a mail host");
 }
 
-int otr_tlsa_read_port(const char *what, const char *text, uint16_t *port)
+static int read_port(const char *what, const char *text, uint16_t *port)
 {
     char *end;
     unsigned long number = strtoul(text, &end, 10);
@@ -81,7 +87,23 @@ int otr_tlsa_read_port(const char *what, const char *text, uint16_t *port)
     if (*text < '1' || *text > '9' || *end != '\0' || number > UINT16_MAX)
         return otr_complain(EX_USAGE, text, "%s: no port", what);
     *port = (uint16_t)number;
-    return EX_OK;
+    return -1;
+}
+
+int otr_tlsa_take_option(const char *what, const char *help, int option, otr_tlsa_options *o)
+{
+    switch (option) {
+    case 'P': return read_port(what, optarg, &o->port);
+    case 'A':
+        if (otr_date_parse(optarg, strlen(optarg), &o->at, NULL) && o->at > 0)
+            return -1;
+        return otr_complain(EX_USAGE, what, "--at: write 2026-12-31 or 2026-12-31T18:00:00Z");
+    case 'S': o->state = optarg; return -1;
+    case 'j': o->is_json = true; return -1;
+    case 'c': o->config = optarg; return -1;
+    case 'h': fputs(help, stdout); return otr_flush_output(EX_OK);
+    default: fprintf(stderr, "outrider %s --help shows the options\n", what); return EX_USAGE;
+    }
 }
 
 /* Looking ------------------------------------------------------------------------------------------------------------ */
@@ -202,6 +224,21 @@ json_t *otr_tlsa_time_json(otr_time t)
     char text[OTR_TIME_TEXT];
 
     return t == 0 || t == OTR_NEVER ? json_null() : json_string(otr_time_text(t, text));
+}
+
+const char *otr_tlsa_repeated(const otr_tlsa_desk *d, const char *host, uint16_t port, otr_arena *arena)
+{
+    const otr_tlsa_conf *section = otr_tlsa_conf_of(d, host);
+    otr_buf out = OTR_BUF_INIT;
+    const char *kept;
+
+    otr_put_option(&out, "--config", d->config);
+    otr_put_option(&out, "--state", d->state);
+    if (port != (section != NULL ? section->port : SMTP_PORT))
+        otr_buf_printf(&out, " --port %u", port);
+    kept = otr_arena_text(arena, otr_buf_text(&out));
+    otr_buf_clear(&out);
+    return kept;
 }
 
 void otr_tlsa_zone_line(const otr_authority *a, uint32_t ttl, const char *record, otr_buf *out)

@@ -7,14 +7,12 @@
 #include "cli/key_file.h"
 
 #include <getopt.h>
-#include <jansson.h>
 #include <stdlib.h>
 
 #define WHAT "tlsa generate"
 #define FILES_MAX 16
 #define TTL_MIN 60
 #define TTL_MAX 604800
-#define RECORDS_GOOD 12 /* large senders have failed with more */
 
 static const char help[] =
     "usage: outrider tlsa generate --cert FILE... | --key FILE... | --live HOST[:PORT] [OPTION...] [RECORD...]\n"
@@ -44,8 +42,6 @@ static const char help[] =
 enum { OPT_CERT = 256, OPT_KEY, OPT_LIVE, OPT_HOST, OPT_PORT, OPT_USAGE, OPT_SELECTOR, OPT_MTYPE, OPT_TTL, OPT_ZONE, OPT_NSUPDATE, OPT_JSON,
        OPT_CONFIG, OPT_HELP };
 
-typedef enum form { FORM_DEFAULT, FORM_ZONE, FORM_NSUPDATE, FORM_JSON } form;
-
 typedef struct command {
     const char *files[FILES_MAX]; /* certificates and keys: what they hold tells them apart, but not what was meant */
     bool is_key[FILES_MAX];
@@ -54,7 +50,7 @@ typedef struct command {
     unsigned parts[3];  /* usage, selector, matching type */
     bool has_parts;
     bool has_port;
-    form form;
+    otr_generate_form form;
     otr_generation g;
 } command;
 
@@ -126,102 +122,6 @@ static int read_file(command *c, size_t i)
     return status;
 }
 
-/* Writing ----------------------------------------------------------------------------------------------------------------- */
-
-static void put_from(const otr_generated *one, otr_buf *out)
-{
-    otr_buf line = OTR_BUF_INIT;
-
-    otr_buf_printf(&line, "%s: %s", one->key, one->from);
-    otr_put_comment(otr_buf_text(&line), out);
-    otr_buf_putc(out, '\n');
-    otr_buf_clear(&line);
-}
-
-static void put_warnings(const otr_generation *g, otr_buf *out)
-{
-    for (size_t i = 0; i < g->warning_count; i++) {
-        otr_put_comment(g->warnings[i], out);
-        otr_buf_putc(out, '\n');
-    }
-}
-
-static void write_text(const command *c, otr_buf *out)
-{
-    const otr_generation *g = &c->g;
-    bool is_bare = *g->owner == '\0';
-
-    if (!is_bare)
-        put_warnings(g, out);
-    if (c->form == FORM_NSUPDATE && *g->zone != '\0')
-        otr_buf_printf(out, "zone %s.\n", g->zone);
-    for (size_t i = 0; i < g->count; i++) {
-        if (!is_bare)
-            put_from(&g->list[i], out);
-        if (is_bare)
-            otr_record_put_rdata(&g->list[i].record, out);
-        else if (c->form == FORM_NSUPDATE)
-            otr_record_put_add(&g->list[i].record, out);
-        else
-            otr_record_put_zone(&g->list[i].record, out);
-        otr_buf_putc(out, '\n');
-    }
-    if (c->form == FORM_NSUPDATE)
-        otr_buf_puts(out, "send\n");
-}
-
-static json_t *record_object(const otr_generated *one, bool has_owner)
-{
-    otr_tlsa tlsa = otr_tlsa_from_rdata((const uint8_t *)one->record.rdata.ptr, one->record.rdata.len);
-    otr_buf rdata = OTR_BUF_INIT, line = OTR_BUF_INIT;
-    json_t *object;
-
-    otr_record_put_rdata(&one->record, &rdata);
-    otr_record_put_zone(&one->record, &line);
-    object = json_pack("{s:s, s:i, s:i, s:i, s:s?, s:s, s:s}", "record", otr_buf_text(&rdata), "usage", tlsa.usage, "selector",
-                       tlsa.selector, "mtype", tlsa.mtype, "zone", has_owner ? otr_buf_text(&line) : NULL, "key", one->key, "from",
-                       one->from);
-    otr_buf_clear(&rdata);
-    otr_buf_clear(&line);
-    return object;
-}
-
-static int write_json(const otr_generation *g, int status)
-{
-    json_t *records = json_array(), *warnings = json_array();
-
-    for (size_t i = 0; i < g->count; i++)
-        json_array_append_new(records, record_object(&g->list[i], *g->owner != '\0'));
-    for (size_t i = 0; i < g->warning_count; i++)
-        json_array_append_new(warnings, json_string(g->warnings[i]));
-    return otr_print_json(json_pack("{s:s?, s:i, s:s?, s:i, s:o, s:o}", "host", *g->host != '\0' ? g->host : NULL, "port", g->port,
-                                    "owner", *g->owner != '\0' ? g->owner : NULL, "ttl", (int)g->ttl, "records", records, "warnings",
-                                    warnings), status);
-}
-
-static int write_all(command *c)
-{
-    otr_buf out = OTR_BUF_INIT;
-    int status;
-
-    if (c->g.count > RECORDS_GOOD)
-        otr_generate_warn(&c->g, "more than 12 TLSA records at one name: large senders have failed with so many");
-    status = c->g.warning_count > 0 ? 1 : EX_OK;
-    if (otr_arena_failed(c->g.arena))
-        return otr_complain(EX_OSERR, WHAT, "out of memory");
-    for (size_t i = 0; i < c->g.warning_count; i++)
-        otr_complain(status, WHAT, "%s", c->g.warnings[i]);
-    if (c->form == FORM_JSON)
-        return write_json(&c->g, status);
-    write_text(c, &out);
-    if (out.err != OUTRIDER_OK)
-        status = otr_complain(EX_OSERR, WHAT, "out of memory");
-    else
-        fputs(otr_buf_text(&out), stdout);
-    otr_buf_clear(&out);
-    return otr_flush_output(status);
-}
-
 /* Options ------------------------------------------------------------------------------------------------------------------ */
 
 static int misuse(const char *why)
@@ -255,9 +155,9 @@ static int take_part(command *c, size_t part)
     return read_number(optarg, 0, 255, &c->parts[part]) ? -1 : misuse("usage, selector and matching type are numbers");
 }
 
-static int take_form(command *c, form wanted)
+static int take_form(command *c, otr_generate_form wanted)
 {
-    if (c->form != FORM_DEFAULT && c->form != wanted)
+    if (c->form != OTR_GENERATE_DEFAULT && c->form != wanted)
         return misuse("--zone, --nsupdate and --json exclude one another");
     c->form = wanted;
     return -1;
@@ -276,9 +176,9 @@ static int take_option(command *c, int option)
     case OPT_USAGE: return take_part(c, 0);
     case OPT_SELECTOR: return take_part(c, 1);
     case OPT_MTYPE: return take_part(c, 2);
-    case OPT_ZONE: return take_form(c, FORM_ZONE);
-    case OPT_NSUPDATE: return take_form(c, FORM_NSUPDATE);
-    case OPT_JSON: return take_form(c, FORM_JSON);
+    case OPT_ZONE: return take_form(c, OTR_GENERATE_ZONE);
+    case OPT_NSUPDATE: return take_form(c, OTR_GENERATE_NSUPDATE);
+    case OPT_JSON: return take_form(c, OTR_GENERATE_JSON);
     case OPT_CONFIG: c->config = optarg; return -1;
     case OPT_HELP:
         fputs(help, stdout);
@@ -351,7 +251,7 @@ static int read_host(command *c)
     if (c->live != NULL)
         return c->host != NULL ? misuse("--live names the host") : read_live(c);
     if (c->host == NULL)
-        return c->form == FORM_ZONE || c->form == FORM_NSUPDATE ? misuse("--host is missing, for the name of the records") : -1;
+        return c->form == OTR_GENERATE_ZONE || c->form == OTR_GENERATE_NSUPDATE ? misuse("--host is missing, for the name of the records") : -1;
     if (otr_domain_normalize(c->host, strlen(c->host), c->g.host, &diag) != OUTRIDER_OK)
         return otr_complain(EX_DATAERR, c->host, "%s", diag.message);
     return -1;
@@ -393,7 +293,7 @@ static int run(command *c)
         status = otr_generate_live(&c->g);
     for (size_t i = 0; status == EX_OK && i < c->file_count; i++)
         status = read_file(c, i);
-    return status == EX_OK ? write_all(c) : status;
+    return status == EX_OK ? otr_generate_write(&c->g, c->form) : status;
 }
 
 int otr_cmd_tlsa_generate(int argc, char **argv)

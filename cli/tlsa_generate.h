@@ -1,6 +1,6 @@
 /*
  * tlsa_generate.h - the inside of `outrider tlsa generate`: records in the making, from files (tlsa_generate.c) or from what a host shows
- * (tlsa_generate_live.c).
+ * (tlsa_generate_live.c), and written (tlsa_generate_print.c).
  */
 #ifndef OTR_CLI_TLSA_GENERATE_H
 #define OTR_CLI_TLSA_GENERATE_H
@@ -38,6 +38,12 @@ int otr_generate_from(otr_generation *g, const otr_tlsa_source *source, const ch
 
 /* From what the host shows at each address. EX_OK, also with warnings; or a status after complaining. */
 int otr_generate_live(otr_generation *g);
+
+/* How they are written. */
+typedef enum otr_generate_form { OTR_GENERATE_DEFAULT, OTR_GENERATE_ZONE, OTR_GENERATE_NSUPDATE, OTR_GENERATE_JSON } otr_generate_form;
+
+/* All of it; an exit status: 1 where there are warnings. */
+int otr_generate_write(otr_generation *g, otr_generate_form form);
 
 void otr_generate_warn(otr_generation *g, const char *words); /* kept: in the arena, or static */
 

@@ -3,9 +3,9 @@
  * the copy into the mail server's path: any exit status but 0 leaves the old pair where it is.
  */
 #include "cli/command.h"
+#include "cli/repeat.h"
 #include "cli/tlsa_advice.h"
 
-#include "base/date.h"
 #include "dane/tlsa_make.h"
 #include "publish/guard.h"
 
@@ -41,14 +41,12 @@ static const char help[] =
     "cannot be read, 75 it could not be found out, 78 configuration. Install it after 0 only.\n";
 
 typedef struct command {
-    const char *cert, *key, *config, *directory;
+    const char *cert, *key;
+    otr_tlsa_options options;
     const char *words[HOSTS_MAX]; /* of --host */
     size_t word_count;
     char (*hosts)[OTR_DOMAIN_SIZE]; /* owned */
     size_t host_count;
-    uint16_t port; /* 0: of the section */
-    otr_time at;   /* 0: now */
-    bool is_json;
     char *pem;     /* owned */
     size_t len;
     const char *record; /* "3 1 1 HEX" of the chain; owned by `arena` */
@@ -146,27 +144,6 @@ static int take_hosts(command *c, X509 *leaf)
 
 /* One host ----------------------------------------------------------------------------------------------------------- */
 
-/* What the host shows, if each address shows the key that is to be installed, and one issuer. */
-static const otr_service_chain *find_same_key(const command *c, const otr_service *s)
-{
-    const otr_service_chain *same = NULL;
-
-    if (*s->trouble != '\0')
-        return NULL;
-    for (size_t i = 0; i < s->count; i++) {
-        bool is_there = false;
-
-        for (size_t n = 0; n < s->count; n++)
-            if (strcmp(s->chains[n].address, s->chains[i].address) == 0 && strcmp(s->chains[n].record, c->record) == 0) {
-                is_there = same == NULL || strcmp(same->issuer, s->chains[n].issuer) == 0;
-                same = &s->chains[n];
-            }
-        if (!is_there)
-            return NULL;
-    }
-    return same;
-}
-
 /*
  * Where only time stands in the way, what the host shows may make up for it: with the key that is in service nothing changes. The host
  * is not visited otherwise: the answer is in DNS.
@@ -183,7 +160,7 @@ static int judge(command *c, otr_guard_question *q, otr_arena *arena, otr_guard_
     if (err == OUTRIDER_OK && result->outcome == OTR_GUARD_WOULD_BREAK && result->record[0] == '\0' && result->safe_from != OTR_NEVER) {
         if ((status = otr_tlsa_desk_visit(&c->desk, q->authority, arena, &service)) != EX_OK)
             return status;
-        same = find_same_key(c, &service);
+        same = otr_service_with_key(&service, c->record);
         if (same == NULL)
             return EX_OK;
         q->service_pem = same->pem;
@@ -199,6 +176,17 @@ static int judge(command *c, otr_guard_question *q, otr_arena *arena, otr_guard_
 static uint32_t ttl_for(const command *c, const otr_authority *a)
 {
     return otr_tlsa_record_ttl(otr_tlsa_conf_of(&c->desk, a->host), a);
+}
+
+/* The same again, later. */
+static void print_command(const command *c, const otr_authority *a)
+{
+    otr_buf out = OTR_BUF_INIT;
+
+    otr_put_option(&out, "--cert", c->cert);
+    otr_put_option(&out, "--key", c->key);
+    printf("  then: outrider tlsa guard%s --host %s%s\n", otr_buf_text(&out), a->host, otr_tlsa_repeated(&c->desk, a->host, a->port, c->arena));
+    otr_buf_clear(&out);
 }
 
 static void print_host(const command *c, const otr_authority *a, const otr_guard_result *r, const otr_findings *findings)
@@ -222,7 +210,7 @@ static void print_host(const command *c, const otr_authority *a, const otr_guard
     if (r->outcome == OTR_GUARD_WOULD_BREAK && r->safe_from != OTR_NEVER)
         printf("  safe from %s%s\n", otr_time_text(r->safe_from, when), r->record[0] != '\0' ? " at the earliest, if it is published now" : "");
     if (r->outcome == OTR_GUARD_WOULD_BREAK)
-        printf("  then: outrider tlsa guard --cert %s --host %s\n", c->cert, a->host);
+        print_command(c, a);
     otr_buf_clear(&line);
 }
 
@@ -245,7 +233,7 @@ static json_t *host_json(const command *c, const otr_authority *a, const otr_gua
 static int guard_host(command *c, const char *host)
 {
     const otr_tlsa_conf *conf = otr_tlsa_conf_of(&c->desk, host);
-    uint16_t port = c->port != 0 ? c->port : conf != NULL ? (uint16_t)conf->port : 25;
+    uint16_t port = c->options.port != 0 ? c->options.port : conf != NULL ? (uint16_t)conf->port : 25;
     otr_guard_result result = { .outcome = OTR_GUARD_UNKNOWN };
     otr_authority *a = NULL;
     otr_plan_file file;
@@ -253,16 +241,18 @@ static int guard_host(command *c, const char *host)
 
     if (status != EX_OK)
         return status;
-    status = otr_tlsa_desk_remember(&c->desk, a, c->at == 0, &file);
+    status = otr_tlsa_desk_remember(&c->desk, a, c->options.at == 0, &file);
     if (status == EX_OK) {
         otr_findings findings = { .arena = file.arena, .host = a->host };
         otr_guard_question q = { .authority = a, .history = &file.history, .chain_pem = c->pem, .chain_len = c->len,
-                                 .now = c->at != 0 ? c->at : otr_clock_now(&c->desk.clock) };
+                                 .now = c->options.at != 0 ? c->options.at : otr_clock_now(&c->desk.clock) };
 
         status = judge(c, &q, file.arena, &result, &findings);
+        if (status == EX_OK && otr_arena_failed(file.arena)) /* a set that was not kept is none that was looked at */
+            status = otr_complain(EX_OSERR, WHAT, "out of memory");
         c->breaks |= status == EX_OK && result.outcome == OTR_GUARD_WOULD_BREAK;
         c->is_unknown |= status == EX_OK && result.outcome == OTR_GUARD_UNKNOWN;
-        if (status == EX_OK && c->is_json)
+        if (status == EX_OK && c->options.is_json)
             json_array_append_new(c->results, host_json(c, a, &result, &findings));
         else if (status == EX_OK)
             print_host(c, a, &result, &findings);
@@ -277,7 +267,7 @@ static int guard_host(command *c, const char *host)
 static int run(command *c)
 {
     otr_tlsa_sources sources = { 0 };
-    int status = otr_tlsa_desk_open(&c->desk, WHAT, c->config, c->directory);
+    int status = otr_tlsa_desk_open(&c->desk, WHAT, c->options.config, c->options.state);
 
     if (status == EX_OK)
         status = take_chain(c, &sources);
@@ -289,7 +279,7 @@ static int run(command *c)
     if (status != EX_OK)
         return status;
     status = c->breaks ? BREAKS : c->is_unknown ? EX_TEMPFAIL : EX_OK;
-    if (!c->is_json)
+    if (!c->options.is_json)
         return otr_flush_output(status);
     return otr_print_json(json_pack("{s:b, s:s, s:O}", "safe", status == EX_OK, "key", c->record, "hosts", c->results), status);
 }
@@ -298,15 +288,13 @@ static int run(command *c)
 static int read_options(int argc, char **argv, command *c)
 {
     static const struct option options[] = {
-        { "cert", required_argument, NULL, 'C' },  { "key", required_argument, NULL, 'K' },  { "host", required_argument, NULL, 'H' },
-        { "port", required_argument, NULL, 'P' },  { "at", required_argument, NULL, 'A' },   { "state", required_argument, NULL, 'S' },
-        { "json", no_argument, NULL, 'j' },        { "config", required_argument, NULL, 'c' }, { "help", no_argument, NULL, 'h' },
-        { NULL, 0, NULL, 0 },
+        { "cert", required_argument, NULL, 'C' }, { "key", required_argument, NULL, 'K' }, { "host", required_argument, NULL, 'H' },
+        OTR_TLSA_OPTION_AT, OTR_TLSA_OPTIONS,
     };
-    int option, status = EX_OK;
+    int option, status = -1;
 
     optind = 1;
-    while (status == EX_OK && (option = getopt_long(argc, argv, "jc:h", options, NULL)) != -1) {
+    while (status < 0 && (option = getopt_long(argc, argv, OTR_TLSA_LETTERS, options, NULL)) != -1) {
         switch (option) {
         case 'C': c->cert = optarg; break;
         case 'K': c->key = optarg; break;
@@ -315,19 +303,10 @@ static int read_options(int argc, char **argv, command *c)
                 return otr_complain(EX_USAGE, WHAT, "more than %d hosts", HOSTS_MAX);
             c->words[c->word_count++] = optarg;
             break;
-        case 'P': status = otr_tlsa_read_port(WHAT, optarg, &c->port); break;
-        case 'A':
-            if (!otr_date_parse(optarg, strlen(optarg), &c->at, NULL) || c->at <= 0)
-                return otr_complain(EX_USAGE, WHAT, "--at: write 2026-12-31 or 2026-12-31T18:00:00Z");
-            break;
-        case 'S': c->directory = optarg; break;
-        case 'j': c->is_json = true; break;
-        case 'c': c->config = optarg; break;
-        case 'h': fputs(help, stdout); return otr_flush_output(EX_OK);
-        default: fputs("outrider tlsa guard --help shows the options\n", stderr); return EX_USAGE;
+        default: status = otr_tlsa_take_option(WHAT, help, option, &c->options);
         }
     }
-    if (status != EX_OK)
+    if (status >= 0)
         return status;
     if (optind < argc)
         return otr_complain(EX_USAGE, argv[optind], "unexpected; hosts are named with --host");

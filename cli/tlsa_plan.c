@@ -41,14 +41,15 @@ static const char help[] =
     "found out, or another run is at work, 78 configuration.\n";
 
 typedef struct command {
-    const char *host_word, *config, *directory, *scheme_word;
+    const char *host_word, *scheme_word;
+    otr_tlsa_options given;
     const char *next_keys[OTR_ROLLOVER_PAIRS_MAX], *new_keys[OTR_ROLLOVER_PAIRS_MAX];
     size_t next_key_count, new_key_count;
     otr_rollover_scheme scheme;
-    bool is_emergency, is_nsupdate, is_json, runs_hook;
+    bool is_emergency, is_nsupdate, runs_hook;
     uint16_t port;
     char host[OTR_DOMAIN_SIZE];
-    char *options; /* owned: to be repeated in commands */
+    const char *options; /* to be repeated in commands */
     const otr_tlsa_conf *section;
     otr_tlsa_desk desk;
     otr_plan_file file;
@@ -242,7 +243,7 @@ static int print(const command *c)
     int status = c->advice.act == OTR_ACT_FIND_OUT ? EX_TEMPFAIL :
                  otr_findings_worst(&c->findings) == OTR_CHECK_CRITICAL ? CRITICAL : EX_OK;
 
-    if (c->is_json)
+    if (c->given.is_json)
         return otr_print_json(otr_tlsa_report_json(&report), status);
     if (c->is_nsupdate) {
         otr_tlsa_nsupdate(&report, &lines);
@@ -266,33 +267,30 @@ static int open_all(command *c)
     outrider_err err;
 
     if (status == EX_OK)
-        status = otr_tlsa_desk_open(&c->desk, WHAT, c->config, c->directory);
+        status = otr_tlsa_desk_open(&c->desk, WHAT, c->given.config, c->given.state);
     if (status != EX_OK)
         return status;
     c->section = otr_tlsa_conf_of(&c->desk, c->host);
-    if (c->port == 0)
-        c->port = c->section != NULL ? (uint16_t)c->section->port : 25;
+    c->port = c->given.port != 0 ? c->given.port : c->section != NULL ? (uint16_t)c->section->port : 25;
     if (c->runs_hook && (c->section == NULL || *c->section->hook == '\0'))
         return otr_complain(EX_CONFIG, c->host, "--run-hook: no hook is configured in a section tlsa of this host");
-    if (asprintf(&c->options, "%s%s%s%s", c->config != NULL ? " --config " : "", c->config != NULL ? c->config : "",
-                 c->directory != NULL ? " --state " : "", c->directory != NULL ? c->directory : "") < 0) {
-        c->options = NULL;
-        return otr_complain(EX_OSERR, WHAT, "out of memory");
-    }
     err = otr_plan_open(c->desk.directory, c->host, c->port, OTR_TLSA_LOCK_MS, &is_busy, &c->file, &diag);
     c->is_open = err == OUTRIDER_OK;
-    if (c->is_open)
+    if (c->is_open) {
+        c->options = otr_tlsa_repeated(&c->desk, c->host, c->port, c->file.arena);
         return EX_OK;
+    }
     return otr_complain(is_busy ? EX_TEMPFAIL : err == OUTRIDER_E_NOMEM ? EX_OSERR : err == OUTRIDER_E_IO ? EX_CANTCREAT : EX_DATAERR, WHAT,
                         "%s", diag.message);
 }
 
+/* Each: -1 to go on, else an exit status. */
 static int take_word(const char **list, size_t *count, const char *word)
 {
     if (*count == OTR_ROLLOVER_PAIRS_MAX)
         return otr_complain(EX_USAGE, WHAT, "more than %d next keys", OTR_ROLLOVER_PAIRS_MAX);
     list[(*count)++] = word;
-    return EX_OK;
+    return -1;
 }
 
 static int take_scheme(command *c, const char *word)
@@ -301,7 +299,7 @@ static int take_scheme(command *c, const char *word)
     for (int i = 0; i < OTR_SCHEME_COUNT; i++)
         if (strcmp(otr_rollover_scheme_names[i], word) == 0) {
             c->scheme = (otr_rollover_scheme)i;
-            return EX_OK;
+            return -1;
         }
     return otr_complain(EX_USAGE, word, "no scheme; there are 3-1-1 and 3-1-1+2-1-1");
 }
@@ -320,14 +318,12 @@ static int read_options(int argc, char **argv, command *c)
         { "next-key", required_argument, NULL, 'n' }, { "new-key", required_argument, NULL, 'N' },
         { "scheme", required_argument, NULL, 'x' },   { "emergency", no_argument, NULL, 'e' },
         { "nsupdate", no_argument, NULL, 'u' },       { "run-hook", no_argument, NULL, 'r' },
-        { "port", required_argument, NULL, 'P' },     { "state", required_argument, NULL, 'S' },
-        { "json", no_argument, NULL, 'j' },           { "config", required_argument, NULL, 'c' },
-        { "help", no_argument, NULL, 'h' },           { NULL, 0, NULL, 0 },
+        OTR_TLSA_OPTIONS,
     };
-    int option, status = EX_OK;
+    int option, status = -1;
 
     optind = 1;
-    while (status == EX_OK && (option = getopt_long(argc, argv, "jc:h", options, NULL)) != -1) {
+    while (status < 0 && (option = getopt_long(argc, argv, OTR_TLSA_LETTERS, options, NULL)) != -1) {
         switch (option) {
         case 'n': status = take_word(c->next_keys, &c->next_key_count, optarg); break;
         case 'N': status = take_algorithm(c, optarg); break;
@@ -335,19 +331,14 @@ static int read_options(int argc, char **argv, command *c)
         case 'e': c->is_emergency = true; break;
         case 'u': c->is_nsupdate = true; break;
         case 'r': c->runs_hook = true; break;
-        case 'P': status = otr_tlsa_read_port(WHAT, optarg, &c->port); break;
-        case 'S': c->directory = optarg; break;
-        case 'j': c->is_json = true; break;
-        case 'c': c->config = optarg; break;
-        case 'h': fputs(help, stdout); return otr_flush_output(EX_OK);
-        default: fputs("outrider tlsa plan --help shows the options\n", stderr); return EX_USAGE;
+        default: status = otr_tlsa_take_option(WHAT, help, option, &c->given);
         }
     }
-    if (status != EX_OK)
+    if (status >= 0)
         return status;
     if (optind + 1 != argc)
         return otr_complain(EX_USAGE, WHAT, "takes one host");
-    if (c->is_json && c->is_nsupdate)
+    if (c->given.is_json && c->is_nsupdate)
         return otr_complain(EX_USAGE, WHAT, "--json has the lines for nsupdate as well");
     c->host_word = argv[optind];
     return -1;
@@ -369,6 +360,5 @@ int otr_cmd_tlsa_plan(int argc, char **argv)
     if (c.is_open)
         otr_plan_close(&c.file);
     otr_tlsa_desk_close(&c.desk);
-    free(c.options);
     return status;
 }

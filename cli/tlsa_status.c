@@ -5,7 +5,6 @@
 #include "cli/command.h"
 #include "cli/tlsa_advice.h"
 
-#include "base/date.h"
 #include "publish/guard.h"
 
 #include <getopt.h>
@@ -40,12 +39,9 @@ struct place {
 };
 
 typedef struct command {
-    const char *config, *directory;
+    otr_tlsa_options options;
     char **words;
     int word_count;
-    uint16_t port;
-    otr_time at;
-    bool is_json;
     struct place *places; /* owned */
     size_t place_count;
     otr_tlsa_desk desk;
@@ -84,7 +80,7 @@ static int take_places(command *c)
         status = otr_tlsa_read_host(WHAT, c->words[i], host);
         section = status == EX_OK ? otr_tlsa_conf_of(&c->desk, host) : NULL;
         if (status == EX_OK)
-            add_place(c, host, c->port != 0 ? c->port : section != NULL ? (uint16_t)section->port : 25);
+            add_place(c, host, c->options.port != 0 ? c->options.port : section != NULL ? (uint16_t)section->port : 25);
     }
     for (size_t i = 0; c->word_count == 0 && i < c->desk.conf->tlsa_count; i++)
         add_place(c, c->desk.conf->tlsa[i].host, (uint16_t)c->desk.conf->tlsa[i].port);
@@ -115,10 +111,11 @@ static int report(command *c, const otr_authority *a, otr_plan_file *file)
     otr_rollover_advice advice;
     otr_findings findings = { .arena = file->arena, .host = a->host };
     otr_rollover_facts facts = { .authority = a, .history = &file->history, .service = &service,
-                                 .now = c->at != 0 ? c->at : otr_clock_now(&c->desk.clock) };
+                                 .now = c->options.at != 0 ? c->options.at : otr_clock_now(&c->desk.clock) };
     const otr_tlsa_conf *section = otr_tlsa_conf_of(&c->desk, a->host);
     otr_tlsa_report r = { .authority = a, .rollover = &file->rollover, .advice = &advice, .findings = &findings, .service = &service,
-                          .ttl = otr_tlsa_record_ttl(section, a), .options = "" };
+                          .ttl = otr_tlsa_record_ttl(section, a),
+                          .options = otr_tlsa_repeated(&c->desk, a->host, a->port, file->arena) };
     int status = otr_tlsa_desk_visit(&c->desk, a, file->arena, &service);
 
     if (status != EX_OK)
@@ -135,7 +132,7 @@ static int report(command *c, const otr_authority *a, otr_plan_file *file)
     if (otr_arena_failed(file->arena))
         return otr_complain(EX_OSERR, WHAT, "out of memory");
     count(c, otr_findings_worst(&findings));
-    if (c->is_json)
+    if (c->options.is_json)
         json_array_append_new(c->results, otr_tlsa_report_json(&r));
     else
         otr_tlsa_print_report(&r, OTR_CHECK_OK);
@@ -150,7 +147,7 @@ static int look_at(command *c, const struct place *place)
 
     if (status != EX_OK)
         return status;
-    status = otr_tlsa_desk_remember(&c->desk, a, c->at == 0, &file);
+    status = otr_tlsa_desk_remember(&c->desk, a, c->options.at == 0, &file);
     if (status == EX_OK) {
         status = report(c, a, &file);
         otr_plan_close(&file);
@@ -164,7 +161,7 @@ static int look_at(command *c, const struct place *place)
 
 static int run(command *c)
 {
-    int status = otr_tlsa_desk_open(&c->desk, WHAT, c->config, c->directory);
+    int status = otr_tlsa_desk_open(&c->desk, WHAT, c->options.config, c->options.state);
 
     if (status == EX_OK)
         status = take_places(c);
@@ -173,35 +170,21 @@ static int run(command *c)
     if (status != EX_OK)
         return status;
     status = c->is_critical ? CRITICAL : c->is_unknown ? UNKNOWN : c->is_warning ? WARNING : FINE;
-    return c->is_json ? otr_print_json(json_incref(c->results), status) : otr_flush_output(status);
+    return c->options.is_json ? otr_print_json(json_incref(c->results), status) : otr_flush_output(status);
 }
 
 /* Returns -1 to go on, else an exit status. */
 static int read_options(int argc, char **argv, command *c)
 {
     static const struct option options[] = {
-        { "port", required_argument, NULL, 'P' }, { "at", required_argument, NULL, 'A' },     { "state", required_argument, NULL, 'S' },
-        { "json", no_argument, NULL, 'j' },       { "config", required_argument, NULL, 'c' }, { "help", no_argument, NULL, 'h' },
-        { NULL, 0, NULL, 0 },
+        OTR_TLSA_OPTION_AT, OTR_TLSA_OPTIONS,
     };
-    int option, status = EX_OK;
+    int option, status = -1;
 
     optind = 1;
-    while (status == EX_OK && (option = getopt_long(argc, argv, "jc:h", options, NULL)) != -1) {
-        switch (option) {
-        case 'P': status = otr_tlsa_read_port(WHAT, optarg, &c->port); break;
-        case 'A':
-            if (!otr_date_parse(optarg, strlen(optarg), &c->at, NULL) || c->at <= 0)
-                return otr_complain(EX_USAGE, WHAT, "--at: write 2026-12-31 or 2026-12-31T18:00:00Z");
-            break;
-        case 'S': c->directory = optarg; break;
-        case 'j': c->is_json = true; break;
-        case 'c': c->config = optarg; break;
-        case 'h': fputs(help, stdout); return otr_flush_output(EX_OK);
-        default: fputs("outrider tlsa status --help shows the options\n", stderr); return EX_USAGE;
-        }
-    }
-    if (status != EX_OK)
+    while (status < 0 && (option = getopt_long(argc, argv, OTR_TLSA_LETTERS, options, NULL)) != -1)
+        status = otr_tlsa_take_option(WHAT, help, option, &c->options);
+    if (status >= 0)
         return status;
     c->words = argv + optind;
     c->word_count = argc - optind;

@@ -81,7 +81,7 @@ class Authority:
             config.writelines(f"  - domain: {name}\n    file: {path}\n" for name, path in self._files.items())
 
     def wait(self):
-        self.process.wait_until(lambda: _answers(self.address, ".", "SOA"))
+        self.process.wait_until(lambda: answers(self.address, ".", "SOA"))
 
     def move(self, address):
         """Answer there and nowhere else: for somebody who wants to stand in between."""
@@ -94,7 +94,7 @@ class Authority:
         self._files.update(files)
         self._configure()
         subprocess.run(["knotc", "-c", self._config, "-b", "reload"], check=True, capture_output=True)
-        self.process.wait_until(lambda: all(_answers(self.address, name, "SOA") for name in files))
+        self.process.wait_until(lambda: all(answers(self.address, name, "SOA") for name in files))
 
     def reload(self, zone):
         """Serve the file of this zone anew."""
@@ -116,7 +116,7 @@ class Resolver:
         self.process = Process("unbound", ["unbound", "-d", "-p", "-c", self._config], self._folder)
 
     def wait(self):
-        self.process.wait_until(lambda: _answers(RESOLVER, "example.", "SOA"))
+        self.process.wait_until(lambda: answers(RESOLVER, "example.", "SOA"))
 
     def stop(self):
         self.process.stop()
@@ -157,7 +157,7 @@ def is_authentic(answer):
     return bool(answer.flags & dns.flags.AD)
 
 
-def _answers(server, name, rtype):
+def answers(server, name, rtype):
     try:
         return ask(name, rtype, server, timeout=0.5).rcode() == dns.rcode.NOERROR
     except (dns.exception.DNSException, OSError):

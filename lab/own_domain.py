@@ -179,8 +179,11 @@ class OwnDomain:
         return json.loads(done.stdout)
 
     def told(self):
-        """What outriderd says of the domain."""
-        return self.json("publish", "status", "--offline", self.name)["daemon"]
+        """What outriderd says of the domain, whether it finds something wrong or not."""
+        done = self.run("publish", "status", "--offline", "--json", self.name)
+        if done.returncode not in (0, 1):
+            raise AssertionError(f"outrider publish status: exit status {done.returncode}: {done.stdout}{done.stderr}")
+        return json.loads(done.stdout)["daemon"]
 
     def reconfigure(self, **publication):
         """What an administrator does after changing the section."""

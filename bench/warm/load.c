@@ -285,7 +285,7 @@ static void on_readable(connection *c)
 
 static void ask_what_is_due(int64_t begin, int64_t now, uint64_t *asked)
 {
-    uint64_t due = (uint64_t)((double)(now - begin) / SECOND * want.rate);
+    uint64_t due = (uint64_t)((double)(now - begin) / SECOND * want.rate) + 1; /* the first at once */
 
     for (; *asked < due; ++*asked) {
         int64_t when = begin + (int64_t)((double)*asked / want.rate * SECOND);
@@ -380,7 +380,7 @@ static void take_turn(unsigned round)
             ask_what_is_due(begin, now, &asked);
         else if (want.is_line && idle_count > 0 && has_more())
             ask_by_line(idle[--idle_count], now);
-        wait_for_events(want.rate > 0 ? begin + (int64_t)((double)(asked + 1) / want.rate * SECOND) : now + 10000000);
+        wait_for_events(want.rate > 0 ? begin + (int64_t)((double)asked / want.rate * SECOND) : now + 10000000);
     }
     over = now_ns(CLOCK_MONOTONIC);
     counted = at->answered - before;

@@ -64,3 +64,30 @@ def lines(title, x_words, y_words, series, goal=None):
         out.append(f'<rect x="{left}" y="{HEIGHT - 22}" width="12" height="12" fill="{colour}"/>')
         out.append(text(left + 18, HEIGHT - 12, name, "start"))
     return "\n".join(out + ["</svg>", ""])
+
+
+def bars(title, y_words, columns, goal=None):
+    """columns: [(name, value)]. goal: (y, words), a dashed line."""
+    marks = ticks(max([value for _, value in columns] + ([goal[0]] if goal else [])) * 1.05)
+    wide = (WIDTH - LEFT - RIGHT) / len(columns)
+
+    def down(y):
+        return HEIGHT - BOTTOM - y / marks[-1] * (HEIGHT - TOP - BOTTOM)
+
+    out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}">',
+           '<rect width="100%" height="100%" fill="white"/>', text(WIDTH / 2, 22, title, extra=' font-weight="bold"'),
+           text(16, HEIGHT / 2 - 20, y_words, extra=f' transform="rotate(-90 16 {HEIGHT / 2 - 20:.0f})"')]
+    for y in marks:
+        out.append(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{down(y):.1f}" y2="{down(y):.1f}" stroke="#ddd"/>')
+        out.append(text(LEFT - 6, down(y) + 4, number(y), "end"))
+    for i, (name, value) in enumerate(columns):
+        left = LEFT + (i + 0.15) * wide
+        out.append(f'<rect x="{left:.1f}" y="{down(value):.1f}" width="{0.7 * wide:.1f}" height="{HEIGHT - BOTTOM - down(value):.1f}" '
+                   f'fill="{COLOURS[0]}"/>')
+        out.append(text(left + 0.35 * wide, down(value) - 5, number(round(value, 2))))
+        out.append(text(left + 0.35 * wide, HEIGHT - BOTTOM + 18, name))
+    if goal:
+        out.append(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{down(goal[0]):.1f}" y2="{down(goal[0]):.1f}" stroke="#888" '
+                   'stroke-dasharray="6 4"/>')
+        out.append(text(WIDTH - RIGHT, down(goal[0]) - 5, goal[1], "end"))
+    return "\n".join(out + ["</svg>", ""])

@@ -80,7 +80,7 @@ static void take_address(void *arg, const otr_dns_answer *a)
     }
 }
 
-/* One family that cannot be looked up is no reason to stop, as long as the other is there: so senders see it. */
+/* One family that cannot be looked up is no reason to stop, as long as the other is there: so senders see it. Who visits all of them minds. */
 static bool look_at_host(struct look *l, struct addresses *at)
 {
     otr_ask asks[] = { { .resolver = l->resolver, .name = l->found->host, .type = OTR_RR_A, .take = take_address, .arg = at },
@@ -89,6 +89,8 @@ static bool look_at_host(struct look *l, struct addresses *at)
     otr_ask_all(&l->asker, asks, 2);
     if (at->has_failed && !at->is_there)
         return give_up(l, otr_arena_printf(l->arena, "the addresses of %s: %s", l->found->host, at->reason));
+    if (at->has_failed)
+        l->found->half = otr_arena_printf(l->arena, "some addresses of %s could not be looked up: %s", l->found->host, at->reason);
     return true;
 }
 
@@ -326,7 +328,7 @@ outrider_err otr_authority_look(struct event_base *base, otr_resolver *resolver,
 
     if (is_whole) {
         *l.found = (otr_authority){ .arena = l.arena, .host = otr_arena_text(l.arena, host), .port = port, .base = "", .owner = "",
-                                    .name = "", .zone = "", .trouble = "", .status = OTR_DNS_TEMPFAIL };
+                                    .name = "", .zone = "", .half = "", .trouble = "", .status = OTR_DNS_TEMPFAIL };
         look(&l);
         is_whole = !l.asker.is_out_of_memory && !otr_arena_failed(l.arena);
     }

@@ -58,6 +58,7 @@ typedef struct otr_authority {
     otr_address addresses[OTR_AUTHORITY_HOST_MAX]; /* of the host */
     size_t address_count;
     bool is_cut;             /* it has more addresses than that */
+    const char *half;        /* one sentence: the addresses of one family could not be looked up; "" otherwise */
     otr_dns_status status;   /* of the validated answer. INSECURE: DANE does not apply, and nobody else was asked */
     otr_tlsa_set validated;  /* if SECURE: what a resolver has, maybe out of a cache */
     uint32_t alias_ttl;      /* s; the largest of the aliases on the way; 0: none */
@@ -78,8 +79,5 @@ void otr_authority_free(otr_authority *authority); /* NULL is fine */
 /* Whether two sets have the same records, in whatever order. */
 bool otr_tlsa_sets_are_equal(const otr_tlsa_set *a, const otr_tlsa_set *b);
 bool otr_tlsa_set_has(const otr_tlsa_set *set, const otr_tlsa *record);
-
-/* How many of the records are usable. */
-size_t otr_tlsa_set_usable(const otr_tlsa_set *set);
 
 #endif

@@ -176,7 +176,7 @@ otr_check_status otr_expiry_status(const X509 *cert, otr_time at)
     const otr_time day = 86400, end = otr_cert_not_after(cert), life = end - otr_cert_not_before(cert);
     otr_time left = end - at;
 
-    if (left <= (life / 10 < 3 * day ? life / 10 : 3 * day))
+    if (left < 0 || left <= (life / 10 < 3 * day ? life / 10 : 3 * day))
         return OTR_CHECK_CRITICAL;
     return left <= (life / 3 < 14 * day ? life / 3 : 14 * day) ? OTR_CHECK_WARNING : OTR_CHECK_OK;
 }

@@ -15,11 +15,23 @@ static const char *records_of(otr_judge *j, const otr_host_records *r)
     return OTR_TEXT(j, "the TLSA records at _25._tcp.%s", r->tlsa.base_domain);
 }
 
+/* RFC 7672 §2.2.2: of a host whose address is not signed nobody looks up TLSA records, as some servers fail to answer there. */
+static bool is_asked_for(const otr_judge *j, const otr_host_facts *host)
+{
+    const otr_dns_answer *address = otr_host_address_answer(host);
+    bool is_signed = address == NULL || address->status != OTR_DNS_INSECURE || (host->cname != NULL && host->cname->status != OTR_DNS_INSECURE);
+
+    return is_signed || j->facts->resolver != OTR_RESOLVER_VALIDATES;
+}
+
 static bool check_exists(otr_judge *j, const otr_host_records *r)
 {
     switch (r->tlsa.state) {
     case OTR_HOST_DANE_UNKNOWN:
-        if (!otr_say_failed_lookup(j, "dane.secure", r->host->host, r->tlsa.answer, records_of(j, r)))
+        if (!is_asked_for(j, r->host))
+            otr_say(j, otr_about_records(r, "dane.exists", OTR_CHECK_INFO),
+                    "the addresses of %s are not signed, so nobody asks for TLSA records: no DANE", r->host->host);
+        else if (!otr_say_failed_lookup(j, "dane.secure", r->host->host, r->tlsa.answer, records_of(j, r)))
             otr_say_skipped(j, "dane.secure", r->host->host, NULL, "mx.addr");
         return false;
     case OTR_HOST_DANE_NONE:

@@ -4,9 +4,9 @@
 #include "publish/check_dane.h"
 
 #include "dane/match.h"
+#include "trust/pem.h"
 
 #include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -26,22 +26,6 @@ const char *otr_show_tlsa(otr_judge *j, const otr_tlsa *record)
     kept = otr_arena_text(j->report->arena, otr_buf_text(&text));
     otr_buf_clear(&text);
     return kept;
-}
-
-static char *write_pem(const STACK_OF(X509) *chain)
-{
-    BIO *bio = BIO_new(BIO_s_mem());
-    char *text = NULL, *data = NULL;
-    bool is_good = bio != NULL;
-    long len;
-
-    for (int i = 0; is_good && i < sk_X509_num(chain); i++)
-        is_good = PEM_write_bio_X509(bio, sk_X509_value(chain, i)) == 1;
-    len = is_good ? BIO_get_mem_data(bio, &data) : 0;
-    if (len > 0)
-        text = strndup(data, (size_t)len);
-    BIO_free(bio);
-    return text;
 }
 
 /*
@@ -70,7 +54,7 @@ static bool match(otr_judge *j, const otr_host_records *r, const char *pem, size
 
 static void check_match(otr_judge *j, otr_host_records *r, const otr_address_facts *at)
 {
-    char *pem = write_pem(at->first.chain), text[OTR_ADDRESS_SIZE];
+    char *pem = otr_pem_write_certs(at->first.chain), text[OTR_ADDRESS_SIZE];
     otr_remark f = otr_about_records(r, "dane.match", OTR_CHECK_OK);
     otr_dane_result all, one;
 
@@ -131,17 +115,42 @@ static bool is_staged(const otr_host_facts *host, const otr_tlsa *record)
     return false;
 }
 
-static const char *list_records(otr_judge *j, const otr_host_records *r, bool is_matched)
+/* What a record is there for. */
+typedef enum purpose { IN_USE, STAGED, OTHER, UNUSABLE, PURPOSES } purpose;
+
+static purpose purpose_of(const otr_host_records *r, size_t i)
+{
+    if (otr_tlsa_check(&r->list[i]) != OTR_TLSA_USABLE)
+        return UNUSABLE;
+    if (r->has_matched[i])
+        return IN_USE;
+    return is_staged(r->host, &r->list[i]) ? STAGED : OTHER;
+}
+
+static const char *list_records(otr_judge *j, const otr_host_records *r, purpose which)
 {
     otr_buf text = OTR_BUF_INIT;
     const char *kept;
 
     for (size_t i = 0; i < r->count; i++)
-        if (otr_tlsa_check(&r->list[i]) == OTR_TLSA_USABLE && r->has_matched[i] == is_matched)
+        if (purpose_of(r, i) == which)
             otr_buf_printf(&text, "%s%s", text.len > 0 ? ", " : "", otr_show_tlsa(j, &r->list[i]));
     kept = otr_arena_text(j->report->arena, otr_buf_text(&text));
     otr_buf_clear(&text);
     return kept;
+}
+
+static void check_next(otr_judge *j, const otr_host_records *r, purpose which, size_t count)
+{
+    otr_remark f = otr_about_records(r, "dane.rollover", count > 0 ? OTR_CHECK_OK : OTR_CHECK_INFO);
+
+    f.found = list_records(j, r, which);
+    if (count == 0)
+        otr_say(j, f, "%s has no record for a next key", r->host->host);
+    else if (which == STAGED)
+        otr_say(j, f, "%s has records of the change of keys that is under way: %s", r->host->host, f.found);
+    else
+        otr_say(j, f, "%s has a record for a next key: %s", r->host->host, f.found);
 }
 
 /*
@@ -149,32 +158,25 @@ static const char *list_records(otr_judge *j, const otr_host_records *r, bool is
  */
 static void check_others(otr_judge *j, const otr_host_records *r)
 {
-    size_t matched = 0, others = 0, strange = 0;
+    size_t counts[PURPOSES] = { 0 };
     otr_remark f;
 
-    for (size_t i = 0; i < r->count; i++) {
-        if (otr_tlsa_check(&r->list[i]) != OTR_TLSA_USABLE)
-            continue;
-        matched += r->has_matched[i];
-        others += !r->has_matched[i];
-        strange += !r->has_matched[i] && !is_staged(r->host, &r->list[i]);
-    }
+    for (size_t i = 0; i < r->count; i++)
+        counts[purpose_of(r, i)]++;
     if (r->matching < r->visited) { /* what is left over, and what is for later, is not known where something is wrong */
         otr_say_skipped(j, "dane.stale", r->host->host, NULL, "dane.match");
         return;
     }
     f = otr_about_records(r, "dane.which", OTR_CHECK_INFO);
-    f.found = list_records(j, r, true);
+    f.found = list_records(j, r, IN_USE);
     otr_say(j, f, "in use at %s: %s", r->host->host, f.found);
-    f = otr_about_records(r, "dane.rollover", others > 0 ? OTR_CHECK_OK : OTR_CHECK_INFO);
-    f.found = list_records(j, r, false);
-    if (others > 0)
-        otr_say(j, f, "%s has a record for a next key: %s", r->host->host, f.found);
+    if (r->host->knows_staged)
+        check_next(j, r, STAGED, counts[STAGED]);
     else
-        otr_say(j, f, "%s has no record for a next key", r->host->host);
+        check_next(j, r, OTHER, counts[OTHER]);
     f = otr_about_records(r, "dane.stale", OTR_CHECK_OK);
-    f.found = list_records(j, r, false);
-    if (r->host->knows_staged ? strange > 0 : others > matched) {
+    f.found = list_records(j, r, OTHER);
+    if (counts[OTHER] > (r->host->knows_staged ? 0 : counts[IN_USE])) {
         f.status = OTR_CHECK_WARNING;
         f.fix = "take away what is for no key that you have";
         otr_say(j, f, "records of %s that match nothing: %s", r->host->host, f.found);
@@ -183,6 +185,7 @@ static void check_others(otr_judge *j, const otr_host_records *r)
     }
 }
 
+/* Of a digest. */
 static bool names_cert(const otr_tlsa *record, const X509 *cert)
 {
     unsigned char *der = NULL, digest[EVP_MAX_MD_SIZE];
@@ -190,9 +193,7 @@ static bool names_cert(const otr_tlsa *record, const X509 *cert)
     bool is_same = false;
     unsigned size = 0;
 
-    if (len > 0 && record->mtype == 0)
-        is_same = (size_t)len == record->len && memcmp(der, record->data, record->len) == 0;
-    else if (len > 0 && EVP_Digest(der, (size_t)len, digest, &size, record->mtype == 1 ? EVP_sha256() : EVP_sha512(), NULL) == 1)
+    if (len > 0 && EVP_Digest(der, (size_t)len, digest, &size, record->mtype == 1 ? EVP_sha256() : EVP_sha512(), NULL) == 1)
         is_same = size == record->len && memcmp(digest, record->data, size) == 0;
     OPENSSL_free(der);
     return is_same;

@@ -114,10 +114,30 @@ static void compare_with_before(otr_judge *j, const otr_sts_view *v, const otr_o
         otr_say(j, f, "the id has changed since %s, and the text has not", date);
 }
 
+/* Before a proposal is served: does what we serve now get out at all? */
+static void compare_with_service(otr_judge *j, const otr_meant *meant)
+{
+    bool is_same = j->served_by != NULL && j->served_by->body_len == meant->in_service_len &&
+                   memcmp(j->served_by->body, meant->in_service, meant->in_service_len) == 0;
+    otr_remark f = { .id = "sts.id-step", .status = is_same ? OTR_CHECK_OK : OTR_CHECK_WARNING };
+
+    if (j->served_by == NULL) {
+        otr_say_skipped(j, "sts.id-step", NULL, NULL, "sts.https");
+        return;
+    }
+    if (!is_same)
+        f.fix = "look which machine answers for the policy host, and whether a proxy keeps an old text";
+    otr_say(j, f, is_same ? "the policy host serves what we do" : "the policy host serves another text than we do");
+}
+
 static void check_id_step(otr_judge *j, const otr_sts_view *v)
 {
     const otr_meant *meant = j->facts->meant != NULL && j->facts->meant->text != NULL ? j->facts->meant : NULL;
 
+    if (otr_is_published_later(j) && j->facts->meant->in_service != NULL) {
+        compare_with_service(j, j->facts->meant);
+        return;
+    }
     if (otr_is_published_later(j) || (meant == NULL && j->facts->before == NULL))
         return;
     if (v->found != OTR_STS_RECORD_ONE || j->served_by == NULL)

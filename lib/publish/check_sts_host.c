@@ -26,7 +26,9 @@ static bool check_host(otr_judge *j, const otr_sts_view *v)
     } else if (!otr_say_failed_lookup(j, "sts.host", f->policy_host, f->policy_a, OTR_TEXT(j, "the A records of %s", f->policy_host)) &&
                !otr_say_failed_lookup(j, "sts.host", f->policy_host, f->policy_aaaa, OTR_TEXT(j, "the AAAA records of %s",
                                                                                               f->policy_host))) {
-        finding.status = otr_is_published_later(j) ? OTR_CHECK_WARNING : v->found == OTR_STS_RECORD_ONE ? OTR_CHECK_CRITICAL : v->absence;
+        /* It comes before the record, and a policy that is to be enforced comes last. */
+        finding.status = otr_is_published_later(j) ? (j->mode == OTR_STS_ENFORCE ? OTR_CHECK_CRITICAL : OTR_CHECK_WARNING)
+                         : v->found == OTR_STS_RECORD_ONE ? OTR_CHECK_CRITICAL : v->absence;
         finding.fix = OTR_TEXT(j, "publish an address of %s, or an alias of the policy host", f->policy_host);
         otr_say(j, finding, "%s has no address: nobody gets the policy", f->policy_host);
     }

@@ -3,6 +3,8 @@
  */
 #include "publish/facts.h"
 
+#include "publish/check_txt.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -166,6 +168,17 @@ bool otr_facts_take_probe(otr_domain_facts *facts, otr_probe_facts *probe, const
     if (result->chain != NULL && (probe->chain = X509_chain_up_ref(result->chain)) == NULL)
         return false;
     return !otr_arena_failed(facts->arena);
+}
+
+/* MTA-STS ----------------------------------------------------------------------------------------------------- */
+
+bool otr_facts_have_id(const otr_domain_facts *facts, const char *id)
+{
+    otr_slice texts[OTR_RR_MAX];
+    size_t count = otr_txt_list(facts->sts_txt, texts);
+    otr_sts_record record;
+
+    return otr_sts_record_find(texts, count, &record, NULL) == OTR_STS_RECORD_ONE && otr_slice_is(record.id, id);
 }
 
 /* DANE -------------------------------------------------------------------------------------------------------- */

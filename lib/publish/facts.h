@@ -50,7 +50,7 @@ typedef struct otr_host_facts {
     otr_address_facts *addresses;
     size_t address_count;
     bool is_cut;                /* it has more addresses than are looked at */
-    const otr_tlsa *staged;     /* borrowed: records that our own roll-over has published for the next key */
+    const otr_tlsa *staged;     /* borrowed: records that our own change of keys has published ahead, or leaves (staged.h) */
     size_t staged_count;
     bool knows_staged;          /* whether anybody said what is staged */
 } otr_host_facts;
@@ -85,6 +85,8 @@ typedef struct otr_meant {
     size_t text_len;
     char id[OTR_STS_ID_MAX + 1]; /* of the text; "" if it is not known */
     bool is_proposal;           /* not served yet: everything is judged as if it were */
+    const char *in_service;     /* of a proposal: the text that we serve until then, in_service_len octets; NULL: not known */
+    size_t in_service_len;
     bool wants_reports;         /* addresses for TLSRPT are configured */
     otr_time exit_clock;        /* until when a sender may hold an enforce policy of ours; 0: none does, or nobody knows */
 } otr_meant;
@@ -148,6 +150,9 @@ bool otr_facts_take_addresses(otr_domain_facts *facts, otr_host_facts *host, boo
 
 /* Fill in what a probe showed; the chain is referenced. False: out of memory. */
 bool otr_facts_take_probe(otr_domain_facts *facts, otr_probe_facts *probe, const otr_probe_result *result);
+
+/* Whether the record of MTA-STS has this id as senders read it: one record, however it is written. */
+bool otr_facts_have_id(const otr_domain_facts *facts, const char *id);
 
 /* What DANE is to a host. */
 typedef enum otr_host_dane {

@@ -199,6 +199,8 @@ static bool look_at_present(struct guard *g)
 
         if (w->state != OTR_SERVER_ANSWERED || covers(g, &w->set, &r))
             continue;
+        if (g->err != OUTRIDER_OK)
+            return false; /* not judged, so there is no reason to tell */
         otr_finding_add(g->findings, "dane.match", OTR_CHECK_CRITICAL, "at the server %s (%s): %s", w->server, w->address, r.reason);
         if (!is_missed)
             miss = r;
@@ -246,7 +248,7 @@ static void look_at_past(struct guard *g, otr_set_judge *is_good, otr_guard_outc
     if (settled == OTR_NEVER)
         otr_finding_add(g->findings, "dane.next", OTR_CHECK_CRITICAL, "not every server has the record yet");
     else
-        otr_finding_add(g->findings, "dane.next", OTR_CHECK_CRITICAL, "%s before %s",
+        otr_finding_add(g->findings, "dane.next", OTR_CHECK_CRITICAL, "%s, until %s",
                         blocking == NULL ? "the record is known only since this host is looked at: it is not certain that every cache has it" :
                         *blocking->text == '\0' ? "a cache may still believe that there is no record" :
                                                   "a cache may still have records that do not match",
@@ -257,9 +259,10 @@ static void judge(struct guard *g)
 {
     const otr_authority *a = g->q->authority;
 
-    if (*a->trouble != '\0') {
+    if (*a->trouble != '\0' || a->status == OTR_DNS_BOGUS || a->status == OTR_DNS_TEMPFAIL) {
         g->result->outcome = OTR_GUARD_UNKNOWN;
-        otr_finding_add(g->findings, "dane.secure", OTR_CHECK_UNKNOWN, "%s", a->trouble);
+        otr_finding_add(g->findings, "dane.secure", OTR_CHECK_UNKNOWN, "%s",
+                        *a->trouble != '\0' ? a->trouble : "the TLSA records could not be looked up");
     } else if (a->status == OTR_DNS_INSECURE) {
         otr_finding_add(g->findings, "dane.secure", OTR_CHECK_INFO, "the zone of %s is not signed: DANE does not apply", a->owner);
         look_at_past(g, is_harmless_set, OTR_GUARD_INSECURE);

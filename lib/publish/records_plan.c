@@ -1,5 +1,5 @@
 /*
- * records_plan.c - what to change, in which order: the policy host, the policy, its record, reports, the MX RRset. The rules:
+ * records_plan.c - what to change, in which order: the policy host, the policy, its record, reports. The rules, of the MX RRset as well:
  *
  *   - what could not be looked up is looked up first; nothing is built on it
  *   - a policy is served by HTTPS before the record tells of it (RFC 8461 §8.1, PUB-05)
@@ -63,7 +63,7 @@ bool otr_step_is_ready(const otr_step *step)
 
 /* Records that change ----------------------------------------------------------------------------------------------------- */
 
-static bool is_added(const otr_record_line *line)
+bool otr_plan_adds(const otr_record_line *line)
 {
     return line->state == OTR_RECORD_MISSING || line->state == OTR_RECORD_NOT_ASKED;
 }
@@ -75,7 +75,7 @@ const otr_record *otr_plan_collect(otr_records_draft *d, otr_record_set *set, un
 
     *count = 0;
     for (size_t i = 0; records != NULL && i < set->line_count; i++) {
-        if (gone != 0 ? (gone & GONE(lines[i].state)) == 0 : !is_added(&lines[i]))
+        if (gone != 0 ? (gone & GONE(lines[i].state)) == 0 : !otr_plan_adds(&lines[i]))
             continue;
         records[(*count)++] = lines[i].record;
         lines[i].step = step;
@@ -90,7 +90,7 @@ size_t otr_plan_change(otr_records_draft *d, otr_record_set *set, unsigned gone,
     otr_step *step;
 
     for (size_t i = 0; i < set->line_count; i++)
-        is_due |= is_added(&set->lines[i]) || (gone & GONE(set->lines[i].state)) != 0;
+        is_due |= otr_plan_adds(&set->lines[i]) || (gone & GONE(set->lines[i].state)) != 0;
     if (!is_due)
         return OTR_NO_STEP;
     index = otr_plan_step(d, OTR_STEP_RECORDS, why, "%s", what);
@@ -156,7 +156,7 @@ static size_t plan_policy_host(otr_records_draft *d, size_t serving)
     return otr_plan_change(d, set, 0, why, otr_arena_printf(d->arena, "Give %s the addresses of this policy host.", set->asked));
 }
 
-static bool is_admitted(const otr_records_question *q, const char *host)
+bool otr_plan_is_admitted(const otr_records_question *q, const char *host)
 {
     for (size_t i = 0; i < q->mx_count; i++)
         if (otr_sts_pattern_matches(q->mx[i], host))
@@ -164,7 +164,7 @@ static bool is_admitted(const otr_records_question *q, const char *host)
     return false;
 }
 
-static bool has_patterns(const otr_records_question *q)
+bool otr_plan_has_patterns(const otr_records_question *q)
 {
     return (q->source == OTR_POLICY_CONFIGURED || q->source == OTR_POLICY_IN_SERVICE) && q->mode != OTR_STS_NONE;
 }
@@ -175,14 +175,14 @@ static size_t plan_coverage(otr_records_draft *d)
     const otr_records_question *q = d->q;
     const char *names = "";
 
-    if (!has_patterns(q))
+    if (!otr_plan_has_patterns(q))
         return OTR_NO_STEP;
     if (q->mx_answer == NULL || has_failed(q->mx_answer))
         return otr_plan_step(d, OTR_STEP_LOOK,
                              q->mx_answer == NULL ? "The MX records were not looked up." : "The MX records could not be looked up.",
                              "See that the policy admits each MX host of %s.", q->domain);
     for (size_t i = 0; i < q->host_count; i++)
-        if (q->hosts[i].is_mx && !is_admitted(q, q->hosts[i].host))
+        if (q->hosts[i].is_mx && !otr_plan_is_admitted(q, q->hosts[i].host))
             names = otr_arena_printf(d->arena, "%s%s%s", names, *names != '\0' ? ", " : "", q->hosts[i].host);
     if (*names == '\0')
         return OTR_NO_STEP;
@@ -225,6 +225,10 @@ static void plan_retirement(otr_records_draft *d)
     }
     record = otr_plan_change(d, sts, GONE(OTR_RECORD_DIFFERENT), "The policy is retired: no sender can still hold one that is enforced.",
                              otr_arena_printf(d->arena, "Take %s away.", sts->asked));
+    if (has_failed(d->q->policy_a) || has_failed(d->q->policy_aaaa)) {
+        otr_plan_look_again(d, host->asked);
+        return;
+    }
     addresses = otr_plan_change(d, host, GONE(OTR_RECORD_EXTRA) | GONE(OTR_RECORD_DIFFERENT),
                                 "The record leaves first, then the host that it sends senders to (RFC 8461 section 8.3).",
                                 otr_arena_printf(d->arena, "Take %s away, and the section publish \"%s\".", host->asked, d->q->domain));
@@ -241,102 +245,6 @@ static void plan_reports(otr_records_draft *d)
     else
         otr_plan_change(d, set, GONE(OTR_RECORD_DIFFERENT), "Senders then tell you of failures (RFC 8460 section 3).",
                         otr_arena_printf(d->arena, "Publish %s.", set->owner));
-}
-
-/* MX hosts that come and go -------------------------------------------------------------------------------------------------- */
-
-static size_t find_step_of_keys(const otr_records_draft *d, const char *host, uint32_t *ttl)
-{
-    for (size_t i = OTR_SET_HOSTS; i < d->set_count; i++) {
-        const otr_record_set *set = &d->sets[i];
-
-        if (strcmp(set->host, host) != 0)
-            continue;
-        *ttl = otr_plan_ttl(d, set->ttl);
-        for (size_t l = 0; l < set->line_count; l++)
-            if (set->lines[l].step != OTR_NO_STEP && is_added(&set->lines[l]))
-                return set->lines[l].step;
-    }
-    return OTR_NO_STEP;
-}
-
-/* In the policy, the TTL of the record has passed, its keys are published: then it may enter. */
-static void plan_joining(otr_records_draft *d, const char *host, size_t record)
-{
-    const otr_records_question *q = d->q;
-    uint32_t sts_ttl = otr_plan_ttl(d, d->sets[OTR_SET_STS].ttl), keys_ttl = 0;
-    size_t widen = OTR_NO_STEP, keys = find_step_of_keys(d, host, &keys_ttl), enter;
-
-    if (has_patterns(q) && !is_admitted(q, host)) {
-        widen = otr_plan_step(d, OTR_STEP_CONFIGURE, "Senders that hold the policy would not send to a host that it does not name.",
-                              "Add %s to mx of publish \"%s\", load the configuration on every machine that is the policy host, and then "
-                              "publish the id that \"outrider records %s\" shows.", host, q->domain, q->domain);
-        otr_plan_after(d, widen, record, 0);
-    }
-    enter = otr_plan_step(d, OTR_STEP_MX,
-                          "First the policy, then the TTL of its record, then the MX record (RFC 8461 section 8.1); TLSA records are there "
-                          "before it, too.", "Add %s to the MX records of %s.", host, q->domain);
-    otr_plan_after(d, enter, widen != OTR_NO_STEP ? widen : record, has_patterns(q) ? sts_ttl : 0);
-    otr_plan_after(d, enter, keys, keys_ttl);
-    if (has_patterns(q) && widen == OTR_NO_STEP && record == OTR_NO_STEP)
-        otr_plan_wait(d, enter, sts_ttl); /* since when the record is there is not known */
-}
-
-static size_t count_staying(const otr_records_question *q)
-{
-    size_t count = q->joining_count;
-
-    for (size_t i = 0; i < q->host_count; i++)
-        count += q->hosts[i].is_mx && !otr_is_named(q->leaving, q->leaving_count, q->hosts[i].host);
-    return count;
-}
-
-static bool is_pattern_needed(const otr_records_question *q, const char *pattern)
-{
-    for (size_t i = 0; i < q->host_count; i++)
-        if (q->hosts[i].is_mx && !otr_is_named(q->leaving, q->leaving_count, q->hosts[i].host) &&
-            otr_sts_pattern_matches(pattern, q->hosts[i].host))
-            return true;
-    for (size_t i = 0; i < q->joining_count; i++)
-        if (otr_sts_pattern_matches(pattern, q->joining[i]))
-            return true;
-    return false;
-}
-
-/* The pattern that only this host needs; NULL: none. */
-static const char *find_own_pattern(const otr_records_question *q, const char *host)
-{
-    for (size_t i = 0; has_patterns(q) && i < q->mx_count; i++)
-        if (otr_sts_pattern_matches(q->mx[i], host) && !is_pattern_needed(q, q->mx[i]))
-            return q->mx[i];
-    return NULL;
-}
-
-static void plan_leaving(otr_records_draft *d, const char *host)
-{
-    const otr_records_question *q = d->q;
-    uint32_t mx_ttl = otr_plan_ttl(d, q->mx_answer != NULL ? q->mx_answer->ttl : 0);
-    const char *pattern = find_own_pattern(q, host);
-    size_t last_to_come = OTR_NO_STEP, leave, narrow;
-
-    if (count_staying(q) == 0) {
-        otr_plan_step(d, OTR_STEP_LOOK, "No other MX host would be left.", "Leave %s in the MX records of %s.", host, q->domain);
-        return;
-    }
-    for (size_t i = 0; q->joining_count > 0 && i < d->step_count; i++)
-        if (d->steps[i].kind == OTR_STEP_MX &&
-            (last_to_come == OTR_NO_STEP || d->steps[i].earliest > d->steps[last_to_come].earliest))
-            last_to_come = i;
-    leave = otr_plan_step(d, OTR_STEP_MX, "Everything else of it stays until nobody holds the MX record any longer.",
-                          "Take %s out of the MX records of %s.", host, q->domain);
-    otr_plan_after(d, leave, last_to_come, mx_ttl); /* those that come are there before others go */
-    if (pattern == NULL)
-        return;
-    narrow = otr_plan_step(d, OTR_STEP_CONFIGURE,
-                           "A sender that still holds the MX record must find its host in the policy (RFC 8461 section 8.1).",
-                           "Take %s out of mx of publish \"%s\", load the configuration, and publish the new id.", pattern, q->domain);
-    otr_plan_after(d, narrow, leave, mx_ttl);
-    d->steps[narrow].is_optional = true;
 }
 
 void otr_plan(otr_records_draft *d)
@@ -357,8 +265,5 @@ void otr_plan(otr_records_draft *d)
     plan_reports(d);
     for (size_t i = 0; i < q->host_count; i++)
         otr_plan_tlsa(d, &q->hosts[i], &d->sets[OTR_SET_HOSTS + i]);
-    for (size_t i = 0; i < q->joining_count; i++)
-        plan_joining(d, q->joining[i], record);
-    for (size_t i = 0; i < q->leaving_count; i++)
-        plan_leaving(d, q->leaving[i]);
+    otr_plan_mx(d, record);
 }

@@ -5,9 +5,9 @@
 
 #include "dane/tlsa_make.h"
 #include "trust/certificate.h"
+#include "trust/pem.h"
 
-#include <openssl/bio.h>
-#include <openssl/pem.h>
+#include <stdlib.h>
 #include <string.h>
 
 const char *otr_key_algorithm(const EVP_PKEY *key)
@@ -24,19 +24,14 @@ const char *otr_key_algorithm(const EVP_PKEY *key)
 
 static bool write_pem(otr_service_chain *c, otr_arena *arena, const STACK_OF(X509) *chain)
 {
-    BIO *out = BIO_new(BIO_s_mem());
-    char *text;
-    long len;
-    bool is_written = out != NULL;
+    char *text = otr_pem_write_certs(chain);
 
-    for (int i = 0; is_written && i < sk_X509_num(chain); i++)
-        is_written = PEM_write_bio_X509(out, sk_X509_value(chain, i)) == 1;
-    if (is_written && (len = BIO_get_mem_data(out, &text)) > 0) {
-        c->pem = otr_arena_slice(arena, (otr_slice){ text, (size_t)len });
-        c->len = (size_t)len;
-    }
-    BIO_free(out);
-    return c->len > 0;
+    if (text == NULL)
+        return false;
+    c->len = strlen(text);
+    c->pem = otr_arena_text(arena, text);
+    free(text);
+    return true;
 }
 
 bool otr_service_add(otr_service *s, const char *address, const STACK_OF(X509) *chain)
@@ -60,4 +55,24 @@ bool otr_service_add(otr_service *s, const char *address, const STACK_OF(X509) *
         s->trouble = otr_arena_printf(s->arena, "what %s shows cannot be kept", address);
     sk_X509_free(copy);
     return is_good;
+}
+
+const otr_service_chain *otr_service_with_key(const otr_service *s, const char *record)
+{
+    const otr_service_chain *same = NULL;
+
+    if (*s->trouble != '\0' || *s->unseen != '\0')
+        return NULL;
+    for (size_t i = 0; i < s->count; i++) {
+        bool is_there = false;
+
+        for (size_t n = 0; n < s->count; n++)
+            if (strcmp(s->chains[n].address, s->chains[i].address) == 0 && strcmp(s->chains[n].record, record) == 0) {
+                is_there = same == NULL || strcmp(same->issuer, s->chains[n].issuer) == 0;
+                same = &s->chains[n];
+            }
+        if (!is_there)
+            return NULL;
+    }
+    return same;
 }

@@ -37,4 +37,7 @@ const char *otr_key_algorithm(const EVP_PKEY *key);
 /* Note what an address showed. False: out of memory, or a key that OpenSSL cannot read: then `trouble` is set. */
 bool otr_service_add(otr_service *service, const char *address, const STACK_OF(X509) *chain);
 
+/* What the host shows, if every address was seen and shows the key of this record, with one issuer. NULL: not so, or not known. */
+const otr_service_chain *otr_service_with_key(const otr_service *service, const char *record);
+
 #endif

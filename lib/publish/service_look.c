@@ -102,6 +102,8 @@ bool otr_service_look(struct event_base *base, const otr_authority *a, const cha
         skipped++;
         s->unseen = otr_arena_printf(s->arena, "%s%s%s", s->unseen, *s->unseen != '\0' ? ", " : "", visits[i].text);
     }
+    if (*a->half != '\0')
+        s->trouble = otr_arena_text(s->arena, a->half);
     if (a->is_cut)
         s->trouble = otr_arena_printf(s->arena, "%s has more than %d addresses", a->host, OTR_AUTHORITY_HOST_MAX);
     if (a->address_count == skipped) {

@@ -35,7 +35,8 @@ const char *otr_tlsa_set_text(otr_arena *arena, const otr_tlsa_set *set)
     if (count > 1)
         qsort(lines, count, sizeof(*lines), compare_lines);
     for (size_t i = 0; i < count; i++)
-        otr_buf_printf(&text, "%s\n", lines[i]);
+        if (i == 0 || strcmp(lines[i], lines[i - 1]) != 0) /* a set has each once (RFC 2181 §5), whatever a server sends */
+            otr_buf_printf(&text, "%s\n", lines[i]);
     kept = otr_arena_text(arena, otr_buf_text(&text));
     otr_buf_clear(&text);
     return kept;
@@ -198,12 +199,26 @@ static void see_servers(otr_tlsa_history *h, const otr_authority *a, const char 
         see_ttl(h, OTR_TTL_RECORDS, a->alias_ttl, now);
 }
 
-/* Our own resolver may have a set that its servers had before anybody looked: a cache like any other. */
+static uint32_t largest(const otr_tlsa_history *h, otr_seen_ttl_kind kind, otr_time now)
+{
+    uint32_t ttl = 0;
+
+    for (size_t i = 0; i < h->ttl_count; i++)
+        if (h->ttls[i].kind == kind && h->ttls[i].ttl > ttl && h->ttls[i].last > now - memory_of(h->ttls[i].ttl))
+            ttl = h->ttls[i].ttl;
+    return ttl;
+}
+
+/*
+ * Our own resolver may have a set that its servers had before anybody looked: a cache like any other. One that has been gone for longer than a
+ * TTL, and is there all the same, was back between two looks, or a cache on the way keeps more than it should: then others may have it, too.
+ */
 static void see_cached(otr_tlsa_history *h, const otr_authority *a, otr_time now)
 {
     const char *text = otr_tlsa_set_text(h->arena, &a->validated);
+    const otr_seen_set *known = find_set(h, text);
 
-    if (find_set(h, text) != NULL)
+    if (known != NULL && (known->gone == 0 || known->gone + largest(h, *text != '\0' ? OTR_TTL_RECORDS : OTR_TTL_DENIAL, now) >= now))
         return;
     see_set(h, text, 0, now);
     find_set(h, text)->gone = now;
@@ -237,16 +252,6 @@ void otr_history_observe(otr_tlsa_history *h, const otr_authority *a, otr_time n
 }
 
 /* Waiting ------------------------------------------------------------------------------------------------------------ */
-
-static uint32_t largest(const otr_tlsa_history *h, otr_seen_ttl_kind kind, otr_time now)
-{
-    uint32_t ttl = 0;
-
-    for (size_t i = 0; i < h->ttl_count; i++)
-        if (h->ttls[i].kind == kind && h->ttls[i].ttl > ttl && h->ttls[i].last > now - memory_of(h->ttls[i].ttl))
-            ttl = h->ttls[i].ttl;
-    return ttl;
-}
 
 uint32_t otr_history_ttl(const otr_tlsa_history *h, otr_time now)
 {

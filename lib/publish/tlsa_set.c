@@ -17,22 +17,16 @@ bool otr_tlsa_set_has(const otr_tlsa_set *set, const otr_tlsa *record)
     return false;
 }
 
-/* Neither has a record twice (RFC 2181 §5). */
-bool otr_tlsa_sets_are_equal(const otr_tlsa_set *a, const otr_tlsa_set *b)
+static bool has_all_of(const otr_tlsa_set *set, const otr_tlsa_set *other)
 {
-    if (a->count != b->count)
-        return false;
-    for (size_t i = 0; i < a->count; i++)
-        if (!otr_tlsa_set_has(b, &a->records[i]))
+    for (size_t i = 0; i < other->count; i++)
+        if (!otr_tlsa_set_has(set, &other->records[i]))
             return false;
     return true;
 }
 
-size_t otr_tlsa_set_usable(const otr_tlsa_set *set)
+/* A record that comes twice is one (RFC 2181 §5). */
+bool otr_tlsa_sets_are_equal(const otr_tlsa_set *a, const otr_tlsa_set *b)
 {
-    size_t usable = 0;
-
-    for (size_t i = 0; i < set->count; i++)
-        usable += otr_tlsa_check(&set->records[i]) == OTR_TLSA_USABLE;
-    return usable;
+    return has_all_of(a, b) && has_all_of(b, a);
 }

@@ -10,6 +10,7 @@
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <string.h>
 
 /* Where the block begins that the next read will find: reading skips text before it. */
 static const char *find_block(const char *text, size_t len, BIO *in)
@@ -104,4 +105,20 @@ out:
     BIO_free(in);
     sk_X509_pop_free(found, X509_free);
     return err;
+}
+
+char *otr_pem_write_certs(const STACK_OF(X509) *certs)
+{
+    BIO *out = BIO_new(BIO_s_mem());
+    char *text = NULL, *data = NULL;
+    bool is_good = out != NULL;
+    long len;
+
+    for (int i = 0; is_good && i < sk_X509_num(certs); i++)
+        is_good = PEM_write_bio_X509(out, sk_X509_value(certs, i)) == 1;
+    len = is_good ? BIO_get_mem_data(out, &data) : 0;
+    if (len > 0)
+        text = strndup(data, (size_t)len);
+    BIO_free(out);
+    return text;
 }

@@ -26,4 +26,7 @@
 outrider_err otr_pem_read_certs(const char *text, size_t len, size_t limit, STACK_OF(X509) **certs,
                                 outrider_diag *diag);
 
+/* Certificates as PEM text that ends in NUL, in their order; owned by the caller. NULL: out of memory, or there is none. */
+char *otr_pem_write_certs(const STACK_OF(X509) *certs);
+
 #endif

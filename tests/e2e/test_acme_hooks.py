@@ -11,6 +11,7 @@ import hashlib
 import itertools
 import os
 import shutil
+import signal
 import smtplib
 import ssl
 import subprocess
@@ -322,6 +323,19 @@ def test_a_command_that_fails(own):
     assert own.deploy("--retry").returncode == 0 and read(log) == b"told\n"
     assert own.deploy("--retry").returncode == 0 and own.deploy(own.mx, *pair).returncode == 0
     assert read(log) == b"told\n" and own.deploy("--pending").stdout == "", "once is enough"
+
+
+def test_a_command_that_leaves_a_server_running(own):
+    """What it has started does not keep the next run waiting."""
+    pid = own.path("files/pid")
+    own.deploy_lines(f"{own.mx} - {own.path('files/mx.pem')} root 0600 sleep 900 >/dev/null 2>&1 & echo $! >{pid}")
+    assert own.deploy(own.mx, *own.pair("new", own.issue(own.mx))).returncode == 0
+    try:
+        lock = subprocess.run(["flock", "-w", "20", own.path("deploy/lock"), "true"], check=False)
+        assert lock.returncode == 0, "the lock is still held"
+    finally:
+        os.kill(int(read(pid)), signal.SIGKILL)
+    assert own.deploy("--retry").returncode == 0
 
 
 def test_a_hook_that_is_killed(own):

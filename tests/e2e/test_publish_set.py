@@ -197,7 +197,7 @@ def test_enforce_is_refused_with_reasons(ours, change, check):
     change(ours)
     done = ours.set("--mode", "enforce", check=65)
     assert "enforce is refused, because mail would not come" in done.stderr and check in done.stderr and done.stdout == ""
-    assert f"outrider publish status --verbose --only dns,smtp,sts {ours.name}" in done.stderr
+    assert f"outrider publish status --verbose --only dns,smtp,sts --config {ours.daemon.config} --ehlo set.lab.test {ours.name}" in done.stderr
     assert {**ours.served()["serving"], "last": None, "horizon": None} == {**before, "last": None, "horizon": None}
 
 
@@ -225,6 +225,56 @@ def test_every_bundle_must_accept(lab, outrider, tmp_path):
     ours.daemon.write_config()
     done = ours.set("--mode", "enforce", check=65)
     assert str(bundle) in done.stderr and ours.mode() == "testing"
+
+
+# The policy host ---------------------------------------------------------------------------------------------------------
+
+
+def test_enforce_is_refused_where_nobody_would_hear_of_it(ours):
+    """No mail is lost by that, but nobody is protected: other words, and --force all the same."""
+    ours.lab.set_records(f"mta-sts.{ours.name}", "AAAA", [])
+    done = ours.set("--mode", "enforce", check=65)
+    assert "the policy host would not hand it out" in done.stderr and "would not come" not in done.stderr and "sts.host" in done.stderr
+    told = json.loads(ours.set("--mode", "enforce", "--json", check=65).stdout)
+    assert told["done"] is False and "policy host" in told["refused"] and [each["id"] for each in told["reasons"]] == ["sts.host"]
+    assert "sts.host" in ours.set("--mode", "testing", check=0).stderr and ours.mode() == "testing"
+    done = ours.set("--mode", "enforce", "--force", check=0)
+    assert "forced, although the policy host" in done.stderr and ours.mode() == "enforce"
+
+
+def test_a_policy_host_elsewhere(ours):
+    """One address of two leads to a machine that knows nothing of the policy."""
+    ours.lab.set_records(f"mta-sts.{ours.name}", "A", ours.lab.addresses["mta-sts.sts-enforce.example"])
+    done = ours.set("--mode", "enforce", check=65)
+    assert "sts.https" in done.stderr and ours.lab.addresses["mta-sts.sts-enforce.example"][0] in done.stderr, done.stderr
+    assert ours.mode() == "testing"
+
+
+def test_a_policy_host_that_is_not_reached_from_here_is_told(ours):
+    """It may be this network (and often is: a router that leads no packet back inside), so it is no refusal."""
+    ours.lab.set_records(f"mta-sts.{ours.name}", "AAAA", ["2001:db8:443::dead"])
+    done = ours.set("--mode", "enforce", "--json", check=0)
+    told = json.loads(done.stdout)
+    assert told["done"] and told["reasons"] == [] and "sts.https" in [each["id"] for each in told["warnings"]]
+    done = ours.set("--mode", "enforce", check=0)
+    assert "warning: look whether the policy gets out" in done.stderr and "sts.https" in done.stderr
+
+
+def test_the_id_counts_however_the_record_is_written(ours):
+    id = ours.served()["serving"]["id"]
+    ours.lab.set_records(f"_mta-sts.{ours.name}", "TXT", [zones.quoted(f"v=STSv1;id={id}")])
+    assert "nothing to change" in ours.set("--mode", "testing", check=0).stdout
+
+
+def test_what_outriderd_itself_finds_wrong_is_not_fine(ours):
+    """--offline: exit status 0 is for nothing that is wrong."""
+    ours.run("status", "--offline", ours.name, check=0)
+    certificate = ours.daemon.settings[f'publish "{ours.name}"']["certificate"]
+    with open(certificate, "w") as file:
+        file.write("no certificate\n")
+    ours.daemon.restart()
+    done = ours.run("status", "--offline", ours.name, check=1)
+    assert re.search(r"^  cert ", done.stdout, re.M), done.stdout
 
 
 def test_refused_in_json(ours):

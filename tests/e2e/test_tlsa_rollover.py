@@ -6,6 +6,7 @@ Waits are of hours. A test lets time pass by making what was written down older:
 import itertools
 import json
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -16,7 +17,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+import domains
 from lab import certs, mxhost
+from lab.model import UNSIGNED
 from lab.own_zone import OwnZone
 
 ADDRESS = "203.0.113.241"
@@ -460,6 +463,57 @@ echo "$OUTRIDER_HOST $OUTRIDER_ZONE" > "$0.seen"
 knsupdate "$0.lines" || exit 3
 knotc -c @config@ -b zone-refresh @zone@ > /dev/null
 """
+
+
+def test_the_commands_that_are_told_can_be_pasted(make):
+    """With the settings and the state that were given: what somebody pastes does what was meant."""
+    host = begin(make)
+    host.plan("--next-key", host.write_key(new_key("ecdsa")))
+    spaced = os.path.join(host.folder, "it's mine")
+    os.symlink(host.state, spaced)
+    host.state = spaced
+    told = [host.plan()["command"], host.status()[1]["command"]]
+    told += [re.search(r"^  then: +(.*)$", host.run(*words).stdout, re.M)[1]
+             for words in (("guard", "--cert", host.issue(new_key("ecdsa")).pem, "--host", host.name),)]
+    for command in told:
+        assert "it'\\''s mine" in command and host.daemon.config in command, command
+        folder = os.path.dirname(host.daemon.cli)
+        done = subprocess.run(["sh", "-c", command], env={**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}, capture_output=True, text=True,
+                              timeout=120)
+        assert done.returncode in (0, 1) and host.name in done.stdout, (command, done.stdout, done.stderr)
+    assert "staged" in subprocess.run(["sh", "-c", told[1]], env={**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}, capture_output=True,
+                                      text=True, timeout=120).stdout
+
+
+def test_a_staged_record_is_not_left_over(make, lab):
+    """dane.stale: what a plan has published ahead is meant, and what nobody has planned is not."""
+    host = begin(make)
+    domain = domains.row("staged", zone=UNSIGNED, hosts=())
+    lab.add(domain)
+    lab.set_records(domain.domain, "MX", [f"10 {host.name}."])
+    host.daemon.settings[f'publish "{domain.domain}"'] = {"mode": "testing", "mx": [host.name]}
+    host.daemon.write_config()
+    keys = [new_key("ecdsa"), new_key("rsa")]
+    staged = host.plan(*[word for key in keys for word in ("--next-key", host.write_key(key))])
+    host.zone.update(staged["nsupdate"])
+
+    def look(*options):
+        lab.resolver.forget()
+        done = host.daemon.run_cli("publish", "status", "--json", "--no-daemon", "--only", "dane", "--config", host.daemon.config, "--ehlo", "x.lab.test",
+                                   *options, domain.domain, timeout=120)
+        return {each["id"]: each for each in json.loads(done.stdout)["results"]}, done.stderr
+
+    found, _ = look("--state", os.path.join(host.folder, "elsewhere"))
+    assert found["dane.stale"]["status"] == "warning", "two records that match nothing, and no plan is known"
+    found, errors = look("--state", host.state)
+    assert found["dane.stale"]["status"] == "ok" and "under way" in found["dane.rollover"]["message"] and errors == ""
+    host.zone.publish(host.record(host.issue(new_key("ecdsa"))))
+    found, _ = look("--state", host.state)
+    assert found["dane.stale"]["status"] == "warning"
+    with open(host.file, "w") as file:
+        file.write("{")
+    found, errors = look("--state", host.state)
+    assert "staged is not known" in errors and "dane.stale" in found
 
 
 def test_the_hook(make, lab, tmp_path):

@@ -234,7 +234,11 @@ static void make_meant(scene *s)
         s->meant.text = s->text.data;
         s->meant.text_len = s->text.len;
     }
-    s->meant.is_proposal = is(s, MEANT, "proposal");
+    s->meant.is_proposal = is(s, MEANT, "proposal") || is(s, MEANT, "proposal-served");
+    if (is(s, MEANT, "proposal-served")) {
+        s->meant.in_service = s->text.data;
+        s->meant.in_service_len = s->text.len;
+    }
     s->meant.wants_reports = is(s, REPORTS, "yes");
     s->meant.exit_clock = is(s, EXIT, "0") ? 0 : NOW + atol(value_of(s, EXIT));
 }

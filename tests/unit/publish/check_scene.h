@@ -20,7 +20,7 @@ typedef enum scene_field {
     TYPE, LOCATION, TOOK, BODY, BODY6,
     POLICY_CHAIN,  /* as CHAIN, for the policy host */
     MODE, MAX_AGE, PATTERNS, /* of the policy, the meant and the served; patterns with commas */
-    MEANT,         /* "no", "configured", "proposal" */
+    MEANT,         /* "no", "configured", "proposal"; "proposal-served": and the text of the scene is in service until then */
     REPORTS,       /* "no": none are wanted */
     EXIT,          /* seconds from now */
     BEFORE,        /* "same", "other-text", "other-id", "other" */

@@ -5,6 +5,7 @@
 #include "support/cmocka_all.h"
 #include "check_scene.h"
 #include "publish/gate.h"
+#include "publish/staged.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -20,6 +21,12 @@
 #define OPEN OTR_GATE_OPEN
 #define SHUT OTR_GATE_SHUT
 #define DUNNO OTR_GATE_UNKNOWN
+#define UNHEARD OTR_GATE_UNHEARD
+#define HEX_16(octet) octet octet octet octet octet octet octet octet octet octet octet octet octet octet octet octet
+#define HEX_A HEX_16("AA") HEX_16("AA")
+#define HEX_B HEX_16("BB") HEX_16("BB")
+#define HEX_C HEX_16("CC") HEX_16("CC")
+#define HEX_D HEX_16("DD") HEX_16("DD")
 #define LONG_ID "v=STSv1; id=123456789012345678901234567890123;"
 
 typedef struct row {
@@ -126,6 +133,12 @@ static const row rows[] = {
     { "a lookup of TLSA that failed is no absence", "dane.secure", UNKNOWN, "lookup of the TLSA records", { { TLSA, "tempfail SERVFAIL" } } },
     { "a lookup of TLSA that was not made", "dane.secure", UNKNOWN, "not made in time", { { TLSA, "-" } } },
     { "nothing is said of TLSA without a resolver", "dane.secure", SKIPPED, "dns.resolver", { { RESOLVER, "fails" } } },
+    { "a lookup of TLSA that failed, where no sender would ask", "dane.exists", INFO, "nobody asks for",
+      { { A, "insecure 192.0.2.1" }, { AAAA, "insecure 2001:db8::1" }, { TLSA, "tempfail SERVFAIL" } } },
+    { "and it is no failure then", "dane.secure", NOT_SAID, "",
+      { { A, "insecure 192.0.2.1" }, { AAAA, "insecure 2001:db8::1" }, { TLSA, "tempfail SERVFAIL" } } },
+    { "unless nobody can tell whether they are signed", "dane.secure", UNKNOWN, "failed",
+      { { A, "insecure 192.0.2.1" }, { AAAA, "insecure 2001:db8::1" }, { TLSA, "tempfail SERVFAIL" }, { RESOLVER, "fails" } } },
     { "a lookup that failed is not told as absence", "dane.exists", NOT_SAID, "", { { TLSA, "tempfail SERVFAIL" } } },
     { "TLSA records at the end of a signed alias", "dane.match", OK, "matches",
       { { A, "secure cname=other.example.org 192.0.2.1" }, { AAAA, "secure nodata" }, { TLSA_ALIAS, "secure 3 1 1 @leaf" }, { TLSA, "secure nodata" } } },
@@ -148,6 +161,9 @@ static const row rows[] = {
     { "what is left over is not known where none matches", "dane.stale", SKIPPED, "dane.match", { { TLSA, "secure 3 1 1 @next" } } },
     { "nor what is in use", "dane.which", NOT_SAID, "", { { TLSA, "secure 3 1 1 @next" } } },
     { "the one beside is staged", "dane.stale", OK, "no TLSA record", { { STAGED, "3 1 1 @next" } } },
+    { "all that is beside is staged", "dane.rollover", OK, "under way", { { STAGED, "3 1 1 @next" } } },
+    { "one beside is staged, another is not", "dane.stale", WARN, "match nothing",
+      { { TLSA, "secure 3 1 1 @leaf, 3 1 1 @next, 3 1 1 @ca" }, { STAGED, "3 1 1 @next" } } },
     { "one that is not staged", "dane.stale", WARN, "match nothing", { { STAGED, "none" } } },
     { "a record for the next key", "dane.rollover", OK, "for a next key", { { 0 } } },
     { "no record for the next key is no fault", "dane.rollover", INFO, "no record", { { TLSA, "secure 3 1 1 @leaf" } } },
@@ -184,6 +200,9 @@ static const row rows[] = {
     { "the id is new, the text is old", "sts.id-step", WARN, "serves another text", { { BODY, "version: STSv1\r\nmode: none\r\nmax_age: 86400\r\n" } } },
     { "neither is what is meant", "sts.id-step", WARN, "neither",
       { { BODY, "version: STSv1\r\nmode: none\r\nmax_age: 86400\r\n" }, { STS, "secure v=STSv1; id=old;" } } },
+    { "before a proposal: what we serve gets out", "sts.id-step", OK, "what we do", { { MEANT, "proposal-served" } } },
+    { "before a proposal: somebody else's text gets out", "sts.id-step", WARN, "another text than we do",
+      { { MEANT, "proposal-served" }, { BODY, "version: STSv1\r\nmode: none\r\nmax_age: 86400\r\n" } } },
     { "no step without a policy", "sts.id-step", SKIPPED, "sts.https", { { FETCH, "connect" } } },
     { "no step without a record", "sts.id-step", SKIPPED, "sts.txt", { { STS, "secure nodata" } } },
     { "nothing is known of before", "sts.id-step", NOT_SAID, "", { { MEANT, "no" } } },
@@ -196,6 +215,10 @@ static const row rows[] = {
     { "IPv4 only", "sts.host", INFO, "IPv4 addresses only", { { POLICY_AAAA, "secure nodata" } } },
     { "IPv6 only", "sts.host", WARN, "IPv6 addresses only", { { POLICY_A, "secure nodata" } } },
     { "no address, and a record that leads there", "sts.host", CRIT, "has no address", { { POLICY_A, "secure nodata" }, { POLICY_AAAA, "secure nodata" } } },
+    { "no address of a policy that is to be tested", "sts.host", WARN, "has no address",
+      { { POLICY_A, "secure nodata" }, { POLICY_AAAA, "secure nodata" }, { MEANT, "proposal" }, { MODE, "testing" } } },
+    { "no address of a policy that is to be enforced", "sts.host", CRIT, "has no address",
+      { { POLICY_A, "secure nodata" }, { POLICY_AAAA, "secure nodata" }, { MEANT, "proposal" } } },
     { "the lookup of the policy host failed", "sts.host", UNKNOWN, "failed", { { POLICY_A, "tempfail timeout" }, { POLICY_AAAA, "tempfail timeout" } } },
     { "a certificate that is accepted", "sts.https", OK, "accepted", { { 0 } } },
     { "a certificate for another name", "sts.https", CRIT, "refuse the certificate", { { POLICY_CHAIN, "other-name" }, { FETCH, "certificate" } } },
@@ -393,6 +416,48 @@ static void test_groups(void **state)
     }
 }
 
+/* A record that the plan of a roll-over has published ahead is not told among those that are left over; and the other way round. */
+static void test_who_is_left_over(void **state)
+{
+    const scene_change changes[] = { { TLSA, "secure 3 1 1 @leaf, 3 1 1 @next, 3 1 1 @ca" }, { STAGED, "3 1 1 @next" } };
+    otr_check_report *report = scene_report(changes, 2, OTR_CHECKS_DANE);
+    const otr_check_result *stale = find_worst(report, "dane.stale"), *next = find_worst(report, "dane.rollover");
+
+    (void)state;
+    assert_null(strchr(stale->found, ','));
+    assert_null(strchr(next->found, ','));
+    assert_string_not_equal(stale->found, next->found);
+    otr_check_report_free(report);
+}
+
+/* What a plan says is meant: all of it while it is under way, and nothing before and after. */
+static void test_what_is_staged(void **state)
+{
+    otr_domain_facts *facts = otr_facts_new("example.org", 0);
+    otr_rollover plan = { .pairs = { { .algorithm = "rsa", .current = "3 1 1 " HEX_A, .next = "3 1 1 " HEX_B },
+                                     { .algorithm = "ecdsa", .current = "", .next = "3 1 1 " HEX_C } },
+                          .pair_count = 2, .kept = { "3 1 1 " HEX_D }, .kept_count = 1, .issuers = { "2 1 1 " HEX_A }, .issuer_count = 1 };
+
+    (void)state;
+    for (int s = 0; s < OTR_ROLLOVER_STATE_COUNT; s++) {
+        bool is_over = s == OTR_ROLLOVER_IDLE || s == OTR_ROLLOVER_TRIMMED;
+        otr_host_facts host = { .host = "mx.example.org" };
+
+        plan.state = (otr_rollover_state)s;
+        assert_true(otr_staged_take(facts, &host, &plan));
+        assert_int_equal(host.knows_staged, !is_over);
+        assert_int_equal(host.staged_count, is_over ? 0 : 5);
+        if (is_over)
+            continue;
+        assert_int_equal(host.staged[0].data[0], 0xbb);
+        assert_int_equal(host.staged[1].data[31], 0xaa);
+        assert_int_equal(host.staged[4].usage, 2);
+        assert_false(otr_staged_add(facts, &host, "3 1 1 what"));
+        assert_int_equal(host.staged_count, 5);
+    }
+    otr_facts_free(facts);
+}
+
 /* Enforce, PUB-07 ----------------------------------------------------------------------------------------------- */
 
 static const struct {
@@ -402,7 +467,18 @@ static const struct {
 } gates[] = {
     { "all is well", OPEN, { { 0 } } },
     { "an MX that is not signed", OPEN, { { MX, "insecure 10 mx.example.org" } } },
-    { "no record and no policy host yet", OPEN, { { STS, "secure nxdomain" }, { POLICY_A, "secure nxdomain" }, { POLICY_AAAA, "secure nxdomain" } } },
+    { "no record yet", OPEN, { { STS, "secure nxdomain" } } },
+    { "no policy host yet", UNHEARD, { { STS, "secure nxdomain" }, { POLICY_A, "secure nxdomain" }, { POLICY_AAAA, "secure nxdomain" } } },
+    { "the certificate of the policy host is for another name", UNHEARD, { { POLICY_CHAIN, "other-name" }, { FETCH, "certificate" } } },
+    { "no HTTPS at one address of the policy host", UNHEARD, { { FETCH6, "tls" } } },
+    { "the policy host leads elsewhere", UNHEARD, { { FETCH, "302" } } },
+    { "the policy is not there", UNHEARD, { { FETCH, "404" } } },
+    { "what is there is no policy", UNHEARD, { { BODY, "version: STSv1\r\nmode: perhaps\r\nmax_age: 86400\r\n" } } },
+    { "mail comes first: no policy host, and no STARTTLS", SHUT, { { PROBE, "no-starttls" }, { FETCH, "404" } } },
+    { "no policy host, and a host not reached", DUNNO, { { PROBE, "timeout" }, { FETCH, "404" } } },
+    { "the policy host is not reached from here", OPEN, { { FETCH, "connect" } } },
+    { "the policy host has IPv6 addresses only", OPEN, { { POLICY_A, "secure nodata" } } },
+    { "the certificate of the policy host ends soon", OPEN, { { POLICY_CHAIN, "ended-soon" } } },
     { "the served policy names no host, the proposal does", OPEN, { { BODY, "version: STSv1\r\nmode: testing\r\nmx: a.example\r\nmax_age: 86400\r\n" } } },
     { "TLSA records that do not match are no matter of a policy", OPEN, { { TLSA, "secure 3 1 1 @next" } } },
     { "a host that the policy does not name", SHUT, { { PATTERNS, "mail.example.org" } } },
@@ -433,7 +509,7 @@ static const struct {
 
 static void test_gate(void **state)
 {
-    static const char *const names[] = { "open", "shut", "unknown" };
+    static const char *const names[] = { "open", "shut", "unknown", "unheard" };
     size_t failed = 0;
 
     (void)state;
@@ -457,6 +533,43 @@ static void test_gate(void **state)
     assert_int_equal(failed, 0);
 }
 
+/* What bars nothing, and is told. */
+static void test_what_the_gate_warns_of(void **state)
+{
+    static const struct {
+        const char *sentence, *id; /* NULL: nothing */
+        scene_change changes[CHANGES];
+    } warnings[] = {
+        { "all is well", NULL, { { 0 } } },
+        { "the policy host is not reached from here", "sts.https", { { FETCH, "connect" } } },
+        { "its lookup failed", "sts.host", { { POLICY_A, "tempfail timeout" }, { POLICY_AAAA, "tempfail timeout" } } },
+        { "its certificate ends soon", "sts.host-expiry", { { POLICY_CHAIN, "ended-soon" } } },
+        { "its addresses serve different texts", "sts.views", { { BODY6, "version: STSv1\r\nmode: none\r\nmax_age: 86400\r\n" } } },
+        { "it serves another text than we do", "sts.id-step", { { MEANT, "proposal-served" }, { BODY, "version: STSv1\r\nmode: none\r\nmax_age: 86400\r\n" } } },
+        { "it has IPv6 addresses only", NULL, { { POLICY_A, "secure nodata" } } },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(warnings) / sizeof(warnings[0]); i++) {
+        scene_change changes[CHANGES + 1] = { { MEANT, "proposal-served" } };
+        otr_check_report *report;
+        size_t others = 0, wanted = 0;
+
+        memcpy(changes + 1, warnings[i].changes, sizeof(warnings[i].changes));
+        report = scene_report(changes, CHANGES + 1, OTR_GATE_GROUPS);
+        assert_int_equal(otr_gate_judge(report), OPEN);
+        for (size_t k = 0; k < report->count; k++) {
+            bool is_wanted = warnings[i].id != NULL && strcmp(report->results[k].id, warnings[i].id) == 0;
+
+            wanted += is_wanted && otr_gate_warns_of(&report->results[k]);
+            others += !is_wanted && otr_gate_warns_of(&report->results[k]);
+        }
+        if (others > 0 || (wanted > 0) != (warnings[i].id != NULL))
+            fail_msg("%s: %zu wanted, %zu others", warnings[i].sentence, wanted, others);
+        otr_check_report_free(report);
+    }
+}
+
 static int open_scene(void **state)
 {
     (void)state;
@@ -476,6 +589,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows), cmocka_unit_test(test_every_check_has_its_rows), cmocka_unit_test(test_all_well),
         cmocka_unit_test(test_groups), cmocka_unit_test(test_gate),
+        cmocka_unit_test(test_what_the_gate_warns_of), cmocka_unit_test(test_who_is_left_over), cmocka_unit_test(test_what_is_staged),
     };
 
     return cmocka_run_group_tests(tests, open_scene, close_scene);

@@ -138,6 +138,86 @@ static void test_what_may_be_installed(void **state)
     assert_int_equal(failed, 0);
 }
 
+/*
+ * What the servers have handed out for long does not help where our own resolver still, or again, has what does not match: so may others.
+ */
+static void test_a_cache_that_has_what_was_gone(void **state)
+{
+    static const struct {
+        int gone_minutes_ago;
+        otr_guard_outcome outcome;
+        int minutes;
+    } cases[] = {
+        { 10, OTR_GUARD_WOULD_BREAK, 50 },  /* of before: it is waited for anyway */
+        { 120, OTR_GUARD_WOULD_BREAK, 60 }, /* a TTL would have ended it: it came back between two looks */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        otr_arena *arena = otr_arena_new();
+        otr_tlsa_history history = { .arena = arena };
+        otr_findings findings = { .arena = arena };
+        const char *old[] = { "A" }, *both[] = { "AB" };
+        otr_authority *before = scene_authority(old, 1, TTL, REFRESH, NEGATIVE), *now = scene_authority(both, 1, TTL, REFRESH, NEGATIVE);
+        otr_guard_question q = { .authority = now, .history = &history, .chain_pem = scene_chain('B'), .chain_len = strlen(scene_chain('B')),
+                                 .now = NOW };
+        otr_guard_result got = { 0 };
+
+        otr_history_observe(&history, before, NOW - 86400);
+        otr_history_observe(&history, now, NOW - cases[i].gone_minutes_ago * 60);
+        now->validated = before->validated;
+        otr_history_observe(&history, now, NOW);
+        assert_int_equal(otr_guard(&q, &got, &findings, NULL), OUTRIDER_OK);
+        assert_int_equal(got.outcome, cases[i].outcome);
+        assert_int_equal(got.safe_from - NOW, cases[i].minutes * 60);
+        otr_authority_free(before);
+        otr_authority_free(now);
+        otr_arena_free(arena);
+    }
+}
+
+/* Never open: a lookup that failed is no absence, and a chain that cannot be read is no reason that could be told. */
+static void test_what_cannot_be_judged(void **state)
+{
+    otr_arena *arena = otr_arena_new();
+    otr_tlsa_history history = { .arena = arena };
+    otr_findings findings = { .arena = arena };
+    const char *sets[] = { "A" };
+    otr_authority *a = scene_authority(sets, 1, TTL, REFRESH, NEGATIVE);
+    otr_guard_question q = { .authority = a, .history = &history, .chain_pem = "no chain", .chain_len = 8, .now = NOW };
+    otr_guard_result got = { .outcome = OTR_GUARD_SAFE };
+
+    (void)state;
+    otr_history_observe(&history, a, NOW);
+    assert_int_equal(otr_guard(&q, &got, &findings, NULL), OUTRIDER_E_SYNTAX);
+    assert_int_equal(got.outcome, OTR_GUARD_SAFE); /* untouched */
+    assert_int_equal(findings.count, 0);
+    q.chain_pem = scene_chain('A');
+    q.chain_len = strlen(q.chain_pem);
+    a->status = OTR_DNS_TEMPFAIL;
+    a->server_count = 0;
+    a->validated = (otr_tlsa_set){ 0 };
+    assert_int_equal(otr_guard(&q, &got, &findings, NULL), OUTRIDER_OK);
+    assert_int_equal(got.outcome, OTR_GUARD_UNKNOWN);
+    otr_authority_free(a);
+    otr_arena_free(arena);
+}
+
+/* RFC 2181 §5: once, however often a server sends it; a file with a set that is none would be refused at the next run. */
+static void test_a_record_that_comes_twice(void **state)
+{
+    otr_arena *arena = otr_arena_new();
+    const char *twice[] = { "ABA" }, *once[] = { "AB" };
+    otr_authority *a = scene_authority(twice, 1, TTL, REFRESH, NEGATIVE), *b = scene_authority(once, 1, TTL, REFRESH, NEGATIVE);
+
+    (void)state;
+    assert_string_equal(otr_tlsa_set_text(arena, &a->validated), otr_tlsa_set_text(arena, &b->validated));
+    assert_true(otr_tlsa_sets_are_equal(&a->validated, &b->validated));
+    otr_authority_free(a);
+    otr_authority_free(b);
+    otr_arena_free(arena);
+}
+
 /* A zone that is not signed any more: nothing to believe, and what caches believed before. */
 static void test_a_zone_that_is_not_signed(void **state)
 {
@@ -260,6 +340,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_may_be_installed),
+        cmocka_unit_test(test_a_cache_that_has_what_was_gone),
+        cmocka_unit_test(test_what_cannot_be_judged),
+        cmocka_unit_test(test_a_record_that_comes_twice),
         cmocka_unit_test(test_a_zone_that_is_not_signed),
         cmocka_unit_test(test_what_is_remembered),
         cmocka_unit_test(test_what_is_told_of_records),

@@ -148,8 +148,10 @@ const otr_dns_answer *otr_scene_answer(const char *name, uint16_t type, const ch
     }
     answer->status = strcmp(status, "secure") == 0 ? OTR_DNS_SECURE : OTR_DNS_INSECURE;
     if (sscanf(text + at, "cname=%255s", alias) == 1) {
-        answer->canonical = otr_arena_text(arena, alias);
-        answer->cname_count = 1;
+        const char *comma = strrchr(alias, ',');
+
+        answer->canonical = otr_arena_text(arena, comma != NULL ? comma + 1 : alias);
+        answer->cname_count = comma != NULL ? 2 : 1;
         at += (int)strlen("cname=") + (int)strlen(alias) + 1;
     }
     snprintf(copy, sizeof(copy), "%s", text + at);

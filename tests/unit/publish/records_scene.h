@@ -1,7 +1,7 @@
 /*
  * records_scene.h - a domain for tests of records.h: answers and keys written down in a few words.
  *
- *     answer:  "STATUS TTL [cname=NAME] CONTENT"; STATUS secure, insecure, bogus, tempfail; CONTENT nodata, nxdomain, or records of the
+ *     answer:  "STATUS TTL [cname=NAME[,NAME]] CONTENT"; STATUS secure, insecure, bogus, tempfail; CONTENT nodata, nxdomain, or records of the
  *              type with "|" between: a text, an address, "10 mx.example.org", "3 1 1 a" (the record that chain or key a has)
  *     keys:    "a b": chain of certificate a, then of b; the words are those of otr_scene_key()
  */

@@ -299,6 +299,40 @@ static void the_policy(void **state)
               "  - _mta-sts.example.org TXT \"v=STSv1; id=7;\"\n"
               "1 records after 0+300 at +300\n"
               "  - mta-sts.example.org A 192.0.2.1\n" },
+        { "PUB-08 retired: an alias goes, and what is at its end stays", .source = OTR_POLICY_RETIRED, .addresses = "192.0.2.1",
+          .sts = "secure 300 cname=_mta-sts.provider.example v=STSv1; id=7;", .a = "secure 300 cname=mta-sts.provider.example 192.0.2.1",
+          .aaaa = "secure 300 cname=mta-sts.provider.example nodata", .tlsrpt = GONE, ONE_MX, .show =
+              "extra: mta-sts.example.org CNAME mta-sts.provider.example.\n"
+              "different: _mta-sts.example.org CNAME _mta-sts.provider.example.\n"
+              "0 records at +0\n"
+              "  - _mta-sts.example.org CNAME _mta-sts.provider.example.\n"
+              "1 records after 0+300 at +300\n"
+              "  - mta-sts.example.org CNAME mta-sts.provider.example.\n" },
+        { "PUB-08 retired: of aliases of aliases only the end is known", .source = OTR_POLICY_RETIRED, .addresses = "192.0.2.1",
+          .sts = STS_7, .a = "secure 300 cname=far.example,mta-sts.provider.example 192.0.2.1", .aaaa = AAAA_NO, .tlsrpt = GONE, ONE_MX, .show =
+              "different: _mta-sts.example.org TXT \"v=STSv1; id=7;\"\n"
+              "0 records at +0\n"
+              "  - _mta-sts.example.org TXT \"v=STSv1; id=7;\"\n" },
+        { "PUB-08 retired, and the policy host could not be looked up", .source = OTR_POLICY_RETIRED, .addresses = "192.0.2.1",
+          .sts = STS_7, .a = "tempfail 5", .aaaa = AAAA_NO, .tlsrpt = GONE, ONE_MX, .show =
+              "different: _mta-sts.example.org TXT \"v=STSv1; id=7;\"\n"
+              "0 records at +0\n"
+              "  - _mta-sts.example.org TXT \"v=STSv1; id=7;\"\n"
+              "1 look at +0\n" },
+        { "the policy host is an alias of something else: the alias goes, and nothing is changed at its end", .source = OTR_POLICY_IN_SERVICE,
+          .mode = OTR_STS_TESTING, .addresses = "192.0.2.1", .a = "secure 1200 cname=www.example.org 192.0.2.80",
+          .aaaa = "secure 1200 cname=www.example.org 2001:db8::80", .sts = STS_7, .tlsrpt = GONE, ONE_MX, .show =
+              "different: mta-sts.example.org CNAME www.example.org.\n"
+              "missing: mta-sts.example.org A 192.0.2.1\n"
+              "same: _mta-sts.example.org TXT \"v=STSv1; id=7;\"\n"
+              "0 records at +0\n"
+              "  - mta-sts.example.org CNAME www.example.org.\n"
+              "  + mta-sts.example.org A 192.0.2.1\n" },
+        { "the policy host is an alias of an alias of something else", .source = OTR_POLICY_IN_SERVICE, .mode = OTR_STS_TESTING,
+          .addresses = "192.0.2.1", .a = "secure 1200 cname=a.example.org,www.example.org 192.0.2.80", .aaaa = AAAA_NO, .sts = STS_7,
+          .tlsrpt = GONE, ONE_MX, .show =
+              "unknown: mta-sts.example.org A 192.0.2.1\n"
+              "same: _mta-sts.example.org TXT \"v=STSv1; id=7;\"\n" },
         { "nothing was looked up: all that is wanted, and what to look at first", .source = OTR_POLICY_CONFIGURED, .mode = OTR_STS_ENFORCE,
           .addresses = "192.0.2.1", .rua = "mailto:t@example.org", .hosts = { { MX1, .is_out = true, .chains = "a" } }, .show =
               "not-asked: mta-sts.example.org A 192.0.2.1\n"

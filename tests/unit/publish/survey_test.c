@@ -100,6 +100,11 @@ static bool was_asked(const world *w, const char *question)
     return false;
 }
 
+static void keep_record(void *arg, const otr_dns_answer *answer)
+{
+    ((otr_domain_facts *)arg)->sts_txt = otr_dns_answer_copy(answer);
+}
+
 static void everything_is_asked_once(void **state)
 {
     world *w = *state;
@@ -111,6 +116,29 @@ static void everything_is_asked_once(void **state)
     assert_true(w->facts->hosts[0].addresses[0].is_refused);
     assert_false(w->facts->hosts[0].addresses[0].first.was_made);
     assert_null(w->facts->hosts[0].tlsa_alias);
+}
+
+/* What counts of a record is what senders read, not how we would write it. */
+static void the_id_of_the_record(void **state)
+{
+    world *w = *state;
+
+    otr_scripted_add(w->resolver, "spaced.example TXT secure v=STSv1;  id=1 ; x=y");
+    otr_scripted_add(w->resolver, "twice.example TXT secure v=STSv1; id=1;");
+    otr_scripted_add(w->resolver, "twice.example TXT secure v=STSv1; id=2;");
+    survey(w, OTR_CHECKS_STS, 0);
+    assert_true(otr_facts_have_id(w->facts, "1"));
+    assert_false(otr_facts_have_id(w->facts, "11"));
+    for (size_t i = 0; i < 2; i++) {
+        static const char *const names[] = { "spaced.example", "twice.example" };
+
+        otr_dns_answer_free(w->facts->sts_txt);
+        w->facts->sts_txt = NULL;
+        assert_false(otr_facts_have_id(w->facts, "1")); /* not looked up */
+        otr_dns_ask(w->resolver, names[i], OTR_RR_TXT, keep_record, w->facts);
+        event_base_dispatch(w->base);
+        assert_int_equal(otr_facts_have_id(w->facts, "1"), i == 0); /* of several records none counts */
+    }
 }
 
 /* RFC 7672 §2.2.3: behind an alias that is signed and leads into an unsigned zone the records of its own name count. */
@@ -230,6 +258,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(everything_is_asked_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_id_of_the_record, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_alias_into_an_unsigned_zone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(each_address_of_the_policy_host_is_fetched_from, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_no_check_needs_is_not_asked, set_up, tear_down),

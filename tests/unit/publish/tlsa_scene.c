@@ -97,7 +97,7 @@ otr_authority *scene_authority(const char *const *sets, size_t count, uint32_t t
     otr_server_word *words = otr_arena_alloc(arena, count, sizeof(*words));
 
     *a = (otr_authority){ .arena = arena, .host = MX, .port = 25, .base = MX, .owner = "_25._tcp." MX, .name = "_25._tcp." MX,
-                          .zone = "example.org", .status = OTR_DNS_SECURE, .trouble = "", .servers = words, .server_count = count };
+                          .zone = "example.org", .status = OTR_DNS_SECURE, .half = "", .trouble = "", .servers = words, .server_count = count };
     for (size_t i = 0; i < count; i++) {
         words[i] = (otr_server_word){ .server = otr_arena_printf(arena, "ns%zu.example.org", i + 1), .address = "192.0.2.1", .reason = "",
                                       .refresh = refresh, .negative_ttl = negative_ttl };

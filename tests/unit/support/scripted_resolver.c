@@ -62,6 +62,7 @@ static const struct {
 } type_names[] = {
     { "A", OTR_RR_A },     { "AAAA", OTR_RR_AAAA }, { "MX", OTR_RR_MX },       { "TXT", OTR_RR_TXT },
     { "TLSA", OTR_RR_TLSA }, { "CNAME", OTR_RR_CNAME }, { "NS", OTR_RR_NS },
+    { "SOA", OTR_RR_SOA },
 };
 
 static _Noreturn void refuse_rule(const char *line, const char *why)
@@ -152,16 +153,23 @@ static void put_cname(otr_buf *out, const char *owner, const char *target, uint3
     otr_buf_clear(&data);
 }
 
+static void put_soa_data(otr_buf *data, uint32_t serial, uint32_t refresh, uint32_t minimum)
+{
+    put_name(data, "ns.test");
+    put_name(data, "hostmaster.test");
+    put_u32(data, serial);
+    put_u32(data, refresh);
+    put_u32(data, 1);
+    put_u32(data, 1);
+    put_u32(data, minimum);
+}
+
 /* RFC 2308 §3: a denial brings the SOA, whose TTL and minimum bound how long it may be kept. */
 static void put_soa(otr_buf *out, uint32_t ttl)
 {
     otr_buf data = OTR_BUF_INIT;
 
-    put_name(&data, "ns.test");
-    put_name(&data, "hostmaster.test");
-    for (int i = 0; i < 4; i++)
-        put_u32(&data, 1);
-    put_u32(&data, ttl);
+    put_soa_data(&data, 1, 1, ttl);
     put_rr(out, ".", OTR_RR_SOA, ttl, data.data, data.len);
     otr_buf_clear(&data);
 }
@@ -255,6 +263,15 @@ static void put_address(otr_buf *out, uint16_t type, const char *text, const cha
     otr_buf_put(out, bytes, type == OTR_RR_A ? 4 : 16);
 }
 
+static void put_soa_text(otr_buf *out, const char *text, const char *line)
+{
+    unsigned serial, refresh, minimum;
+
+    if (sscanf(text, "%u %u %u", &serial, &refresh, &minimum) != 3)
+        refuse_rule(line, "SOA: serial, refresh and minimum");
+    put_soa_data(out, serial, refresh, minimum);
+}
+
 static void add_record(rule *r, const char *text, const char *line)
 {
     otr_buf out = OTR_BUF_INIT;
@@ -275,6 +292,9 @@ static void add_record(rule *r, const char *text, const char *line)
     case OTR_RR_A:
     case OTR_RR_AAAA:
         put_address(&out, r->type, text, line);
+        break;
+    case OTR_RR_SOA:
+        put_soa_text(&out, text, line);
         break;
     default:
         put_name(&out, text);

@@ -12,6 +12,7 @@
  *            TLSA   "3 1 1 HEX", or "hex:0301" for raw rdata, several separated by ", "
  *            TXT    the rest of the line as it stands, quotes included: one record
  *            CNAME, NS  a name
+ *            SOA    "SERIAL REFRESH MINIMUM"
  *
  * Further rules with the same name and type add records. Answers are built as packets and read by
  * otr_dns_answer_parse(), so a test sees what the real resolver would make of them. A name that is not
