@@ -1,11 +1,11 @@
 /*
  * fleet_status.c - outrider fleet status: who is there, whether Redis answers this daemon, and what has gone to and fro.
  */
-#include "cli/ask_control.h"
-#include "cli/command.h"
 #include "base/date.h"
+#include "cli/ask_control.h"
+#include "cli/ask_options.h"
+#include "cli/command.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 #include <string.h>
 #include <time.h>
@@ -15,40 +15,11 @@ static const char help[] =
     "\n"
     "The members of the fleet, and how this daemon stands with Redis.\n"
     "\n"
-    "  -j, --json         one line of JSON\n"
-    "  -c, --config FILE  where the daemon listens (default /etc/outrider/outrider.conf)\n"
-    "  -s, --socket PATH  the daemon's control socket (default: the first in the configuration)\n"
-    "  -h, --help\n"
+    OTR_ASK_OPTIONS_HELP
     "\n"
     "Exit status: 0 answered, 64 usage, 65 there is no fleet, 75 no answer, 77 not allowed, 78 configuration.\n";
 
-struct options {
-    bool is_json;
-    const char *config, *socket;
-};
-
-/* Returns -1 to go on, else an exit status. */
-static int read_options(int argc, char **argv, struct options *o)
-{
-    static const struct option options[] = {
-        { "json", no_argument, NULL, 'j' },         { "config", required_argument, NULL, 'c' },
-        { "socket", required_argument, NULL, 's' }, { "help", no_argument, NULL, 'h' },
-        { NULL, 0, NULL, 0 },
-    };
-    int c;
-
-    optind = 1;
-    while ((c = getopt_long(argc, argv, "jc:s:h", options, NULL)) != -1) {
-        switch (c) {
-        case 'j': o->is_json = true; break;
-        case 'c': o->config = optarg; break;
-        case 's': o->socket = optarg; break;
-        case 'h': fputs(help, stdout); return EX_OK;
-        default: return otr_complain(EX_USAGE, "fleet status", "unknown option, or one without its value");
-        }
-    }
-    return argc == optind ? -1 : otr_complain(EX_USAGE, "fleet status", "takes no arguments");
-}
+static const char name[] = "fleet status";
 
 static const char *text_of(const json_t *object, const char *key)
 {
@@ -107,13 +78,13 @@ static void print_status(const json_t *a)
 
 int otr_cmd_fleet_status(int argc, char **argv)
 {
-    struct options o = { 0 };
-    int status = read_options(argc, argv, &o);
+    otr_ask_options o = { .is_json = false };
+    int status = otr_read_ask_options(argc, argv, name, help, &o);
     json_t *answer;
 
     if (status >= 0)
         return status;
-    answer = otr_ask_control(json_pack("{s:s}", "do", "fleet.status"), "fleet status", o.config, o.socket, &status);
+    answer = otr_ask_control(json_pack("{s:s}", "do", "fleet.status"), name, o.config, o.socket, &status);
     if (answer == NULL)
         return status;
     if (o.is_json) {

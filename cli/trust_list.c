@@ -3,10 +3,10 @@
  */
 #include "base/date.h"
 #include "cli/ask_control.h"
+#include "cli/ask_options.h"
 #include "cli/command.h"
 #include "cli/trust_exception.h"
 
-#include <getopt.h>
 #include <pwd.h>
 #include <string.h>
 #include <time.h>
@@ -17,12 +17,11 @@ static const char help[] =
     "The exceptions of \"outrider trust add\" in force, and the destinations whose mail waits because a host of them has come\n"
     "to another root (rules with on_change = defer). \"outrider trust explain\" shows all the rules of a destination.\n"
     "\n"
-    "  -j, --json         one line of JSON\n"
-    "  -c, --config FILE  where the daemon listens (default /etc/outrider/outrider.conf)\n"
-    "  -s, --socket PATH  the daemon's control socket (default: the first in the configuration)\n"
-    "  -h, --help\n"
+    OTR_ASK_OPTIONS_HELP
     "\n"
     "Exit status: 0 answered, 64 usage, 75 no answer, 77 not allowed, 78 configuration.\n";
+
+static const char name[] = "trust list";
 
 static const char *text_of(const json_t *object, const char *key)
 {
@@ -57,40 +56,19 @@ static void print_hold(const json_t *h)
            text_of(h, "host"), text_of(json_object_get(h, "from"), "subject"), text_of(json_object_get(h, "to"), "subject"));
 }
 
-static int misuse(const char *why)
-{
-    return otr_complain(EX_USAGE, "trust list", "%s; outrider trust list --help shows the options", why);
-}
-
 int otr_cmd_trust_list(int argc, char **argv)
 {
-    static const struct option options[] = {
-        { "json", no_argument, NULL, 'j' },         { "config", required_argument, NULL, 'c' },
-        { "socket", required_argument, NULL, 's' }, { "help", no_argument, NULL, 'h' },
-        { NULL, 0, NULL, 0 },
-    };
-    const char *config = NULL, *socket = NULL;
+    otr_ask_options o = { .is_json = false };
     const json_t *exceptions, *holds;
-    int c, status = EX_OK;
-    bool is_json = false;
+    int status = otr_read_ask_options(argc, argv, name, help, &o);
     json_t *answer;
 
-    optind = 1;
-    while ((c = getopt_long(argc, argv, "jc:s:h", options, NULL)) != -1) {
-        switch (c) {
-        case 'j': is_json = true; break;
-        case 'c': config = optarg; break;
-        case 's': socket = optarg; break;
-        case 'h': fputs(help, stdout); return EX_OK;
-        default: return misuse("unknown option, or one without its value");
-        }
-    }
-    if (optind < argc)
-        return misuse("takes no arguments");
-    answer = otr_ask_control(json_pack("{s:s}", "do", "trust.list"), "trust list", config, socket, &status);
+    if (status >= 0)
+        return status;
+    answer = otr_ask_control(json_pack("{s:s}", "do", "trust.list"), name, o.config, o.socket, &status);
     if (answer == NULL)
         return status;
-    if (is_json) {
+    if (o.is_json) {
         json_object_del(answer, "ok");
         return otr_print_json(answer, EX_OK);
     }
