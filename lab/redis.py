@@ -1,7 +1,7 @@
 """A real redis-server for daemons that are a fleet: one of its own for each test, in the lab's namespace, on any address.
 
     with Redis(folder, password="secret") as redis:
-        daemon = outrider(store=redis.url(), fleet={"name": "a"})
+        daemon = outrider(redis=redis.url(), fleet={"name": "a"})
         redis.command("GET", "outrider:seq")
         redis.hang(); redis.go_on()          # SIGSTOP: it is there, and does not answer
         redis.kill(); redis.start()          # everything is gone: nothing is kept on disk
