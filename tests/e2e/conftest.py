@@ -1,6 +1,6 @@
 """Fixtures of the system tests.
 
-    build     the folder with the programs under test
+    build     the folder with the programs under test; is_sanitized: whether they watch themselves, and are slow
     run       outrider ARGUMENTS..., for tests of the command line that need no lab
     lab       the lab's World: opened once; tests that use it run as root inside tools/run-in-lab, elsewhere they
               are skipped by name. Change servers with monkeypatch (monkeypatch.setattr(lab.mx[NAME], "server", ...)) and
@@ -88,6 +88,12 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session")
 def build():
     return os.environ.get("OUTRIDER_BUILD", os.path.join(ROOT, "build"))
+
+
+@pytest.fixture(scope="session")
+def is_sanitized(build):
+    needed = subprocess.run(["ldd", os.path.join(build, "outriderd")], check=True, capture_output=True, text=True).stdout
+    return any(name in needed for name in ("libasan", "libtsan"))
 
 
 @pytest.fixture(scope="session")

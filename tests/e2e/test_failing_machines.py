@@ -47,12 +47,6 @@ class Machine:
 
 
 @pytest.fixture(scope="module")
-def is_sanitized(build):
-    needed = subprocess.run(["ldd", os.path.join(build, "outriderd")], check=True, capture_output=True, text=True).stdout
-    return any(name in needed for name in ("libasan", "libtsan"))
-
-
-@pytest.fixture(scope="module")
 def library(lab, is_sanitized, tmp_path_factory):
     path = str(tmp_path_factory.mktemp("machine") / "machine.so")
     source = os.path.join(conftest.ROOT, "tests/e2e/machine.c")
