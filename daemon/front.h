@@ -68,6 +68,7 @@ typedef struct otr_front {
     struct otr_connection_queue connections;
     size_t outstanding;            /* tickets of this thread that are under way */
     _Atomic bool is_stopping;
+    otr_clock_reading now;
     size_t batch_len;              /* of the connection that has its turn (connection.c); 0 in between */
     char batch[OTR_BATCH_SIZE];
 } otr_front;

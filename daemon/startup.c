@@ -83,18 +83,26 @@ static outrider_err open_store(otr_daemon *d, outrider_diag *diag)
 }
 
 /* A large store is looked through while it is used (store_check.h). */
-static void on_checked(void *arg, const outrider_diag *diag)
+static void on_checked(void *arg, otr_store_finding finding, const outrider_diag *diag)
 {
     otr_daemon *d = arg;
 
-    if (diag == NULL) {
+    switch (finding) {
+    case OTR_STORE_WHOLE:
         OTR_LOG(OTR_LOG_INFO, "store.checked", { "path", d->conf->store.path });
-        return;
+        break;
+    case OTR_STORE_DAMAGED:
+        otr_store_mark_damaged(d->store);
+        OTR_LOG(OTR_LOG_ERROR, "store.damaged", { "error", diag->message },
+                { "effect", "mail to destinations whose policy cannot be read is deferred" },
+                { "do", "stop outriderd, restore the file or move it away, and start it again" });
+        break;
+    case OTR_STORE_UNCHECKED:
+        OTR_LOG(OTR_LOG_WARNING, "store.unchecked", { "error", diag->message },
+                { "effect", "whether the database is whole is not known; it is used as it is" },
+                { "do", "look for the reason (memory, the disk), and restart outriderd, which looks again" });
+        break;
     }
-    otr_store_mark_damaged(d->store);
-    OTR_LOG(OTR_LOG_ERROR, "store.damaged", { "error", diag->message },
-            { "effect", "mail to destinations whose policy cannot be read is deferred" },
-            { "do", "stop outriderd, restore the file or move it away, and start it again" });
 }
 
 static outrider_err open_overrides(otr_daemon *d, outrider_diag *diag)

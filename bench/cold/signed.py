@@ -13,7 +13,7 @@ import time
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
-TTL = 3600
+TTL = 7200  # longer than a run: what lapses is asked for again
 TYPES = {"A": 1, "NS": 2, "SOA": 6, "MX": 15, "TXT": 16, "DS": 43, "RRSIG": 46, "NSEC": 47, "DNSKEY": 48, "TLSA": 52}
 ALGORITHM = 13
 SIGN_WITH = ec.ECDSA(hashes.SHA256())
@@ -73,7 +73,7 @@ class Zone:
         self._name, self._key = name, key
         self._names, self._glue = names, glue or {}
         apex = names.setdefault(name, {})
-        apex["SOA"] = [f"{server} hostmaster.example. 1 3600 600 864000 300"]
+        apex["SOA"] = [f"{server} hostmaster.example. 1 3600 600 864000 {TTL}"]
         apex["NS"] = [server]
         if key:
             apex["DNSKEY"] = [key.dnskey]

@@ -44,7 +44,7 @@ typedef struct target {
     bool has_cpu;
     struct connection *connections; /* owned */
     histogram times;
-    uint64_t answered, bad, lost, unanswered;
+    uint64_t answered, bad, lost;
     double rate[ROUNDS_MAX];        /* of each round */
     double p99[ROUNDS_MAX];
     int64_t cpu_ns;
@@ -354,7 +354,6 @@ static void drain(void)
         serve_queue();
         wait_for_events(now_ns(CLOCK_MONOTONIC) + 1000000);
     }
-    at->unanswered += waiting();
     if (waiting() > 0) {
         fprintf(stderr, "bench_load: %s: questions without an answer\n", at->name);
         exit(75);

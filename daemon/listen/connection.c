@@ -271,7 +271,7 @@ static next wait_for_verdict(otr_connection *c, const otr_destination *destinati
 static next ask(otr_connection *c, const otr_destination *destination, otr_form form)
 {
     otr_front_shared *shared = c->front->shared;
-    otr_time now = otr_clock_now(shared->clock);
+    otr_time now = otr_clock_recent(shared->clock, &c->front->now);
     otr_answer *answer;
     next then = STOP;
     bool is_warm;

@@ -47,6 +47,15 @@ otr_time otr_clock_now(otr_clock *clock)
     return (boot + (wall - boot > lead ? wall - boot : lead)) / SECOND;
 }
 
+otr_time otr_clock_recent(otr_clock *clock, otr_clock_reading *last)
+{
+    int64_t tick = read_clock(CLOCK_MONOTONIC_COARSE);
+
+    if (tick != last->tick || atomic_load_explicit(&clock->fixed, memory_order_relaxed) != 0)
+        *last = (otr_clock_reading){ tick, otr_clock_now(clock) };
+    return last->now;
+}
+
 void otr_clock_set(otr_clock *clock, otr_time now)
 {
     atomic_store(&clock->fixed, now);

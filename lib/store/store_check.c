@@ -37,10 +37,12 @@ static void *run(void *arg)
 {
     otr_store_check *check = arg;
     outrider_diag diag = { 0 };
-    outrider_err err = otr_store_check_content(check->db, check->path, &diag);
+    bool is_damaged = false;
+    outrider_err err = otr_store_check_content(check->db, check->path, &is_damaged, &diag);
 
     if (!atomic_load(&check->is_stopping))
-        check->checked(check->arg, err == OUTRIDER_OK ? NULL : &diag);
+        check->checked(check->arg, err == OUTRIDER_OK ? OTR_STORE_WHOLE : is_damaged ? OTR_STORE_DAMAGED : OTR_STORE_UNCHECKED,
+                       &diag);
     atomic_store(&check->is_done, true);
     return NULL;
 }

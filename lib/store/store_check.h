@@ -11,8 +11,11 @@
 
 typedef struct otr_store_check otr_store_check;
 
-/* Called once, from the thread of the check, unless it is stopped before its end. diag: NULL if the database is whole. */
-typedef void otr_store_checked(void *arg, const outrider_diag *diag);
+/* OTR_STORE_UNCHECKED: looking failed (memory, the disk), which says nothing about the database. */
+typedef enum otr_store_finding { OTR_STORE_WHOLE, OTR_STORE_DAMAGED, OTR_STORE_UNCHECKED } otr_store_finding;
+
+/* Called once, from the thread of the check, unless it is stopped before its end. diag: what is wrong. */
+typedef void otr_store_checked(void *arg, otr_store_finding finding, const outrider_diag *diag);
 
 /* In a thread of its own. *check is NULL where nothing is to be done: the database was small, and checked when it was opened. */
 outrider_err otr_store_check_start(const char *path, otr_store_checked *checked, void *arg, otr_store_check **check,

@@ -326,22 +326,25 @@ static outrider_err make_new(const char *path, outrider_diag *diag)
 
 /* Opening --------------------------------------------------------------------------------------------- */
 
-outrider_err otr_store_check_content(sqlite3 *db, const char *path, outrider_diag *diag)
+outrider_err otr_store_check_content(sqlite3 *db, const char *path, bool *is_damaged, outrider_diag *diag)
 {
     sqlite3_stmt *statement = NULL;
-    outrider_err err = OUTRIDER_OK;
     int rc = sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &statement, NULL);
+    const char *word = NULL; /* what is wrong; NULL: nothing was found out */
+    outrider_err err = OUTRIDER_OK;
 
     if (rc == SQLITE_OK)
         rc = sqlite3_step(statement);
-    if (rc != SQLITE_ROW) {
-        err = rc == SQLITE_CORRUPT ? refuse_damaged(diag, path, sqlite3_errmsg(db)) : refuse_sqlite(diag, path, db);
-    } else {
-        const char *word = (const char *)sqlite3_column_text(statement, 0);
-
-        if (word == NULL || strcmp(word, "ok") != 0)
-            err = refuse_damaged(diag, path, word != NULL ? word : "no result");
-    }
+    if (rc == SQLITE_ROW)
+        word = (const char *)sqlite3_column_text(statement, 0);
+    else if (rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB)
+        word = sqlite3_errmsg(db);
+    if (word == NULL)
+        err = refuse_sqlite(diag, path, db);
+    else if (strcmp(word, "ok") != 0)
+        err = refuse_damaged(diag, path, word);
+    if (is_damaged != NULL)
+        *is_damaged = word != NULL && err != OUTRIDER_OK;
     sqlite3_finalize(statement);
     return err;
 }
@@ -383,7 +386,7 @@ static outrider_err set_up(sqlite3 *db, const char *path, outrider_diag *diag)
     if (err == OUTRIDER_OK)
         err = otr_store_check_identity(db, path, &version, diag); /* again: an upgrade may still lie in the write-ahead log */
     if (err == OUTRIDER_OK && !otr_store_is_large(path))
-        err = otr_store_check_content(db, path, diag);
+        err = otr_store_check_content(db, path, NULL, diag);
     if (err == OUTRIDER_OK)
         err = check_writable(db, path, diag);
     if (err == OUTRIDER_OK && run(db, "PRAGMA journal_mode=WAL") != SQLITE_OK)

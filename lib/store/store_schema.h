@@ -23,8 +23,8 @@ char *otr_store_uri(const char *path, const char *query);
 /* Whether it is ours, and which schema it has, at most OTR_STORE_SCHEMA. */
 outrider_err otr_store_check_identity(sqlite3 *db, const char *path, sqlite3_int64 *schema, outrider_diag *diag);
 
-/* quick_check. Refused when the file is damaged. */
-outrider_err otr_store_check_content(sqlite3 *db, const char *path, outrider_diag *diag);
+/* quick_check. Refused when the file is damaged, and when it could not be looked through: *is_damaged (may be NULL) tells which. */
+outrider_err otr_store_check_content(sqlite3 *db, const char *path, bool *is_damaged, outrider_diag *diag);
 
 /* Too large to be checked before it is used: store_check.h does it meanwhile. */
 bool otr_store_is_large(const char *path);

@@ -53,14 +53,40 @@ static void agrees_with_the_wall_clock(void **state)
     }
 }
 
+/* time() shows the last tick as well. */
+static void is_at_most_a_tick_late_where_that_is_enough(void **state)
+{
+    const struct timespec pause = { .tv_nsec = 700000 };
+    otr_clock_reading last = { 0 };
+    otr_clock clock;
+    otr_time shown = 0;
+
+    (void)state;
+    otr_clock_init(&clock, 0);
+    for (int i = 0; i < 1500; i++) {
+        time_t before = time(NULL);
+        otr_time now = otr_clock_recent(&clock, &last);
+
+        assert_in_range(now, before, wall_clock());
+        assert_true(now >= shown);
+        shown = now;
+        nanosleep(&pause, NULL);
+    }
+}
+
 static void stands_where_a_test_sets_it(void **state)
 {
+    otr_clock_reading last = { 0 };
     otr_clock clock;
 
     (void)state;
     otr_clock_init(&clock, 0);
+    (void)otr_clock_recent(&clock, &last);
     otr_clock_set(&clock, 1000);
     assert_int_equal(otr_clock_now(&clock), 1000);
+    assert_int_equal(otr_clock_recent(&clock, &last), 1000);
+    otr_clock_set(&clock, 900);
+    assert_int_equal(otr_clock_recent(&clock, &last), 900);
 }
 
 static void prints_rfc_3339_and_spans(void **state)
@@ -81,6 +107,7 @@ int main(void)
         cmocka_unit_test(never_shows_less_than_its_floor),
         cmocka_unit_test(believes_a_floor_for_a_week),
         cmocka_unit_test(agrees_with_the_wall_clock),
+        cmocka_unit_test(is_at_most_a_tick_late_where_that_is_enough),
         cmocka_unit_test(stands_where_a_test_sets_it),
         cmocka_unit_test(prints_rfc_3339_and_spans),
     };

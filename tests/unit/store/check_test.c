@@ -4,22 +4,23 @@
 #include "fixture.h"
 #include "store/store_check.h"
 
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { NOT_YET, WHOLE, DAMAGED };
+#define NOT_YET (-1)
 
-static _Atomic int outcome;
+static _Atomic int outcome; /* otr_store_finding */
 static char said[300];
 
-static void on_checked(void *arg, const outrider_diag *diag)
+static void on_checked(void *arg, otr_store_finding finding, const outrider_diag *diag)
 {
     (void)arg;
-    snprintf(said, sizeof(said), "%s", diag != NULL ? diag->message : "");
-    outcome = diag != NULL ? DAMAGED : WHOLE;
+    snprintf(said, sizeof(said), "%s", diag->message);
+    outcome = (int)finding;
 }
 
 /* So many policies of 60 KiB each. */
@@ -81,7 +82,7 @@ static void a_large_one_is_checked_while_it_is_used(void **state)
     assert_int_equal(stat(store_path, &info), 0);
     assert_true(info.st_size > 5000000);
     store = open_store();
-    await(WHOLE);
+    await(OTR_STORE_WHOLE);
     otr_store_close(store);
     file = fopen(store_path, "r+");
     assert_non_null(file);
@@ -93,9 +94,24 @@ static void a_large_one_is_checked_while_it_is_used(void **state)
     }
     fclose(file);
     store = open_store(); /* the start does not wait for it */
-    await(DAMAGED);
+    await(OTR_STORE_DAMAGED);
     assert_non_null(strstr(said, "is damaged"));
     otr_store_close(store);
+}
+
+/* Another program keeps it locked: nothing is found out, and nothing is said about the database. */
+static void what_cannot_be_looked_through_is_not_called_damaged(void **state)
+{
+    sqlite3 *db = NULL;
+
+    (void)state;
+    fill(100);
+    assert_int_equal(sqlite3_open(store_path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "PRAGMA journal_mode=DELETE; BEGIN EXCLUSIVE", NULL, NULL, NULL), SQLITE_OK);
+    await(OTR_STORE_UNCHECKED);
+    assert_non_null(strstr(said, "locked"));
+    assert_null(strstr(said, "damaged"));
+    sqlite3_close(db);
 }
 
 static void it_can_be_stopped(void **state)
@@ -115,6 +131,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_small_one_needs_no_check),
         TEST(a_large_one_is_checked_while_it_is_used),
+        TEST(what_cannot_be_looked_through_is_not_called_damaged),
         TEST(it_can_be_stopped),
     };
     return cmocka_run_group_tests_name("store/check", tests, make_folder, remove_folder);
