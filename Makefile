@@ -12,7 +12,8 @@
 #                 1, 140 and 1000 roots; policy-host: ours beside nginx; warm: answers, and the size of the cache; and in the lab,
 #                 cold: a destination that is not known yet; undisturbed: warm answers beside a storm and more; delivery: what
 #                 Outrider adds to a message
-#   make soak     mixed load with faults for MINUTES=10: memory, descriptors and latency must stay; JSON=FILE for all samples
+#   make soak     mixed load with faults for MINUTES=10: memory, descriptors and latency must stay; JSON=FILE for all samples;
+#                 VALGRIND=1 under valgrind, SANITIZE=address,undefined for a build that watches itself
 #   make fuzz     libFuzzer on every parser, a minute each (needs clang); TARGET=NAME for one, RUNS=N or SECONDS=N for longer
 #   make lab      a shell inside the lab
 
@@ -84,7 +85,7 @@ bench-cold bench-undisturbed bench-delivery: all
 	bench/$(@:bench-%=%)/run $(BUILD) $(if $(ONLY),$(OPTIONS))
 
 soak: all
-	tools/run-in-lab $(BUILD) soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(JSON),--json $(JSON))
+	tools/run-in-lab $(BUILD) soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(VALGRIND),--valgrind) $(if $(JSON),--json $(JSON))
 
 build-fuzz/build.ninja:
 	CC="$(if $(shell command -v ccache),ccache )clang" meson setup build-fuzz -Dfuzz=true

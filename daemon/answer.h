@@ -12,7 +12,6 @@
 #include "verdict/verdict.h"
 
 #include <stdatomic.h>
-#include <urcu/rculfhash.h>
 
 /* Postfix before 3.10 refuses replies over 100000 octets. A reply with TLSRPT attributes that would be
  * longer is sent without them. */
@@ -20,7 +19,8 @@
 
 /* What a warm answer looks at comes first, on one cache line; the key and its replies lie behind. */
 typedef struct otr_answer {
-    struct cds_lfht_node node; /* of the cache */
+    struct otr_answer *_Atomic next; /* in its bucket of the cache */
+    uint64_t hash;             /* of the key, by the cache */
     otr_time valid_until;
     _Atomic otr_time used_at;  /* when a client last got it; 0: not since it was made */
     _Atomic uint32_t uses;     /* seconds in which a client got it, since it was last counted */

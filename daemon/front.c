@@ -183,7 +183,7 @@ static bool make_events(otr_front *front)
         if (front->accepts[i] == NULL)
             return false;
     }
-    return event_add(front->on_mail, NULL) == 0;
+    return event_add(front->on_mail, NULL) == 0 && otr_group_init(front);
 }
 
 outrider_err otr_front_new(otr_front_shared *shared, otr_front **made, outrider_diag *diag)
@@ -250,6 +250,7 @@ void otr_front_free(otr_front *front)
         event_free(front->tick);
     if (front->on_mail != NULL)
         event_free(front->on_mail);
+    otr_group_clear(front);
     if (front->base != NULL)
         event_base_free(front->base);
     free(front->accepts);

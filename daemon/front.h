@@ -10,6 +10,7 @@
 #include "daemon/flow/job.h"
 #include "daemon/flow/ticket.h"
 #include "daemon/flow/told.h"
+#include "daemon/listen/group.h"
 
 #include <sys/queue.h>
 
@@ -68,6 +69,7 @@ typedef struct otr_front {
     struct otr_connection_queue connections;
     size_t outstanding;            /* tickets of this thread that are under way */
     _Atomic bool is_stopping;
+    otr_group group;
     otr_clock_reading now;
     size_t batch_len;              /* of the connection that has its turn (connection.c); 0 in between */
     char batch[OTR_BATCH_SIZE];

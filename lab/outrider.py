@@ -45,6 +45,7 @@ class Outrider:
         self.settings = merge(self._defaults(world), settings)
         self.process = None
         self.environment = {}  # of the program, beside ours
+        self.runner = []       # what runs it, and takes its time: valgrind
         self.write_config()
 
     def _defaults(self, world):
@@ -71,9 +72,9 @@ class Outrider:
         """Start and wait until the sockets answer."""
         if not os.path.exists(self.program):
             raise Failed(f"{self.program} is not there; build first")
-        self.process = Process("outriderd", [self.program, "-f", "-c", self.config], self._folder,
+        self.process = Process("outriderd", [*self.runner, self.program, "-f", "-c", self.config], self._folder,
                                env={**(self._environment or os.environ), **self.environment})
-        self.process.wait_until(self._answers, 20)
+        self.process.wait_until(self._answers, 120 if self.runner else 20)
         return self
 
     def _answers(self):
@@ -84,7 +85,7 @@ class Outrider:
 
     def stop(self):
         """SIGTERM; returns the exit status."""
-        return self.process.stop()
+        return self.process.stop(120 if self.runner else 10)
 
     def kill(self):
         """kill -9, as in a power cut."""

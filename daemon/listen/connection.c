@@ -474,9 +474,9 @@ static bool settle(otr_connection *c, next then)
     return c->step == OTR_READING;
 }
 
-/* Answer what lies in the buffer, as far as it goes. The connection may be gone afterwards. */
-static void work(otr_connection *c, bool is_new)
+void otr_connection_work(otr_connection *c)
 {
+    bool is_new = c->is_new;
     next then = GO_ON;
 
     while (then == GO_ON && (c->in_len > c->in_done || c->has_ended)) {
@@ -496,7 +496,6 @@ static void work(otr_connection *c, bool is_new)
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
     otr_connection *c = arg;
-    bool is_new = c->in_len == 0;
     ssize_t got = recv(fd, c->in + c->in_len, c->in_max - c->in_len, 0);
 
     (void)what;
@@ -507,8 +506,9 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
     }
     if (got == 0)
         c->has_ended = true;
+    c->is_new = c->in_len == 0;
     c->in_len += (size_t)got;
-    work(c, is_new);
+    otr_group_join(c);
 }
 
 /* After an answer: the next request, if it has arrived already. */
@@ -516,7 +516,8 @@ static void go_on(otr_connection *c, next then)
 {
     if (then == GO_ON) {
         c->step = OTR_READING;
-        work(c, true);
+        c->is_new = true;
+        otr_connection_work(c);
     } else {
         settle(c, then);
     }
@@ -626,6 +627,7 @@ otr_connection *otr_connection_new(otr_front *front, int fd, otr_protocol protoc
 
 void otr_connection_close(otr_connection *c)
 {
+    otr_group_leave(c);
     abandon_ticket(c);
     watch_readable(c, false);
     watch_writable(c, false);

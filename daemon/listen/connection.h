@@ -29,6 +29,7 @@ typedef struct otr_connection {
     bool is_writing;        /* on_writable is pending */
     bool has_ended;         /* the peer has sent all it will */
     bool is_last;           /* close when the answer is out */
+    bool is_new;            /* what lies in the buffer has begun to arrive just now */
     int64_t deadline_ms;    /* monotonic; of the step */
 
     otr_ticket *ticket;     /* borrowed (it is with a resolver thread); set during WAITING */
@@ -51,6 +52,9 @@ typedef struct otr_connection {
 /* Takes fd. NULL: out of memory (fd is closed). */
 otr_connection *otr_connection_new(otr_front *front, int fd, otr_protocol protocol);
 void otr_connection_close(otr_connection *connection);
+
+/* Answer what lies in the buffer, as far as it goes. The connection may be gone afterwards. */
+void otr_connection_work(otr_connection *connection);
 
 /* The ticket has come back. */
 void otr_connection_answer(otr_connection *connection, otr_answer *answer);

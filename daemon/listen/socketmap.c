@@ -8,7 +8,7 @@
  */
 #include "daemon/listen/socketmap.h"
 
-#include <stddef.h>
+#include <string.h>
 
 static const char not_found[] = "9:NOTFOUND ,";
 static const char odd_port[] = "70:TEMP the port of this next hop is no number from 1 to 65535; write one,";
@@ -39,6 +39,18 @@ static bool find_map(otr_slice name, otr_form *form)
         }
     }
     return false;
+}
+
+bool otr_socketmap_peek(otr_slice bytes, otr_slice *key)
+{
+    const char *colon = memchr(bytes.ptr, ':', bytes.len);
+    const char *space = colon != NULL ? memchr(colon, ' ', bytes.len - (size_t)(colon - bytes.ptr)) : NULL;
+    const char *end = space != NULL ? memchr(space, ',', bytes.len - (size_t)(space - bytes.ptr)) : NULL;
+
+    if (end == NULL)
+        return false;
+    *key = (otr_slice){ space + 1, (size_t)(end - space) - 1 };
+    return true;
 }
 
 void otr_socketmap_choose(otr_slice request, otr_socketmap_choice *choice)

@@ -19,6 +19,9 @@ typedef struct otr_socketmap_choice {
 
 void otr_socketmap_choose(otr_slice request, otr_socketmap_choice *choice);
 
+/* A guess at the key of the first request in what has arrived, for whoever would prepare for it. False: none to be seen. */
+bool otr_socketmap_peek(otr_slice bytes, otr_slice *key);
+
 /* Framed replies for what goes wrong on our side. Static storage. Postfix and sendmail defer at both. */
 extern const char otr_socketmap_busy[];    /* too many questions wait */
 extern const char otr_socketmap_timeout[]; /* no verdict within limits.answer */

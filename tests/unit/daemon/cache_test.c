@@ -67,6 +67,46 @@ static void an_answer_is_put_replaced_and_dropped(void **state)
     otr_answer_unref(second);
 }
 
+/* Far more than the table was made for, so that lists are long; of each list first, middle and last ones are replaced and go. */
+static void lists_of_many_answers_stay_whole(void **state)
+{
+    enum { MANY = 9000 };
+    static otr_answer *answers[MANY];
+    char key[40];
+
+    (void)state;
+    for (int i = 0; i < MANY; i++) {
+        snprintf(key, sizeof(key), "[10.0.%d.%d]", i / 250, i % 250);
+        answers[i] = answer_for(key, NOW + i);
+        otr_cache_put(f.cache, answers[i]);
+    }
+    assert_int_equal(otr_cache_count(f.cache), MANY);
+    for (int i = 0; i < MANY; i += 3)
+        otr_cache_drop(f.cache, answers[i]);
+    for (int i = 1; i < MANY; i += 3) {
+        otr_answer *newer = answer_for(otr_answer_key(answers[i]), NOW - i);
+
+        otr_cache_put(f.cache, newer);
+        otr_answer_unref(answers[i]);
+        answers[i] = newer;
+    }
+    for (int i = 0; i < MANY; i++) {
+        uint64_t hash = otr_cache_hash(f.cache, otr_answer_key(answers[i]), strlen(otr_answer_key(answers[i])));
+
+        otr_rcu_read_lock();
+        for (otr_cache_step step = OTR_CACHE_BUCKET; step <= OTR_CACHE_REPLY; step++)
+            otr_cache_prefetch(f.cache, hash, step);
+        otr_rcu_read_unlock();
+        assert_int_equal(found(otr_answer_key(answers[i])), i % 3 == 0 ? 0 : i % 3 == 1 ? NOW - i : NOW + i);
+    }
+    assert_int_equal(otr_cache_count(f.cache), MANY - MANY / 3);
+    for (int i = 0; i < MANY; i++) {
+        otr_cache_drop(f.cache, answers[i]);
+        otr_answer_unref(answers[i]);
+    }
+    assert_int_equal(otr_cache_count(f.cache), 0);
+}
+
 static void a_reference_outlives_the_cache_entry(void **state)
 {
     otr_answer *answer = answer_for("[192.0.2.2]", NOW + 1);
@@ -216,6 +256,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_answer_is_put_replaced_and_dropped),
+        cmocka_unit_test(lists_of_many_answers_stay_whole),
         cmocka_unit_test(a_reference_outlives_the_cache_entry),
         cmocka_unit_test(replies_are_rendered_and_framed),
         cmocka_unit_test(readers_and_a_writer_do_not_disturb_each_other),
