@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "daemon/listen/connection.h"
 #include "daemon/metrics.h"
+#include "daemon/system.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -214,6 +215,7 @@ void otr_front_run(otr_front *front)
 {
     urcu_memb_register_thread();
     otr_metrics_enter();
+    otr_take_short_turns();
     watch_listeners(front, true);
     event_base_dispatch(front->base);
     watch_listeners(front, false);

@@ -10,13 +10,16 @@
 #include <grp.h>
 #include <limits.h>
 #include <pwd.h>
+#include <sched.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -143,6 +146,27 @@ unsigned long otr_raise_files_limit(unsigned long wanted)
     setrlimit(RLIMIT_NOFILE, &limit);
     getrlimit(RLIMIT_NOFILE, &limit);
     return limit.rlim_cur;
+}
+
+/* struct sched_attr of linux/sched/types.h (its first version), which Debian 12's libc does not declare. */
+struct attributes {
+    uint32_t size, policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t runtime, deadline, period; /* ns */
+};
+
+#define SHORT_TURN_NS 100000 /* the least that the kernel takes */
+
+void otr_take_short_turns(void)
+{
+    struct attributes a = { .size = sizeof(a), .policy = SCHED_OTHER, .runtime = SHORT_TURN_NS };
+
+    errno = 0; /* -1 may be a priority */
+    a.nice = getpriority(PRIO_PROCESS, 0);
+    if (errno == 0)
+        (void)syscall(SYS_sched_setattr, 0, &a, 0);
 }
 
 void otr_notify_manager(const char *state)

@@ -29,6 +29,12 @@ outrider_err otr_give_file(const char *file, const char *user, outrider_diag *di
 /* Raise the limit of open files to `wanted` or as far as it goes. Returns the limit. */
 unsigned long otr_raise_files_limit(unsigned long wanted);
 
+/*
+ * The calling thread is to have its turn soon after it wakes, also where others are running, and in return runs shorter at a time: its
+ * share stays the same. Linux 6.12 and later; elsewhere nothing happens, and nothing is lost but that.
+ */
+void otr_take_short_turns(void);
+
 /* Tell the service manager (NOTIFY_SOCKET): "READY=1", "STOPPING=1". Without one nothing happens. */
 void otr_notify_manager(const char *state);
 

@@ -20,7 +20,7 @@
 #define HOUSEKEEPING_S 60
 #define OVERRIDES_S 2 /* how often it is looked whether one has ended, for the log and the list */
 #define SWEEP_EVERY 60 /* rounds of housekeeping */
-#define REFRESHES_AT_ONCE 64 /* policies of the store in one round: 92000 a day */
+#define REFRESHES_AT_ONCE 8 /* policies of the store: a few every second, 691000 a day, and never many at a time */
 #define RECHECK_MS 2000
 #define MARGIN_MS 2000 /* between the end of waiting for a policy and the client's deadline */
 
@@ -123,6 +123,26 @@ static void log_store_failure(const char *doing, const outrider_diag *diag)
     OTR_LOG(OTR_LOG_ERROR, "store.failed", { "doing", doing }, { "error", diag->message });
 }
 
+/* One step of going through all that are due; the next comes a second later. */
+static void refresh_some(otr_worker *worker)
+{
+    static const struct timeval next = { .tv_sec = 1 };
+    outrider_diag diag;
+
+    if (otr_store_each_due(worker->flow->store, otr_clock_now(worker->flow->clock), worker->flow->pace.refresh_after,
+                           REFRESHES_AT_ONCE, &worker->due, ask_for_refresh, worker, &diag) != OUTRIDER_OK)
+        log_store_failure("looking for policies to refresh", &diag);
+    if (worker->due.domain[0] != '\0') /* not at the beginning again */
+        event_add(worker->refreshing, &next);
+}
+
+static void on_refreshing(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    refresh_some(arg);
+}
+
 /* The time is recorded so that a clock set back while we are down lengthens no policy's life (STS-APPLY-18). */
 static void on_housekeeping(evutil_socket_t fd, short what, void *arg)
 {
@@ -135,9 +155,8 @@ static void on_housekeeping(evutil_socket_t fd, short what, void *arg)
     (void)what;
     if (otr_store_note_time(store, now, &diag) != OUTRIDER_OK)
         log_store_failure("recording the time", &diag);
-    if (otr_store_each_due(store, now, worker->flow->pace.refresh_after, REFRESHES_AT_ONCE, &worker->due,
-                           ask_for_refresh, worker, &diag) != OUTRIDER_OK)
-        log_store_failure("looking for policies to refresh", &diag);
+    if (!event_pending(worker->refreshing, EV_TIMEOUT, NULL))
+        refresh_some(worker);
     if (++worker->rounds < SWEEP_EVERY)
         return;
     worker->rounds = 0;
@@ -157,9 +176,10 @@ outrider_err otr_worker_keep_house(otr_worker *worker)
     struct timeval tv = { .tv_sec = HOUSEKEEPING_S }, often = { .tv_sec = OVERRIDES_S };
 
     worker->housekeeping = event_new(worker->base, -1, EV_PERSIST, on_housekeeping, worker);
+    worker->refreshing = evtimer_new(worker->base, on_refreshing, worker);
     worker->sweeping = event_new(worker->base, -1, EV_PERSIST, on_sweeping, worker);
-    if (worker->housekeeping == NULL || event_add(worker->housekeeping, &tv) != 0 || worker->sweeping == NULL ||
-        event_add(worker->sweeping, &often) != 0)
+    if (worker->housekeeping == NULL || worker->refreshing == NULL || worker->sweeping == NULL ||
+        event_add(worker->housekeeping, &tv) != 0 || event_add(worker->sweeping, &often) != 0)
         return OUTRIDER_E_NOMEM;
     return OUTRIDER_OK;
 }
@@ -251,6 +271,8 @@ void otr_worker_free(otr_worker *worker)
     otr_told_table_clear(&worker->told);
     if (worker->housekeeping != NULL)
         event_free(worker->housekeeping);
+    if (worker->refreshing != NULL)
+        event_free(worker->refreshing);
     if (worker->sweeping != NULL)
         event_free(worker->sweeping);
     if (worker->on_mail != NULL)

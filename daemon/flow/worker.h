@@ -108,6 +108,7 @@ typedef struct otr_worker {
     otr_mailbox box;
     struct event *on_mail;        /* owned */
     struct event *housekeeping;   /* owned; NULL unless this thread keeps house */
+    struct event *refreshing;     /* owned; the same: the next few policies that are due */
     struct event *sweeping;       /* owned; the same, for overrides that end */
     unsigned rounds;              /* of housekeeping since the store was swept */
     otr_store_cursor due;         /* how far the policies that are to be refreshed have been gone through */
@@ -130,8 +131,8 @@ outrider_err otr_worker_new(const otr_flow *flow, struct event_base *base, otr_r
 void otr_worker_free(otr_worker *worker); /* after its loop has ended */
 
 /*
- * One worker of several keeps the store: every minute it records the time and has policies refreshed that are due,
- * asked for or not (STS-APPLY-13); every hour it sweeps.
+ * One worker of several keeps the store: every minute it records the time, and begins to go through the policies that are due, to
+ * have them refreshed whether anybody asks for them or not (STS-APPLY-13), a few each second; every hour it sweeps.
  */
 outrider_err otr_worker_keep_house(otr_worker *worker);
 

@@ -52,7 +52,7 @@ static const int plain[] = {
     SCMP_SYS(clock_gettime), SCMP_SYS(clock_gettime64), SCMP_SYS(clock_getres), SCMP_SYS(clock_getres_time64),
     SCMP_SYS(gettimeofday), SCMP_SYS(time), SCMP_SYS(times), SCMP_SYS(uname), SCMP_SYS(getpid), SCMP_SYS(getppid), SCMP_SYS(gettid),
     SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(getgid), SCMP_SYS(getegid), SCMP_SYS(getresuid), SCMP_SYS(getresgid),
-    SCMP_SYS(getgroups), SCMP_SYS(getpgrp), SCMP_SYS(getrlimit), SCMP_SYS(ugetrlimit),
+    SCMP_SYS(getgroups), SCMP_SYS(getpgrp), SCMP_SYS(getrlimit), SCMP_SYS(ugetrlimit), SCMP_SYS(getpriority),
 };
 
 /* With a condition on one argument: (argument & mask) == value. */
@@ -71,6 +71,7 @@ static const struct {
     { SCMP_SYS(ioctl), 1, 0xffffffff, TCGETS }, /* isatty(3), of standard error */
     { SCMP_SYS(prctl), 0, ALL, PR_SET_NAME },
     { SCMP_SYS(prlimit64), 2, ALL, 0 },         /* asked, not set */
+    { SCMP_SYS(sched_setattr), 0, ALL, 0 },     /* of the calling thread: otr_take_short_turns() */
     { SCMP_SYS(clone), 0, CLONE_THREAD, CLONE_THREAD }, /* clone3() hides its flags: ENOSYS, and this is called instead */
     /* Memory holds code or data. */
     { SCMP_SYS(mmap), 2, PROT_EXEC, 0 },

@@ -456,9 +456,14 @@ static void domains_that_cannot_be_refreshed_hold_up_nobody(void **state)
     script_mail();
     script_policy("a", BODY("enforce", "86400"));
     assert_int_equal(otr_worker_keep_house(worker), OUTRIDER_OK);
-    for (int round = 0; round < 3; round++)
-        fire(worker->housekeeping);
+    fire(worker->housekeeping);
+    assert_int_equal(times_asked("MX gone0.example"), 1);
+    assert_int_equal(times_asked("MX gone149.example"), 0); /* a few at a time */
+    while (event_pending(worker->refreshing, EV_TIMEOUT, NULL))
+        fire(worker->refreshing);
+    assert_int_equal(times_asked("MX gone149.example"), 1);
     assert_int_equal(otr_scripted_fetcher_count(worker->fetcher), 1);
+    assert_int_equal(times_asked("MX gone0.example"), 1); /* once a minute is enough */
     otr_clock_set(&f.clock, NOW + 60);
     fire(worker->housekeeping); /* from the oldest again */
     assert_int_equal(times_asked("MX gone0.example"), 2);

@@ -20,6 +20,7 @@
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -262,6 +263,24 @@ static int ask_by_udp(void)
     return failed == 0 ? of((int)sendto(fd, "x", 1, 0, (const struct sockaddr *)&to, sizeof(to))) : failed;
 }
 
+/* As otr_take_short_turns() does, of this thread or of another process. */
+static int change_turns_of(pid_t pid)
+{
+    uint32_t attributes[12] = { sizeof(attributes) }; /* all else zero: the usual policy, no priority */
+
+    return of((int)syscall(SYS_sched_setattr, pid, attributes, 0));
+}
+
+static int change_own_turns(void)
+{
+    return change_turns_of(0);
+}
+
+static int change_turns_of_parent(void)
+{
+    return change_turns_of(getppid());
+}
+
 static int abort_itself(void)
 {
     return of(raise(SIGURG)); /* whose effect is none; as abort(3) does it, by tgkill() */
@@ -281,6 +300,7 @@ static const struct {
     { "making a process", start_process, BY_CALLS, ENOSYS },
     { "looking into another process", trace, BY_CALLS, ENOSYS },
     { "signalling another process", signal_parent, BY_CALLS, ENOSYS },
+    { "the turns of another process", change_turns_of_parent, BY_CALLS, ENOSYS },
     { "another identity", become_another, BY_CALLS, ENOSYS },
     { "code out of data", make_executable, BY_CALLS, ENOSYS },
     { "memory that is writable and executable", map_executable, BY_CALLS, ENOSYS },
@@ -307,6 +327,7 @@ static const struct {
     { "resolv.conf", read_resolv_conf, BY_FILES, 0 },
     { "removing our socket", remove_socket, BY_FILES, 0 },
     { "threads", start_thread, BY_CALLS, 0 },
+    { "turns of its own", change_own_turns, BY_CALLS, 0 },
     { "policy hosts", connect_to_https, BY_PORTS, 0 },
     { "the port of a stub's server", connect_to_dns_of_stub, BY_PORTS, 0 },
     { "DNS over UDP", ask_by_udp, BY_PORTS, 0 },
