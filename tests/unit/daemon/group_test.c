@@ -90,7 +90,7 @@ static void say(int i, const char *text)
 
 static void question(int i)
 {
-    char text[60], name[40];
+    char text[80], name[40];
 
     snprintf(name, sizeof(name), "QUERY d%d.example", i);
     snprintf(text, sizeof(text), "%zu:%s,", strlen(name), name);
