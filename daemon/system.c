@@ -163,7 +163,9 @@ void otr_take_short_turns(void)
 {
     struct attributes a = { .size = sizeof(a), .policy = SCHED_OTHER, .runtime = SHORT_TURN_NS };
 
-    errno = 0; /* -1 may be a priority */
+    if (sched_getscheduler(0) != SCHED_OTHER)
+        return; /* whoever started us wants it otherwise */
+    errno = 0;  /* -1 may be a priority */
     a.nice = getpriority(PRIO_PROCESS, 0);
     if (errno == 0)
         (void)syscall(SYS_sched_setattr, 0, &a, 0);

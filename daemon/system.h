@@ -31,7 +31,7 @@ unsigned long otr_raise_files_limit(unsigned long wanted);
 
 /*
  * The calling thread is to have its turn soon after it wakes, also where others are running, and in return runs shorter at a time: its
- * share stays the same. Linux 6.12 and later; elsewhere nothing happens, and nothing is lost but that.
+ * share stays the same. Linux 6.12 and later; elsewhere, and under another policy than the usual one, nothing happens.
  */
 void otr_take_short_turns(void);
 

@@ -49,11 +49,21 @@ static void check_choice(otr_slice request)
         abort();
 }
 
+/* A guess may be wrong, but lies in what has arrived. */
+static void check_guess(otr_slice bytes)
+{
+    otr_slice key;
+
+    if (otr_socketmap_peek(bytes, &key) && (key.ptr <= bytes.ptr || key.ptr + key.len >= bytes.ptr + bytes.len))
+        abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const char *at = (const char *)data;
     size_t len = size;
 
+    check_guess((otr_slice){ at, size });
     check_choice((otr_slice){ at, size });
     for (;;) {
         otr_slice content;

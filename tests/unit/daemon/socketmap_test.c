@@ -95,12 +95,41 @@ static void fixed_replies_are_netstrings(void **state)
     }
 }
 
+/* What is prefetched is what will be asked for, wherever the key is in normal form. */
+static void the_key_is_seen_before_it_is_understood(void **state)
+{
+    static const struct {
+        const char *bytes;
+        const char *key; /* NULL: none to be seen */
+    } rows[] = {
+        { "17:QUERY example.org,", "example.org" },
+        { "17:QUERY example.org,17:QUERY example.net,", "example.org" },
+        { "28:QUERYwithTLSRPT example.org,", "example.org" },
+        { "6:QUERY ,", "" },
+        { "17:QUERY example.or", NULL },
+        { "17:QUERY", NULL },
+        { "17", NULL },
+        { "QUERY example.org,", NULL },
+        { "", NULL },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        otr_slice key;
+        bool is_seen = otr_socketmap_peek((otr_slice){ rows[i].bytes, strlen(rows[i].bytes) }, &key);
+
+        if (is_seen != (rows[i].key != NULL) || (is_seen && !otr_slice_is(key, rows[i].key)))
+            fail_msg("%s: %s \"%.*s\"", rows[i].bytes, is_seen ? "got" : "nothing", is_seen ? (int)key.len : 0, is_seen ? key.ptr : "");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_is_a_question_or_has_its_reply),
         cmocka_unit_test(a_nul_in_the_key_is_not_found),
         cmocka_unit_test(fixed_replies_are_netstrings),
+        cmocka_unit_test(the_key_is_seen_before_it_is_understood),
     };
 
     return cmocka_run_group_tests_name("daemon/socketmap", tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #include "support/cmocka_all.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdint.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -55,9 +56,37 @@ static void a_thread_has_shorter_turns_and_the_same_share(void **state)
     assert_true(seen.runtime < before.runtime);
 }
 
+/* As with CPUSchedulingPolicy=batch in a unit. */
+static void *take_turns_as_batch(void *arg)
+{
+    struct attributes *seen = arg;
+    struct sched_param none = { 0 };
+
+    sched_setscheduler(0, SCHED_BATCH, &none);
+    seen[0] = of_this_thread();
+    otr_take_short_turns();
+    seen[1] = of_this_thread();
+    return NULL;
+}
+
+static void another_policy_is_left_alone(void **state)
+{
+    struct attributes seen[2];
+    pthread_t thread;
+
+    (void)state;
+    assert_int_equal(pthread_create(&thread, NULL, take_turns_as_batch, seen), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(seen[0].policy, SCHED_BATCH);
+    assert_memory_equal(&seen[0], &seen[1], sizeof(seen[0]));
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(a_thread_has_shorter_turns_and_the_same_share) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_thread_has_shorter_turns_and_the_same_share),
+        cmocka_unit_test(another_policy_is_left_alone),
+    };
 
     return cmocka_run_group_tests_name("daemon/system", tests, NULL, NULL);
 }
