@@ -330,7 +330,7 @@ outrider_err otr_store_check_content(sqlite3 *db, const char *path, bool *is_dam
 {
     sqlite3_stmt *statement = NULL;
     int rc = sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &statement, NULL);
-    const char *word = NULL; /* what is wrong; NULL: nothing was found out */
+    const char *word = NULL; /* what was found: "ok", or what is wrong; NULL: nothing */
     outrider_err err = OUTRIDER_OK;
 
     if (rc == SQLITE_OK)

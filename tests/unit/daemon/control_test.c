@@ -162,10 +162,7 @@ static int tear_down(void **state)
     answer = NULL;
     free(said);
     said = NULL;
-    otr_worker_free(worker);
-    event_base_free(base);
-    otr_mailbox_clear(&replies);
-    fixture_clear(&f);
+    fixture_end(&f, worker, base, &replies);
     return 0;
 }
 

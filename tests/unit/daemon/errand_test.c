@@ -154,10 +154,7 @@ static int tear_down(void **state)
     (void)state;
     otr_mailbox_take(&replies, take_reply, NULL);
     forget_replies();
-    otr_worker_free(worker);
-    event_base_free(base);
-    otr_mailbox_clear(&replies);
-    fixture_clear(&f);
+    fixture_end(&f, worker, base, &replies);
     return 0;
 }
 

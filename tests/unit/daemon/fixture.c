@@ -88,3 +88,11 @@ otr_worker *fixture_worker(fixture *f, struct event_base *base)
          "making a worker");
     return worker;
 }
+
+void fixture_end(fixture *f, otr_worker *worker, struct event_base *base, otr_mailbox *replies)
+{
+    otr_worker_free(worker);
+    event_base_free(base);
+    otr_mailbox_clear(replies);
+    fixture_clear(f);
+}

@@ -33,4 +33,7 @@ void fixture_reopen_store(fixture *f); /* as after a restart; no worker may be a
 
 otr_worker *fixture_worker(fixture *f, struct event_base *base);
 
+/* fixture_clear() for a test with one worker, its loop, and a mailbox of whoever asks it. */
+void fixture_end(fixture *f, otr_worker *worker, struct event_base *base, otr_mailbox *replies);
+
 #endif

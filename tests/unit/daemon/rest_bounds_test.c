@@ -110,10 +110,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    otr_worker_free(worker);
-    event_base_free(base);
-    otr_mailbox_clear(&replies);
-    fixture_clear(&f);
+    fixture_end(&f, worker, base, &replies);
     return 0;
 }
 

@@ -135,10 +135,7 @@ static int tear_down(void **state)
     (void)state;
     otr_answer_unref(answer);
     answer = NULL;
-    otr_worker_free(worker);
-    event_base_free(base);
-    otr_mailbox_clear(&replies);
-    fixture_clear(&f);
+    fixture_end(&f, worker, base, &replies);
     return 0;
 }
 
