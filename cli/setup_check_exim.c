@@ -13,13 +13,16 @@
 #define PRINT_AGAIN "take over what outrider setup exim prints"
 #define DEAD_SOCKET "/nonexistent/outrider.sock"
 
+/* How routers.conf chooses: the only answer that requires nothing, and then the two names. */
+#define CHOICE "${if eq{$address_data}{pol=none dane=* tls=\"\" verify=\"\"}{"
+
 struct exim {
     const otr_check_question *question;
     otr_check_list *list;
     otr_ran routers_text, transports_text;
     otr_drivers routers, transports;
     const otr_driver *asking;    /* the router of ours that is looked at; NULL: none */
-    const otr_driver *transport; /* that it uses; NULL: none */
+    const otr_driver *transport; /* that it uses for destinations under a policy; NULL: none */
     char socket[OTR_MTA_WORD];   /* that it asks */
 };
 
@@ -76,6 +79,15 @@ static const struct option_rule {
       "a session made under one policy could be resumed under another one" },
     { "retry-key", "retry_include_ip_address", HOLDS, "{verify}{$address_data}", OTR_CHECK_WARNING,
       "one destination that fails its policy would delay mail to others with the same MX host" },
+};
+
+/* Of the other transport, for destinations that require nothing. */
+static const struct option_rule opportunistic_rules[] = {
+    { "opportunistic-dane", "hosts_try_dane", IS, "*", OTR_CHECK_WARNING,
+      "TLSA records that have just appeared would not be looked at" },
+    { "require-dane", "hosts_require_dane", IS, "", OTR_CHECK_CRITICAL,
+      "hosts_require_dane bounces mail where it should wait" },
+    { "avoid-tls", "hosts_avoid_tls", IS, "", OTR_CHECK_CRITICAL, "hosts would be spoken to without TLS" },
 };
 
 static const struct option_rule router_rules[] = {
@@ -337,24 +349,54 @@ static bool read_drivers(struct exim *e)
     return is_read;
 }
 
+/* The transports of a router: for destinations under a policy, and, where it chooses, for those that require nothing. */
+static otr_slice transport_names(const otr_driver *router, otr_slice *opportunistic)
+{
+    otr_slice value = otr_driver_option(router, "transport");
+    size_t begin = strlen(CHOICE), end = value.len - 2; /* "}}" */
+    const char *between;
+
+    *opportunistic = (otr_slice){ "", 0 };
+    if (value.len < begin + 2 || memcmp(value.ptr, CHOICE, begin) != 0 || memcmp(value.ptr + end, "}}", 2) != 0 ||
+        (between = memmem(value.ptr + begin, end - begin, "}{", 2)) == NULL)
+        return value;
+    *opportunistic = (otr_slice){ value.ptr + begin, (size_t)(between - value.ptr) - begin };
+    return (otr_slice){ between + 2, (size_t)(value.ptr + end - between) - 2 };
+}
+
 /* A transport that several routers use is looked at once. */
 static bool is_seen(const struct exim *e, const otr_driver *transport)
 {
+    otr_slice opportunistic;
+
     for (const otr_driver *router = e->routers.list; router < e->asking; router++)
-        if (is_asking(router) && otr_slice_eq(otr_driver_option(router, "transport"), transport->name))
+        if (is_asking(router) && otr_slice_eq(transport_names(router, &opportunistic), transport->name))
             return true;
     return false;
 }
 
-static void check_transport(struct exim *e)
+/* NULL, and said so, if there is none of that name. */
+static const otr_driver *find_smtp(const struct exim *e, otr_slice name)
 {
-    e->transport = otr_driver_find(&e->transports, otr_driver_option(e->asking, "transport"));
-    if (e->transport == NULL || !otr_slice_is(otr_driver_option(e->transport, "driver"), "smtp")) {
-        otr_check_say(e->list, "transport", OTR_CHECK_CRITICAL, PRINT_AGAIN,
-                      "router %.*s has no transport with driver = smtp", (int)e->asking->name.len, e->asking->name.ptr);
-        return;
-    }
-    if (is_seen(e, e->transport))
+    const otr_driver *found = otr_driver_find(&e->transports, name);
+
+    if (found != NULL && otr_slice_is(otr_driver_option(found, "driver"), "smtp"))
+        return found;
+    otr_check_say(e->list, "transport", OTR_CHECK_CRITICAL, PRINT_AGAIN,
+                  "router %.*s: transport = %.*s is no transport with driver = smtp, nor a choice that is known here",
+                  (int)e->asking->name.len, e->asking->name.ptr, (int)name.len, name.ptr);
+    return NULL;
+}
+
+static void check_transports(struct exim *e)
+{
+    otr_slice opportunistic, strict = transport_names(e->asking, &opportunistic);
+    const otr_driver *other = opportunistic.len > 0 ? find_smtp(e, opportunistic) : NULL;
+
+    if (other != NULL)
+        apply_rules(e, other, opportunistic_rules, COUNT_OF(opportunistic_rules));
+    e->transport = find_smtp(e, strict);
+    if (e->transport == NULL || is_seen(e, e->transport))
         return;
     apply_rules(e, e->transport, transport_rules, COUNT_OF(transport_rules));
     check_event(e);
@@ -378,7 +420,7 @@ static void check_router(struct exim *e)
         apply_rules(e, e->asking, smarthost_rules, COUNT_OF(smarthost_rules));
     else
         check_stub(e);
-    check_transport(e);
+    check_transports(e);
 }
 
 static void check_configuration(struct exim *e)

@@ -68,6 +68,9 @@ def option(name, value=None):
     return "transport.conf", found[0], "" if value is None else f"  {name} = {value}\n"
 
 
+# Without it two protections stand in the way of mail without a policy that takes other mail with it.
+ONE_TRANSPORT = ("routers.conf", "{outrider_opportunistic}{outrider_smtp}", "{outrider_smtp}{outrider_smtp}")
+
 SABOTAGES = [
     exim("hosts_require_tls", "strip-starttls", "sts", option("hosts_require_tls")),
     exim("hosts_require_tls, for DANE without authentication", "starttls-454", "dane-unusable",
@@ -78,8 +81,8 @@ SABOTAGES = [
     exim("TLS 1.2 or later", "tls-1.0-true", "sts", option("tls_require_ciphers", "NORMAL")),
     exim("hosts that the policy does not admit are ignored", "mx-forged", "sts",
          ("routers.conf", "OUTRIDER_NOT_HOSTS : ${extract{skip}{$address_data}}", "OUTRIDER_NOT_HOSTS")),
-    exim("multi_domain", "together-tls", "sts", option("multi_domain", "true")),
-    exim("connection_max_messages", "reuse-tls", "sts", option("connection_max_messages")),
+    exim("multi_domain", "together-tls", "sts", ONE_TRANSPORT, option("multi_domain", "true")),
+    exim("connection_max_messages", "reuse-tls", "sts", ONE_TRANSPORT, option("connection_max_messages")),
     Sabotage("smtp_tls_policy_maps", "strip-starttls", "sts", "postfix",
              (("smtp_tls_policy_maps = socketmap:unix:outrider/policy.sock:QUERY\n", ""),)),
     Sabotage("DANE", "self-signed", "dane-ee", "postfix",

@@ -18,6 +18,8 @@ LAYOUTS = {"split": "Debian, configuration in small files", "unsplit": "Debian, 
 OUTCOMES = {"dane-ee.example": "dane", "dane-ee-mismatch.example": "deferred", "sts-enforce.example": "verified",
             "sts-self-signed.example": "deferred", "sts-unlisted.example": "deferred", "plain-tls.example": "encrypted",
             "plain-clear.example": "clear", "unregistered.example": "bounced", "null-mx.example": "bounced"}
+TRANSPORTS = {"dane-ee.example": "outrider_smtp", "sts-enforce.example": "outrider_smtp",
+              "plain-tls.example": "outrider_opportunistic", "plain-clear.example": "outrider_opportunistic"}
 BY_HAND = """
 primary_hostname = sender.example
 domainlist local_domains = sender.example
@@ -80,7 +82,7 @@ def test_mail_goes_and_waits_as_it_should(lab, build, exim, outrider, layout):
     with arranged(exim, build, layout):
         sent = send(exim, lab, OUTCOMES)
         assert outcomes(sent) == OUTCOMES, sent
-        assert all("R=outrider T=outrider_smtp" in found.reason for found in sent.values() if found.host)
+        assert all(f"R=outrider T={TRANSPORTS[domain]} " in found.reason for domain, found in sent.items() if found.host)
         daemon.stop()
         sent = send(exim, lab, OUTCOMES)
         assert set(outcomes(sent).values()) == {"deferred"}, sent
@@ -101,11 +103,12 @@ def test_no_other_router_tries_again(lab, build, exim, outrider, layout):
 
 @pytest.mark.parametrize("layout", ["split", "unsplit"])
 def test_what_debian_sends_by_other_ways_stays_there(lab, build, exim, outrider, layout):
-    """Domains that this host relays to go by Debian's own router, and its macros apply to our transport as well."""
+    """Domains that this host relays to go by Debian's own router, and its macros apply to our transports as well."""
     outrider(for_mtas=True)
+    ours = ("plain-tls.example", "sts-enforce.example")
     settings = "MAIN_RELAY_TO_DOMAINS = plain-clear.example\nREMOTE_SMTP_HELO_DATA = helo.sender.example\n"
     with arranged(exim, build, layout, "What else your mail needs", settings=settings):
-        sent = send(exim, lab, ["plain-clear.example", "plain-tls.example"])
+        sent = send(exim, lab, ["plain-clear.example", *ours])
         assert "R=dnslookup_relay_to_domains T=remote_smtp" in sent["plain-clear.example"].reason
-        assert "R=outrider T=outrider_smtp" in sent["plain-tls.example"].reason
-    assert {session.ehlo for session in lab.mx["mx.plain-tls.example"].sessions} == {"helo.sender.example"}
+        assert all(f"R=outrider T={TRANSPORTS[domain]} " in sent[domain].reason for domain in ours)
+    assert [{session.ehlo for session in lab.mx[f"mx.{domain}"].sessions} for domain in ours] == 2 * [{"helo.sender.example"}]

@@ -21,7 +21,8 @@ from lab import delivery, exim as exim_files
 from lab.certs import _pem
 
 PLAIN, ENFORCED, SELF_SIGNED, UNLISTED = "plain-tls.example", "sts-enforce.example", "sts-self-signed.example", "sts-unlisted.example"
-SHARED = "mx.sts-self-signed.example"  # good enough for PLAIN, not for SELF_SIGNED
+TESTING = "sts-testing.example"  # its policy requires nothing yet
+SHARED = "mx.sts-self-signed.example"  # good enough for PLAIN and TESTING, not for SELF_SIGNED
 ROUTERS, TRANSPORT, RETRY = "routers.conf", "transport.conf", "retry.conf"
 serial = itertools.count(1)
 
@@ -35,8 +36,8 @@ def as_usual(lab, _exim):
 
 @contextlib.contextmanager
 def shared_host(lab, _exim):
-    """A domain without a policy has the MX host of one whose policy that host fails."""
-    with lab.records(PLAIN, "MX", [f"10 {SHARED}."]):
+    """Domains that require nothing have the MX host of one whose policy that host fails."""
+    with lab.records(PLAIN, "MX", [f"10 {SHARED}."]), lab.records(TESTING, "MX", [f"10 {SHARED}."]):
         yield
 
 
@@ -164,14 +165,20 @@ NO_ANSWER = "{$1}{${eval:outrider sent no complete answer}}"
 RELAXED = 'v=1 pol=none dane=* tls="" verify=""'
 NO_RETRY_RULE = (RETRY, "\n*  tls_required", "\n#")
 WITHOUT_DATA = (ROUTERS, NO_ANSWER, "{$1}")
+ALL_ALIKE = ((ROUTERS, "${if eq{$address_data}", "${if def:address_data "),  # whatever the answer, nothing is required
+             (ROUTERS, '{pol=none dane=* tls="" verify=""}{outrider', "{outrider"))
 
 TRAPS = [
     Trap("multi_domain: a message to two domains goes out under the policy of the first",
-         {PLAIN: ("encrypted", "encrypted"), SELF_SIGNED: ("deferred", "encrypted")},
+         {TESTING: ("encrypted", "encrypted"), SELF_SIGNED: ("deferred", "encrypted")},
          (line(TRANSPORT, "multi_domain"),), shared_host, together),
-    Trap("connection_max_messages: a connection made without a policy is used again under one",
-         {PLAIN: ("encrypted", "encrypted"), SELF_SIGNED: ("deferred", "encrypted")},
+    Trap("connection_max_messages: a connection made under a policy that requires nothing is used again under one that does",
+         {TESTING: ("encrypted", "encrypted"), SELF_SIGNED: ("deferred", "encrypted")},
          (line(TRANSPORT, "connection_max_messages"),), shared_host, queued),
+    Trap("transport, one message: what has no policy takes along what has one",
+         {PLAIN: ("encrypted", "encrypted"), SELF_SIGNED: ("deferred", "encrypted")}, ALL_ALIKE, shared_host, together),
+    Trap("transport, one connection: what has no policy takes along what has one",
+         {PLAIN: ("encrypted", "encrypted"), SELF_SIGNED: ("deferred", "encrypted")}, ALL_ALIKE, shared_host, queued),
     Trap("retry_include_ip_address: a host that fails one policy is down for everybody",
          {SELF_SIGNED: ("deferred", "deferred"), PLAIN: ("encrypted", "deferred")},
          (line(TRANSPORT, "retry_include_ip_address"), NO_RETRY_RULE), shared_host, one_by_one),

@@ -294,7 +294,8 @@ def stopped(daemon):
 
 ROUTERS, TRANSPORT = f"{exim_files.FRAGMENTS}/routers.conf", f"{exim_files.FRAGMENTS}/transport.conf"
 LAST = "  tls_sni = $host\n"  # a line of the transport, below which others can be put
-IN_ROUTER = "  transport = outrider_smtp\n"
+IN_ROUTER = "{outrider_opportunistic}{outrider_smtp}}\n"
+OPPORTUNISTIC = "outrider_opportunistic:\n  driver = smtp\n"
 OTHER_ROUTER = "other:\n  driver = dnslookup\n  domains = ! +local_domains\n  transport = outrider_smtp\n\noutrider:\n"
 
 
@@ -309,6 +310,10 @@ def without(option):
 
 def more(line):
     return lambda: file_changed(TRANSPORT, LAST, f"{LAST}  {line}\n")
+
+
+def opportunistic(line):
+    return lambda: file_changed(TRANSPORT, OPPORTUNISTIC, f"{OPPORTUNISTIC}  {line}\n")
 
 
 def routers(old, new):
@@ -329,6 +334,7 @@ EXIM_MUTATIONS = {
     "avoid-tls": (more("hosts_avoid_tls = *"), CRITICAL),
     "fallback-hosts": (more("fallback_hosts = mx.plain-tls.example"), CRITICAL),
     "tls-resumption": (more("tls_resumption_hosts = *"), WARNING),
+    "opportunistic-dane": (opportunistic("hosts_try_dane ="), WARNING),
     "retry-key": (without("retry_include_ip_address"), WARNING),
     "tls-cert-event": (lambda: file_changed(TRANSPORT, "{eq{$event_name}{tls:cert}}", "{eq{$event_name}{never}}"),
                        WARNING),
@@ -339,6 +345,7 @@ EXIM_MUTATIONS = {
     "pass-on-timeout": (routers(IN_ROUTER, f"{IN_ROUTER}  pass_on_timeout\n"), CRITICAL),
     "defer-stub": (routers("  allow_defer\n  data = :defer: ", "  data = "), CRITICAL),
     "router-order": (routers("outrider:\n", OTHER_ROUTER), CRITICAL),
+    "transport": (routers("{pol=none dane=* tls", "{pol=sts mode=enforce tls"), CRITICAL),
     "router": (routers("v1 policy domain=", "v1 something domain="), CRITICAL),
     "set": (routers(IN_ROUTER, f"{IN_ROUTER}  set = r_x = ${{lookup{{$domain}}lsearch{{/etc/hosts}}}}\n"), WARNING),
     "fails-closed": (routers("{readsocket{OUTRIDER_SOCKET}", "{readsocket{/run/outrider/exim.sock}"), CRITICAL),
