@@ -19,7 +19,7 @@ from lab.model import SIGNED, UNSIGNED, Host, Sts
 from lab.process import wait_until
 
 serial = itertools.count(1)
-TELL = ("transport.conf", "# Outrider's transport:", "OUTRIDER_TELL = yes\n# Outrider's transport:")
+TELL = ("transport.conf", "# Outrider's transports:", "OUTRIDER_TELL = yes\n# Outrider's transports:")
 
 
 @pytest.fixture
