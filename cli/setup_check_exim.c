@@ -46,14 +46,21 @@ static bool sends(const struct exim *e, const otr_driver *router)
     return transport != NULL && otr_slice_is(otr_driver_option(transport, "driver"), "smtp");
 }
 
-/* What must be true of an option of the transport, and why. */
+/* What must be true of an option, and why. */
 static const struct option_rule {
     const char *id, *option;
     enum { IS, HOLDS } how;
     const char *value;
     otr_check_status status; /* if it is not */
     const char *why;
-} transport_rules[] = {
+} any_transport_rules[] = {
+    { "require-dane", "hosts_require_dane", IS, "", OTR_CHECK_CRITICAL,
+      "hosts_require_dane bounces mail where it should wait" },
+    { "avoid-tls", "hosts_avoid_tls", IS, "", OTR_CHECK_CRITICAL, "hosts would be spoken to without TLS" },
+};
+
+/* For destinations under a policy. */
+static const struct option_rule transport_rules[] = {
     { "multi-domain", "multi_domain", IS, "false", OTR_CHECK_CRITICAL,
       "a message for several domains would go out under the policy of the first" },
     { "connection-reuse", "connection_max_messages", IS, "1", OTR_CHECK_CRITICAL,
@@ -70,9 +77,6 @@ static const struct option_rule {
       "hosts that choose their certificate by SNI would show the wrong one (RFC 8461 section 4.1)" },
     { "try-dane", "hosts_try_dane", HOLDS, "{dane}{$address_data}{$value}{*}", OTR_CHECK_CRITICAL,
       "DANE would not be tried where the answer asks for it, or tried where it must not be" },
-    { "require-dane", "hosts_require_dane", IS, "", OTR_CHECK_CRITICAL,
-      "hosts_require_dane bounces mail where it should wait" },
-    { "avoid-tls", "hosts_avoid_tls", IS, "", OTR_CHECK_CRITICAL, "hosts would be spoken to without TLS" },
     { "fallback-hosts", "fallback_hosts", IS, "", OTR_CHECK_CRITICAL,
       "mail that must wait would go to other hosts instead" },
     { "tls-resumption", "tls_resumption_hosts", IS, "", OTR_CHECK_WARNING,
@@ -81,13 +85,10 @@ static const struct option_rule {
       "one destination that fails its policy would delay mail to others with the same MX host" },
 };
 
-/* Of the other transport, for destinations that require nothing. */
+/* For destinations that require nothing. */
 static const struct option_rule opportunistic_rules[] = {
     { "opportunistic-dane", "hosts_try_dane", IS, "*", OTR_CHECK_WARNING,
       "TLSA records that have just appeared would not be looked at" },
-    { "require-dane", "hosts_require_dane", IS, "", OTR_CHECK_CRITICAL,
-      "hosts_require_dane bounces mail where it should wait" },
-    { "avoid-tls", "hosts_avoid_tls", IS, "", OTR_CHECK_CRITICAL, "hosts would be spoken to without TLS" },
 };
 
 static const struct option_rule router_rules[] = {
@@ -353,11 +354,14 @@ static bool read_drivers(struct exim *e)
 static otr_slice transport_names(const otr_driver *router, otr_slice *opportunistic)
 {
     otr_slice value = otr_driver_option(router, "transport");
-    size_t begin = strlen(CHOICE), end = value.len - 2; /* "}}" */
+    size_t begin = strlen(CHOICE), end;
     const char *between;
 
     *opportunistic = (otr_slice){ "", 0 };
-    if (value.len < begin + 2 || memcmp(value.ptr, CHOICE, begin) != 0 || memcmp(value.ptr + end, "}}", 2) != 0 ||
+    if (value.len < begin + 2 || memcmp(value.ptr, CHOICE, begin) != 0)
+        return value;
+    end = value.len - 2;
+    if (memcmp(value.ptr + end, "}}", 2) != 0 ||
         (between = memmem(value.ptr + begin, end - begin, "}{", 2)) == NULL)
         return value;
     *opportunistic = (otr_slice){ value.ptr + begin, (size_t)(between - value.ptr) - begin };
@@ -393,11 +397,14 @@ static void check_transports(struct exim *e)
     otr_slice opportunistic, strict = transport_names(e->asking, &opportunistic);
     const otr_driver *other = opportunistic.len > 0 ? find_smtp(e, opportunistic) : NULL;
 
-    if (other != NULL)
+    if (other != NULL) {
+        apply_rules(e, other, any_transport_rules, COUNT_OF(any_transport_rules));
         apply_rules(e, other, opportunistic_rules, COUNT_OF(opportunistic_rules));
+    }
     e->transport = find_smtp(e, strict);
     if (e->transport == NULL || is_seen(e, e->transport))
         return;
+    apply_rules(e, e->transport, any_transport_rules, COUNT_OF(any_transport_rules));
     apply_rules(e, e->transport, transport_rules, COUNT_OF(transport_rules));
     check_event(e);
 }

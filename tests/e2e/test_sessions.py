@@ -397,6 +397,7 @@ def test_exim_queue_run_shares_no_connection_with_a_policy(lab, daemon, exim):
         is_free = recipient.endswith(free.name)
         assert exim_files.outcome(recipient, lines).outcome == ("encrypted" if is_free else "deferred"), lines
         assert len(sink.deliveries(recipient)) == is_free
+    assert not [line for visit in sink.visits for _, line in visit.commands if bound.name in line]
     carried = [[recipient.partition("@")[2] for recipient in visit.taken] for visit in sink.visits]
     assert max(map(len, carried)) > 1, "no connection was used again, so the test shows nothing"
 
