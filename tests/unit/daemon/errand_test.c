@@ -13,6 +13,7 @@
 
 #define BODY(mode, age) "version: STSv1\nmode: " mode "\nmx: mx.example.org\nmax_age: " age "\n"
 #define TICKETS 8
+#define HOURS_MS 7200000
 #define LATER (NOW + 700) /* the record is due (600 s and jitter), what DNS said of the hosts still holds (900 s) */
 
 static fixture f;
@@ -303,9 +304,10 @@ static void no_policy_needs_no_disk(void **state)
     fill_disk(false);
 }
 
-/* A policy on hand, a long rest, and a policy host that is silent when the record is looked at again. How long the
- * answer took, in ms: recheck_ms is 50, first_look_ms 1200. */
-static long answer_after_a_rest(const char *id, otr_time rest)
+/* A policy on hand, a long rest, and a policy host that is silent when the record is looked at again: the mail is
+ * answered all the same, by the policy on hand. What is not meant to end the wait takes hours: were it needed, the
+ * test would never end. How long the answer took, in ms, is at least what ended it, less a tick of the event loop. */
+static long answer_after_a_rest(const char *id, otr_time rest, unsigned recheck_ms, unsigned first_look_ms)
 {
     struct timespec begin, end;
 
@@ -314,8 +316,9 @@ static long answer_after_a_rest(const char *id, otr_time rest)
     expect(ask_and_await("example.org"), OTR_LEVEL_SECURE, "S6");
     restart();
     otr_clock_set(&f.clock, NOW + rest);
-    f.flow.first_look_ms = 1200;
-    f.flow.bound_ms = 5000;
+    f.flow.recheck_ms = recheck_ms;
+    f.flow.first_look_ms = first_look_ms;
+    f.flow.bound_ms = HOURS_MS;
     script_mail();
     script_policy(id, NULL);
     otr_scripted_fetcher_never(worker->fetcher, "example.org");
@@ -333,14 +336,14 @@ static long answer_after_a_rest(const char *id, otr_time rest)
 static void a_known_policy_is_answered_from_while_it_is_refreshed(void **state)
 {
     (void)state;
-    assert_in_range(answer_after_a_rest("a", 90000), 50, 1199);
+    assert_true(answer_after_a_rest("a", 90000, 50, HOURS_MS) >= 25);
 }
 
 /* ... unless the record says that there is another policy: this could be the last attempt (STS-APPLY-06). */
 static void another_policy_is_waited_for(void **state)
 {
     (void)state;
-    assert_in_range(answer_after_a_rest("b", 700), 1200, 5000);
+    assert_true(answer_after_a_rest("b", 700, 1, 500) >= 250);
 }
 
 static void fire(struct event *timer)
