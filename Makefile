@@ -14,7 +14,8 @@
 #                 Outrider adds to a message
 #   make soak     mixed load with faults for MINUTES=10: memory, descriptors and latency must stay; JSON=FILE for all samples;
 #                 VALGRIND=1 under valgrind, SANITIZE=address,undefined for a build that watches itself
-#   make fuzz     libFuzzer on every parser, a minute each (needs clang); TARGET=NAME for one, RUNS=N or SECONDS=N for longer
+#   make fuzz     libFuzzer on every parser, a minute each (needs clang); TARGET=NAME for one, RUNS=N or SECONDS=N for longer,
+#                 LENGTH=N for inputs of N octets at most
 #   make lab      a shell inside the lab
 
 SANITIZE ?=
@@ -92,7 +93,7 @@ build-fuzz/build.ninja:
 
 fuzz: build-fuzz/build.ninja
 	ninja -C build-fuzz $(if $(TARGET),tests/fuzz/fuzz_$(TARGET),fuzz)
-	tools/fuzz build-fuzz $(if $(TARGET),--target $(TARGET)) $(if $(RUNS),--runs $(RUNS)) $(if $(SECONDS),--seconds $(SECONDS))
+	tools/fuzz build-fuzz $(if $(TARGET),--target $(TARGET)) $(if $(RUNS),--runs $(RUNS)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(LENGTH),--length $(LENGTH))
 
 clean:
 	rm -rf build build-*
