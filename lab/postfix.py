@@ -13,8 +13,10 @@ from lab.process import Failed
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 CONFIG, SHARED = "/etc/postfix", "share/postfix"
 QUEUE = "/var/spool/postfix"
+MASTER_PID = f"{QUEUE}/pid/master.pid"
 DATA = "/run/postfix"
 LOG = "/var/log/mail.log"
+RELOADING = 2  # seconds
 PATIENCE = 60  # seconds for all messages together; a policy host that drips takes 10
 
 SITE = """
@@ -104,7 +106,18 @@ class Postfix:
     def forget(self):
         """What earlier failures left: the queue, and destinations that the queue manager would not try for a while."""
         _run("postsuper", "-d", "ALL")
+        self.reload()
+
+    def reload(self):
+        """Returns when no idle SMTP client is left that read main.cf before: it could still be handed the next message.
+
+        One that is busy ends after its delivery and takes no other; it is not waited for longer than RELOADING.
+        """
+        before = smtp_clients()
         _run("postfix", "reload")
+        deadline = time.monotonic() + RELOADING
+        while before & smtp_clients() and time.monotonic() < deadline:
+            time.sleep(0.01)
 
     def send(self, recipients, on_result=lambda delivery: None, fresh=True, patience=PATIENCE):
         """One message to each; returns {recipient: Delivery} when all have been tried, or time is up.
@@ -135,6 +148,18 @@ class Postfix:
         for recipient in waiting.values():
             results[recipient] = Delivery(recipient, LOST, reason=f"no word in {LOG} after {patience} s; it ends:\n{_read(LOG)[-2000:]}")
         return results
+
+
+def smtp_clients():
+    """The process ids of the SMTP clients that Postfix's master has started."""
+    master, found = _read(MASTER_PID).strip(), set()
+    for process in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):  # it may have ended
+            with open(f"/proc/{process}/stat") as stat:
+                name, _, fields = stat.read().partition("(")[2].rpartition(") ")
+            if name == "smtp" and fields.split()[1] == master:
+                found.add(process)
+    return found
 
 
 def ascii_domain(recipient):

@@ -3,6 +3,7 @@
 import pytest
 
 from impostor import Impostor
+from lab.postfix import smtp_clients
 
 PROTECTED = ["dane-ee.example", "sts-enforce.example", "dane-unusable.example"]
 
@@ -77,3 +78,14 @@ def test_one_domain_does_not_spoil_another_at_the_same_host(lab, mta, outrider, 
         assert mta("sts-self-signed.example")[0] == ["deferred"]
         outcomes, reasons = mta("plain-tls.example", fresh=False)
     assert outcomes == ["encrypted"], reasons
+
+
+def test_no_smtp_client_outlives_a_reload(lab, postfix, outrider):
+    """Of the lab's own Postfix: an SMTP client that read main.cf before could still be handed the next message."""
+    outrider(for_mtas=True)
+    for _ in range(5):
+        assert postfix.send(["reload@plain-clear.example"])["reload@plain-clear.example"].outcome == "clear"
+        before = smtp_clients()
+        assert before
+        postfix.reload()
+        assert not before & smtp_clients()
