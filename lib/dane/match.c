@@ -55,8 +55,9 @@ static void clear(struct match *m)
 }
 
 /*
- * What every match has in common: made by the first, kept for the life of the process and never changed, as making it
- * (OpenSSL fetches every algorithm that a connection could use) takes longer than all the rest. NULL: no memory for it.
+ * What every match has in common: made by the first, kept for the life of the process and never changed. Making it takes
+ * as long as reading a certificate (OpenSSL fetches every algorithm that a connection could use), an SSL from it a
+ * hundredth of that. NULL: there was no memory for it.
  */
 static CRYPTO_ONCE common_once = CRYPTO_ONCE_STATIC_INIT;
 static SSL_CTX *common;
