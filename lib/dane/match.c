@@ -26,7 +26,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
@@ -40,6 +39,7 @@ struct match {
     bool has_ee, has_ta;               /* usages among the records that OpenSSL was given */
     const char *name;                  /* borrowed; the first reference identifier, NULL: none */
     STACK_OF(X509) *chain;             /* owned */
+    SSL_CTX *ssl_ctx;                  /* owned */
     SSL *ssl;                          /* owned */
     X509_STORE *store;                 /* owned; empty */
     X509_STORE_CTX *verify;            /* owned */
@@ -50,25 +50,9 @@ static void clear(struct match *m)
     X509_STORE_CTX_free(m->verify);
     X509_STORE_free(m->store);
     SSL_free(m->ssl);
+    SSL_CTX_free(m->ssl_ctx);
     sk_X509_pop_free(m->chain, X509_free);
     free(m->counts);
-}
-
-/*
- * What every match has in common: made by the first, kept for the life of the process and never changed. Making it takes
- * as long as reading a certificate (OpenSSL fetches every algorithm that a connection could use), an SSL from it a
- * hundredth of that. NULL: there was no memory for it.
- */
-static CRYPTO_ONCE common_once = CRYPTO_ONCE_STATIC_INIT;
-static SSL_CTX *common;
-
-static void make_common(void)
-{
-    common = SSL_CTX_new(TLS_client_method());
-    if (common != NULL && SSL_CTX_dane_enable(common) <= 0) {
-        SSL_CTX_free(common);
-        common = NULL;
-    }
 }
 
 /*
@@ -108,9 +92,10 @@ static bool set_records(struct match *m)
 {
     const otr_dane_question *q = m->question;
 
-    if (CRYPTO_THREAD_run_once(&common_once, make_common) != 1 || common == NULL)
+    m->ssl_ctx = SSL_CTX_new(TLS_client_method());
+    if (m->ssl_ctx == NULL || SSL_CTX_dane_enable(m->ssl_ctx) <= 0)
         return false;
-    m->ssl = SSL_new(common);
+    m->ssl = SSL_new(m->ssl_ctx);
     if (m->ssl == NULL || SSL_dane_enable(m->ssl, NULL) <= 0)
         return false;
     SSL_dane_set_flags(m->ssl, DANE_FLAG_NO_DANE_EE_NAMECHECKS);
