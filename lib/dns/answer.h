@@ -101,6 +101,9 @@ typedef struct otr_dns_answer {
 otr_dns_answer *otr_dns_answer_parse(const char *qname, uint16_t qtype, otr_dns_status status, const char *reason,
                                      const uint8_t *packet, size_t len);
 
+/* What a response code (RFC 1035 §4.1.1, RFC 2136 §2.2) other than 0 and 3 means, as a reason; a literal. */
+const char *otr_dns_rcode_words(unsigned rcode);
+
 /* An answer without a packet: a failure (BOGUS, TEMPFAIL). NULL only when out of memory. */
 otr_dns_answer *otr_dns_answer_failure(const char *qname, uint16_t qtype, otr_dns_status status, const char *reason);
 

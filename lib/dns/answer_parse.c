@@ -43,15 +43,15 @@ static bool refuse(struct reading *r, const char *why)
     return false;
 }
 
-static const char *rcode_words(unsigned rcode)
+const char *otr_dns_rcode_words(unsigned rcode)
 {
     switch (rcode) {
-    case 1: return "the server answers FORMERR";
-    case 2: return "the server answers SERVFAIL";
-    case 4: return "the server answers NOTIMP";
-    case 5: return "the server answers REFUSED";
-    case 6: return "the server answers YXDOMAIN: an alias (DNAME) makes the name too long";
-    default: return "the server answers with an unexpected response code";
+    case 1: return "FORMERR: the server could not read the question";
+    case 2: return "SERVFAIL: no server gave an answer that can be used";
+    case 4: return "NOTIMP: the server does not know this kind of question";
+    case 5: return "REFUSED: the server does not answer for this name";
+    case 6: return "YXDOMAIN: an alias (DNAME) makes the name too long";
+    default: return "the lookup failed";
     }
 }
 
@@ -67,7 +67,7 @@ static bool read_header(struct reading *r, otr_wire *w, otr_wire_header *h)
     if (h->flags & OTR_WIRE_TC)
         return refuse(r, "the answer was cut short"); /* DNS-34: an error, never an empty answer */
     if (rcode != 0 && rcode != 3)
-        return refuse(r, rcode_words(rcode));
+        return refuse(r, otr_dns_rcode_words(rcode));
     r->is_nxdomain = rcode == 3;
     return true;
 }

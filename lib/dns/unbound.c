@@ -193,25 +193,31 @@ static void free_request(struct request *req)
     free(req);
 }
 
-static const char *rcode_words(int rcode)
-{
-    switch (rcode) {
-    case 2: return "SERVFAIL: no server gave an answer that can be used";
-    case 5: return "REFUSED: the server does not answer for this name";
-    default: return "the lookup failed";
-    }
-}
-
 const char *const otr_dns_trouble_names[] = {
     [OTR_DNS_NO_TROUBLE] = "none",    [OTR_DNS_TIMEOUT] = "timeout",     [OTR_DNS_SERVFAIL] = "servfail",
     [OTR_DNS_REFUSED] = "refused",    [OTR_DNS_MALFORMED] = "malformed", [OTR_DNS_OTHER] = "other",
 };
 
-static otr_dns_trouble trouble_of(int rcode)
+/*
+ * The server's response code. A failure that libunbound has kept comes as a packet, and rcode is 0 then, which says only
+ * that the lookup was made.
+ */
+static unsigned response_code(int rcode, const void *packet, int len)
+{
+    otr_wire w = { .packet = packet, .end = packet != NULL && len > 0 ? (size_t)len : 0 };
+    otr_wire_header header;
+
+    if (rcode != 0)
+        return (unsigned)rcode;
+    return otr_wire_header_read(&w, &header) ? header.flags & OTR_WIRE_RCODE : 0;
+}
+
+static otr_dns_trouble trouble_of(unsigned rcode)
 {
     switch (rcode) {
     case 0:
-        return OTR_DNS_MALFORMED; /* there was a packet, and nothing came of it */
+    case 3: /* there was an answer, and nothing came of it */
+        return OTR_DNS_MALFORMED;
     case 2:
         return OTR_DNS_SERVFAIL;
     case 5:
@@ -229,7 +235,7 @@ static otr_dns_answer *read_answer(const struct query *q, int rcode, const void 
         return otr_dns_answer_failure(q->name, q->type, OTR_DNS_BOGUS,
                                       why != NULL ? why : "the DNSSEC signatures do not hold (found before)");
     if (rcode != 0 || packet == NULL || len < 0)
-        return otr_dns_answer_failure(q->name, q->type, OTR_DNS_TEMPFAIL, rcode_words(rcode));
+        return otr_dns_answer_failure(q->name, q->type, OTR_DNS_TEMPFAIL, otr_dns_rcode_words((unsigned)rcode));
     return otr_dns_answer_parse(q->name, q->type, sec == 2 ? OTR_DNS_SECURE : OTR_DNS_INSECURE, "", packet,
                                 (size_t)len);
 }
@@ -253,7 +259,7 @@ static void on_answer(void *arg, int rcode, void *packet, int len, int sec, char
     if (q != NULL) {
         q->request = NULL;
         req->context->waiting--;
-        q->trouble = trouble_of(rcode);
+        q->trouble = trouble_of(response_code(rcode, packet, len));
         settle(q, read_answer(q, rcode, packet, len, sec, why));
     }
     free_request(req);

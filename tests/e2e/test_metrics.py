@@ -276,6 +276,23 @@ def test_bogus_and_failed_lookups_are_counted_by_type_and_kind(lab, daemon):
     assert changed["outrider_answers_total listener=line level=defer"] == 2
 
 
+def test_a_failure_that_libunbound_kept_is_what_it_was(lab, daemon):
+    """The second lookup, after our own five seconds, is answered from libunbound's cache: the same words, the same kind,
+    and no sign of life of a name server."""
+    lame = next(row for row in lab.scenarios.values() if row.zone == model.LAME)
+    words, before = set(), scrape(daemon)
+
+    def new(kind):
+        return scrape(daemon).of("outrider_dns_failures_total", kind=kind) - before.of("outrider_dns_failures_total", kind=kind)
+
+    def is_asked_twice():
+        words.add(ask(daemon, lame.domain)["reason"])
+        return new("servfail") + new("malformed") >= 2
+    wait_until(is_asked_twice, 20, daemon.log)
+    assert (new("servfail"), new("malformed")) == (2, 0)
+    assert len(words) == 1, words
+
+
 def test_a_policy_that_is_not_refreshed_is_seen(lab, outriders):
     """The oldest policy whose refresh is due and fails. The store is looked at every 5 s; this one is late for 8 s."""
     domain = domains.add_sts(lab, "overdue", ttl=1, max_age=16)
