@@ -11,7 +11,6 @@ typedef struct otr_stub_zone {
     const char *const *addresses;        /* "192.0.2.1", "192.0.2.1@5353", "2001:db8::1"; NULL-terminated */
 } otr_stub_zone;
 
-/* Settings; all pointers are borrowed until otr_unbound_new() returns. */
 /* What kind of failure a TEMPFAIL is. */
 typedef enum otr_dns_trouble {
     OTR_DNS_NO_TROUBLE,
@@ -24,6 +23,7 @@ typedef enum otr_dns_trouble {
 } otr_dns_trouble;
 extern const char *const otr_dns_trouble_names[]; /* "none", "timeout", ... */
 
+/* Settings; all pointers are borrowed until otr_unbound_new() returns. */
 typedef struct otr_unbound_options {
     bool is_recursive;               /* from the root hints instead of through forwarders */
     const char *const *forwarders;   /* "ADDR" or "ADDR@PORT"; NULL or empty: those of resolv_conf */

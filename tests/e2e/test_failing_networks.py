@@ -357,13 +357,12 @@ def test_a_failing_policy_host_after_a_restart(stories, failure):
 
 @pytest.mark.at_once
 def test_a_slow_policy_host_does_not_hold_up_an_impatient_client(lab, outriders):
-    """S11, STS-APPLY-16: with less time for an answer than for a fetch, the answer comes without the policy."""
+    """S11, STS-APPLY-16: with less time for an answer than for a fetch, the answer comes without the policy, while the fetch is
+    under way (after it the row would be S7)."""
     domain = domains.add_sts(lab, "patience")
     domain.block("slow")
     daemon = outriders(sts={"fetch_timeout": 2}, limits={"answer": 3})
-    begin = time.monotonic()
     verdict = ask(daemon, domain.name)
-    assert time.monotonic() - begin < 2
     assert (verdict["level"], verdict["sts"]["row"]) == ("may", "S11")
 
 
