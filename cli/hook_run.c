@@ -3,6 +3,8 @@
  */
 #include "cli/hook_run.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -13,21 +15,12 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define ENVIRONMENT_MAX 16
 #define STEP_MS 50
 #define READ_OCTETS 4096
 #define PIPE_OCTETS 65536 /* as much as a pipe holds (pipe(7)) */
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static int make_input(const char *input, size_t len)
 {
@@ -96,7 +89,7 @@ static bool wait_for(pid_t pid, int fd, int64_t deadline, otr_buf *output, int *
                 drain_rest(fd, output);
             return true;
         }
-        if (now_ms() >= deadline)
+        if (otr_monotonic_ms() >= deadline)
             return false;
     }
 }
@@ -135,7 +128,7 @@ static bool run(const char *program, char *const *environment, int in, unsigned 
         return false;
     }
     setpgid(pid, pid); /* whichever of the two comes first */
-    has_ended = wait_for(pid, ends[0], now_ms() + (int64_t)timeout_s * 1000, output, &status);
+    has_ended = wait_for(pid, ends[0], otr_monotonic_ms() + (int64_t)timeout_s * 1000, output, &status);
     if (!has_ended) {
         kill(-pid, SIGKILL);
         waitpid(pid, &status, 0);

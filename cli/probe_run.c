@@ -4,6 +4,7 @@
  */
 #include "cli/probe_run.h"
 
+#include "base/clock.h"
 #include "dns/address_lookup.h"
 #include "trust/pem.h"
 
@@ -14,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
-#include <time.h>
 
 /* A destination that waits for some of its hosts. */
 typedef struct destination {
@@ -65,14 +65,6 @@ typedef struct run {
 } run;
 
 static void go_on(run *r);
-
-static int64_t read_ms(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static void stop(run *r, otr_probe_end end)
 {
@@ -189,7 +181,7 @@ static void on_probed(void *arg, const otr_probe_result *result)
     h->probe = NULL;
     note->address = h->addresses[h->next];
     take_note(note, result);
-    otr_pace_end(r->pace, &h->addresses[h->next], read_ms());
+    otr_pace_end(r->pace, &h->addresses[h->next], otr_monotonic_ms());
     if (++h->next < h->address_count)
         enqueue(h);
     else
@@ -335,7 +327,7 @@ static void come_back_in(run *r, int64_t ms)
 /* The first in the queue whose address is free, if it is time for one; else a pause until then. */
 static bool start_some_probe(run *r)
 {
-    int64_t now_ms = read_ms(), wait_ms = otr_pace_wait(r->pace, now_ms), least_ms = OTR_PACE_NEVER;
+    int64_t now_ms = otr_monotonic_ms(), wait_ms = otr_pace_wait(r->pace, now_ms), least_ms = OTR_PACE_NEVER;
     host *h;
 
     if (TAILQ_EMPTY(&r->queue) || wait_ms == OTR_PACE_NEVER)

@@ -3,6 +3,7 @@
  */
 #include "cli/setup_resolver.h"
 
+#include "base/clock.h"
 #include "base/cursor.h"
 
 #include <arpa/inet.h>
@@ -12,7 +13,6 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <netdb.h>
-#include <time.h>
 #include <unistd.h>
 
 #define HEADER_SIZE 12 /* octets (RFC 1035 §4.1.1) */
@@ -80,14 +80,6 @@ bool otr_ad_judge(const uint8_t *packet, size_t len, uint16_t id, otr_ad_answer 
     return true;
 }
 
-static int64_t now_ms(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* A connected socket: answers from elsewhere are the kernel's to drop. -1 where there is no way to the server. */
 static int ask(const char *address, uint16_t id)
 {
@@ -121,18 +113,18 @@ static void ask_all(otr_resolver_state *state)
 {
     struct pollfd polled[OTR_NAMESERVER_MAX];
     uint16_t ids[OTR_NAMESERVER_MAX];
-    int64_t deadline = now_ms() + OTR_RESOLVER_PATIENCE_MS;
+    int64_t deadline = otr_monotonic_ms() + OTR_RESOLVER_PATIENCE_MS;
     size_t waiting = 0;
 
     for (size_t i = 0; i < state->servers.count; i++) {
         state->ad[i] = OTR_AD_SILENT;
         if (getrandom(&ids[i], sizeof(ids[i]), 0) != (ssize_t)sizeof(ids[i]))
-            ids[i] = (uint16_t)(now_ms() + (int64_t)i);
+            ids[i] = (uint16_t)(otr_monotonic_ms() + (int64_t)i);
         polled[i] = (struct pollfd){ .fd = ask(state->servers.address[i], ids[i]), .events = POLLIN };
         waiting += polled[i].fd >= 0;
     }
     while (waiting > 0) {
-        int64_t left = deadline - now_ms();
+        int64_t left = deadline - otr_monotonic_ms();
 
         if (left <= 0)
             break;

@@ -3,6 +3,8 @@
  */
 #include "cli/setup_run.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -18,14 +20,6 @@
 #define PATH "PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin:/usr/exim/bin"
 #define EXEC_FAILED 127
 #define FDS_MAX 2
-
-static int64_t now_ms(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* False at the end of file. What is beyond the limit is read and dropped: a full pipe would stop the writer. */
 static bool read_some(int fd, otr_buf *out)
@@ -48,7 +42,7 @@ static bool read_all(const int *fds, otr_buf *const *outs, size_t count, int64_t
     for (size_t i = 0; i < count; i++)
         polled[i] = (struct pollfd){ .fd = fds[i], .events = POLLIN };
     while (open > 0) {
-        int64_t left = deadline - now_ms();
+        int64_t left = deadline - otr_monotonic_ms();
 
         if (left <= 0)
             return false;
@@ -71,7 +65,7 @@ static int await(int pid, int64_t deadline)
     struct timespec pause = { .tv_nsec = 2000000 };
 
     while (waitpid(pid, &status, WNOHANG) == 0) {
-        if (now_ms() > deadline)
+        if (otr_monotonic_ms() > deadline)
             return -1;
         nanosleep(&pause, NULL);
     }
@@ -80,7 +74,7 @@ static int await(int pid, int64_t deadline)
 
 int otr_gather(int pid, const int *fds, otr_buf *const *outs, size_t count, unsigned timeout)
 {
-    int64_t deadline = now_ms() + (int64_t)timeout * 1000;
+    int64_t deadline = otr_monotonic_ms() + (int64_t)timeout * 1000;
     int status = read_all(fds, outs, count, deadline) ? await(pid, deadline) : -1;
 
     if (status == -1) {

@@ -6,6 +6,7 @@
  */
 #include "daemon/front.h"
 
+#include "base/clock.h"
 #include "base/diag.h"
 #include "base/log.h"
 #include "daemon/listen/connection.h"
@@ -109,7 +110,7 @@ static void on_acceptable(evutil_socket_t fd, short what, void *arg)
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
     otr_front *front = arg;
-    int64_t now = otr_monotonic_ms();
+    int64_t now = otr_monotonic_recent_ms();
     otr_connection *c, *next;
 
     (void)fd;

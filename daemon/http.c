@@ -7,8 +7,8 @@
  */
 #include "daemon/http.h"
 
+#include "base/clock.h"
 #include "base/diag.h"
-#include "daemon/listen/connection.h"
 #include "daemon/mailbox.h"
 #include "daemon/metrics.h"
 
@@ -184,7 +184,7 @@ static void start_ticking(otr_http *h)
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
     otr_http *h = arg;
-    int64_t now = otr_monotonic_ms();
+    int64_t now = otr_monotonic_recent_ms();
     size_t open = 0;
 
     (void)fd;
@@ -224,7 +224,7 @@ static struct bufferevent *on_accepted(struct event_base *base, void *arg)
     place = find_place(h);
     if (bev != NULL && place != NULL) {
         bufferevent_incref(bev);
-        *place = (struct connection){ bev, otr_monotonic_ms() + OTR_HTTP_TOTAL_MS };
+        *place = (struct connection){ bev, otr_monotonic_recent_ms() + OTR_HTTP_TOTAL_MS };
     }
     start_ticking(h);
     if (find_place(h) == NULL) {

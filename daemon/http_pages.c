@@ -3,8 +3,8 @@
  */
 #include "daemon/http_pages.h"
 
+#include "base/clock.h"
 #include "base/log.h"
-#include "daemon/listen/connection.h"
 #include "daemon/metrics.h"
 
 static void fill_publishing(const otr_publisher *publisher, uint64_t cells[OTR_CELL_COUNT])
@@ -104,7 +104,7 @@ size_t otr_status_problems(const otr_status *s, int64_t now_ms, const char *prob
 int otr_page_health(const otr_status *status, otr_buf *body, const char **type)
 {
     const char *problems[OTR_PROBLEMS_MAX];
-    size_t count = otr_status_problems(status, otr_monotonic_ms(), problems);
+    size_t count = otr_status_problems(status, otr_monotonic_recent_ms(), problems);
 
     *type = "application/json";
     otr_buf_printf(body, "{\"status\":\"%s\",\"reasons\":[", count == 0 ? "ok" : "failing");

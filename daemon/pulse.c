@@ -3,8 +3,8 @@
  */
 #include "daemon/pulse.h"
 
+#include "base/clock.h"
 #include "base/log.h"
-#include "daemon/listen/connection.h"
 #include "daemon/metrics.h"
 
 #include <event2/event.h>
@@ -27,7 +27,7 @@ void otr_pulse_init(otr_pulse *pulse)
 {
     memset(pulse, 0, sizeof(*pulse));
     atomic_store(&pulse->selftest, NOT_TESTED);
-    set(&pulse->beat_ms, otr_monotonic_ms());
+    set(&pulse->beat_ms, otr_monotonic_recent_ms());
 }
 
 /* DNS ---------------------------------------------------------------------------------------------------------- */
@@ -59,7 +59,7 @@ void otr_pulse_seen(void *arg, const otr_dns_answer *answer, otr_dns_trouble tro
 
     otr_count_lookup(answer, trouble);
     if (trouble == OTR_DNS_TIMEOUT || trouble == OTR_DNS_SERVFAIL)
-        note_failure(pulse, answer->qname, otr_monotonic_ms());
+        note_failure(pulse, answer->qname, otr_monotonic_recent_ms());
     else if (trouble != OTR_DNS_OTHER)
         note_answer(pulse);
 }
@@ -79,7 +79,7 @@ static void on_self_test(void *arg, otr_selftest_result result, const char *word
 
 static void start_self_test(otr_pulse *pulse)
 {
-    pulse->tested_ms = otr_monotonic_ms();
+    pulse->tested_ms = otr_monotonic_recent_ms();
     pulse->is_testing = otr_selftest_start(pulse->resolver, on_self_test, pulse) == OUTRIDER_OK;
     if (!pulse->is_testing)
         OTR_LOG(OTR_LOG_ERROR, "dns.selftest", { "result", "not started" }, { "words", "out of memory" });
@@ -88,7 +88,7 @@ static void start_self_test(otr_pulse *pulse)
 static void on_beat(evutil_socket_t fd, short what, void *arg)
 {
     otr_pulse *pulse = arg;
-    int64_t now = otr_monotonic_ms();
+    int64_t now = otr_monotonic_recent_ms();
 
     (void)fd;
     (void)what;

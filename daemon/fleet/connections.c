@@ -3,8 +3,8 @@
  */
 #include "daemon/fleet/inside.h"
 
+#include "base/clock.h"
 #include "base/log.h"
-#include "daemon/listen/connection.h" /* otr_monotonic_ms() */
 #include "daemon/metrics.h"
 
 #include <stdio.h>
@@ -20,7 +20,7 @@ static void on_up(void *arg)
 
     OTR_LOG(OTR_LOG_NOTICE, "fleet.up", { "redis", otr_fleet_url_place(fleet->settings.url, place) }, { "member", fleet->member });
     fleet->told_down = 0;
-    fleet->compare_after_ms = otr_monotonic_ms() + OTR_FLEET_COMPARE_S * 1000;
+    fleet->compare_after_ms = otr_monotonic_recent_ms() + OTR_FLEET_COMPARE_S * 1000;
     atomic_store(&fleet->shown.is_up, true);
     otr_members_beat(fleet);
     otr_pull_begin(fleet, true);
@@ -30,7 +30,7 @@ static void on_down(void *arg, const char *why)
 {
     otr_fleet *fleet = arg;
     char place[OTR_FLEET_PLACE_SIZE];
-    int64_t now = otr_monotonic_ms();
+    int64_t now = otr_monotonic_recent_ms();
     bool is_news;
 
     atomic_store(&fleet->shown.is_up, false);
@@ -49,7 +49,7 @@ static void on_down(void *arg, const char *why)
 static void on_refused(void *arg, const char *error)
 {
     otr_fleet *fleet = arg;
-    int64_t now = otr_monotonic_ms();
+    int64_t now = otr_monotonic_recent_ms();
     otr_buf clean = OTR_BUF_INIT;
 
     if (fleet->told_refusal_ms != 0 && now < fleet->told_refusal_ms + TELL_EVERY_MS)

@@ -3,10 +3,10 @@
  */
 #include "daemon/fleet/inside.h"
 
+#include "base/clock.h"
 #include "base/diag.h"
 #include "base/log.h"
 #include "daemon/flow/control.h"
-#include "daemon/listen/connection.h" /* otr_monotonic_ms() */
 #include "daemon/metrics.h"
 #include "daemon/rcu.h"
 
@@ -30,8 +30,8 @@ static void on_beat(evutil_socket_t fd, short what, void *arg)
     otr_lease_renew_all(fleet);
     if (++fleet->beats % OTR_FLEET_BEAT_S == 0)
         otr_members_beat(fleet);
-    if (otr_monotonic_ms() >= fleet->compare_after_ms || (fleet->pull.has_lost && fleet->beats % 60 == 0)) {
-        fleet->compare_after_ms = otr_monotonic_ms() + OTR_FLEET_COMPARE_S * 1000;
+    if (otr_monotonic_recent_ms() >= fleet->compare_after_ms || (fleet->pull.has_lost && fleet->beats % 60 == 0)) {
+        fleet->compare_after_ms = otr_monotonic_recent_ms() + OTR_FLEET_COMPARE_S * 1000;
         otr_pull_begin(fleet, true);
     }
 }

@@ -7,7 +7,8 @@
  */
 #include "daemon/fleet/inside.h"
 
-#include "daemon/listen/connection.h" /* otr_monotonic_ms() */
+#include "base/clock.h"
+
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -37,7 +38,7 @@ static void hold(otr_fleet *fleet, const otr_lease *lease)
         return; /* it ends in 3 s, and another member may fetch besides */
     memcpy(held->domain, lease->domain, sizeof(held->domain));
     memcpy(held->token, lease->token, sizeof(held->token));
-    held->ends_ms = otr_monotonic_ms() + OTR_FLEET_LEASE_MOST_MS;
+    held->ends_ms = otr_monotonic_recent_ms() + OTR_FLEET_LEASE_MOST_MS;
     TAILQ_INSERT_TAIL(&fleet->held, held, next);
 }
 
@@ -194,7 +195,7 @@ void otr_settlement_do(otr_fleet *fleet, struct otr_settlement *s)
 
 void otr_lease_renew_all(otr_fleet *fleet)
 {
-    int64_t now = otr_monotonic_ms();
+    int64_t now = otr_monotonic_recent_ms();
     otr_held_lease *held = TAILQ_FIRST(&fleet->held), *next;
 
     for (; held != NULL; held = next) {

@@ -3,7 +3,8 @@
  */
 #include "daemon/fleet/link_inside.h"
 
-#include "daemon/listen/connection.h" /* otr_monotonic_ms() */
+#include "base/clock.h"
+
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -82,7 +83,7 @@ bool otr_link_put_question(otr_link *link, const otr_slice *words, size_t count,
     redisFreeCommand(octets);
     q->answer = answer;
     q->arg = arg;
-    q->deadline = otr_monotonic_ms() + OTR_LINK_ANSWER_MS;
+    q->deadline = otr_monotonic_recent_ms() + OTR_LINK_ANSWER_MS;
     STAILQ_INSERT_TAIL(&link->questions, q, next);
     link->question_count++;
     if (link->question_count == 1)
@@ -99,7 +100,7 @@ bool otr_link_is_late(const otr_link *link)
 {
     const otr_question *first = STAILQ_FIRST(&link->questions);
 
-    return first != NULL && first->deadline <= otr_monotonic_ms();
+    return first != NULL && first->deadline <= otr_monotonic_recent_ms();
 }
 
 void otr_link_watch(otr_link *link)
@@ -112,7 +113,7 @@ void otr_link_watch(otr_link *link)
         evtimer_del(link->timer);
         return;
     }
-    left = first->deadline - otr_monotonic_ms();
+    left = first->deadline - otr_monotonic_recent_ms();
     if (left < 1)
         left = 1;
     tv = (struct timeval){ .tv_sec = left / 1000, .tv_usec = left % 1000 * 1000 };

@@ -7,8 +7,8 @@
  */
 #include "daemon/fleet/inside.h"
 
+#include "base/clock.h"
 #include "base/log.h"
-#include "daemon/listen/connection.h" /* otr_monotonic_ms() */
 #include "daemon/metrics.h"
 
 #include <inttypes.h>
@@ -56,7 +56,7 @@ static void finish(otr_fleet *fleet, bool is_complete)
 
 static void refuse(otr_fleet *fleet, const char *name, const char *why, const redisReply *value, bool is_to_go)
 {
-    int64_t now = otr_monotonic_ms();
+    int64_t now = otr_monotonic_recent_ms();
     char count[16];
 
     fleet->rejected++;

@@ -3,9 +3,9 @@
  */
 #include "daemon/flow/claim.h"
 
+#include "base/clock.h"
 #include "daemon/flow/domain.h"
 #include "daemon/flow/record.h"
-#include "daemon/listen/connection.h" /* otr_monotonic_ms() */
 #include "daemon/metrics.h"
 
 #include <event2/event.h>
@@ -125,7 +125,7 @@ static void *start(void *arg, const otr_sts_entry *known, otr_sts_claim_done *do
     claim->worker = worker;
     claim->done = done;
     claim->arg = done_arg;
-    claim->ends_ms = otr_monotonic_ms() + worker->flow->fetch_ms;
+    claim->ends_ms = otr_monotonic_recent_ms() + worker->flow->fetch_ms;
     claim->has_record = known->record == OTR_STS_PRESENT;
     claim->is_insisting = known->failures > 0 && known->retry_at == 0;
     claim->fetched_at = known->policy != NULL ? known->fetched_at : 0;
@@ -142,7 +142,7 @@ static void *start(void *arg, const otr_sts_entry *known, otr_sts_claim_done *do
 
 static void look_again(otr_claim *claim)
 {
-    if (otr_monotonic_ms() >= claim->ends_ms)
+    if (otr_monotonic_recent_ms() >= claim->ends_ms)
         fetch(claim, OTR_CLAIM_IMPATIENT);
     else
         arm_ms(claim, AGAIN_MS);

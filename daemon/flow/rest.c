@@ -3,13 +3,13 @@
  */
 #include "daemon/flow/rest.h"
 
+#include "base/clock.h"
 #include "daemon/flow/rest_table.h"
 #include "daemon/flow/squeeze.h"
 
 #include <assert.h>
 #include <event2/event.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define STEPS 16          /* places looked at for one that may rest; resting ones looked at for one to evict */
 #define RESTS_AT_ONCE 8   /* for one new place */
@@ -21,10 +21,7 @@
 
 static uint32_t now_s(const otr_worker *worker)
 {
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint32_t)(ts.tv_sec - worker->rests.began_at);
+    return (uint32_t)(otr_monotonic_ms() / 1000 - worker->rests.began_at);
 }
 
 static void arm_ms(struct event *timer, unsigned ms)
@@ -279,10 +276,7 @@ void otr_rest_visit(otr_worker *worker, const otr_rest_visitor *visitor)
 
 outrider_err otr_rests_init(otr_rests *r, otr_worker *worker)
 {
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    r->began_at = ts.tv_sec;
+    r->began_at = otr_monotonic_ms() / 1000;
     r->texts.key = otr_hash_key_draw();
     r->timer = evtimer_new(worker->base, on_due, worker);
     r->visiting = evtimer_new(worker->base, on_visit, worker);

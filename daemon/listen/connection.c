@@ -3,6 +3,7 @@
  */
 #include "daemon/listen/connection.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "daemon/flow/control.h"
 #include "daemon/listen/line.h"
@@ -13,20 +14,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 /* The end of a request, and what to do next. */
 /* LATER: the peer must take some first; the request stays where it is. */
 typedef enum next { GO_ON, STOP, CLOSE, LATER } next;
-
-int64_t otr_monotonic_ms(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static size_t capacity(const otr_front *front, otr_protocol protocol)
 {
@@ -35,7 +27,7 @@ static size_t capacity(const otr_front *front, otr_protocol protocol)
 
 static void set_deadline(otr_connection *c, int64_t ms)
 {
-    c->deadline_ms = otr_monotonic_ms() + ms;
+    c->deadline_ms = otr_monotonic_recent_ms() + ms;
 }
 
 static void watch_readable(otr_connection *c, bool wanted)

@@ -68,6 +68,4 @@ void otr_connection_expire(otr_connection *connection);
 /* The daemon stops: a client that waits is told to try again. */
 void otr_connection_stop(otr_connection *connection);
 
-int64_t otr_monotonic_ms(void);
-
 #endif

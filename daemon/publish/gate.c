@@ -5,8 +5,8 @@
  */
 #include "daemon/publish/web.h"
 
+#include "base/clock.h"
 #include "base/log.h"
-#include "daemon/listen/connection.h"
 #include "daemon/metrics.h"
 
 #include <errno.h>
@@ -30,7 +30,7 @@ struct otr_web_gate {
 
 static bool may_log(otr_policy_server *s)
 {
-    int64_t now = otr_monotonic_ms();
+    int64_t now = otr_monotonic_recent_ms();
 
     if (s->last_limit_ms != 0 && now - s->last_limit_ms < LOG_EVERY_MS)
         return false;
@@ -126,7 +126,7 @@ void otr_web_pause(otr_policy_server *s, bool wanted)
             event_add(s->accepts[i], NULL);
     }
     if (wanted) {
-        s->resume_ms = otr_monotonic_ms() + PAUSE_MS;
+        s->resume_ms = otr_monotonic_recent_ms() + PAUSE_MS;
         otr_web_tick_soon(s);
     }
 }

@@ -5,7 +5,7 @@
  */
 #include "daemon/publish/web.h"
 
-#include "daemon/listen/connection.h"
+#include "base/clock.h"
 #include "daemon/publish/tls_context.h"
 #include "daemon/rcu.h"
 
@@ -83,7 +83,7 @@ bool otr_web_tls_renew(otr_policy_server *s)
 {
     SSL_CTX *ctx = otr_tls_context_new();
 
-    s->tls_ms = otr_monotonic_ms();
+    s->tls_ms = otr_monotonic_recent_ms();
     if (ctx == NULL)
         return false;
     SSL_CTX_set_client_hello_cb(ctx, on_client_hello, NULL);
@@ -96,7 +96,7 @@ bool otr_web_tls_renew(otr_policy_server *s)
 /* Keys of tickets are the context's (one that chose its certificate keeps those of the first), and live as long: so it is made anew. */
 static SSL_CTX *tls_of_now(otr_policy_server *s)
 {
-    if (otr_monotonic_ms() - s->tls_ms >= s->options.tickets_ms)
+    if (otr_monotonic_recent_ms() - s->tls_ms >= s->options.tickets_ms)
         (void)otr_web_tls_renew(s);
     return s->tls;
 }

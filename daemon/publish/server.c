@@ -3,8 +3,8 @@
  */
 #include "daemon/publish/web.h"
 
+#include "base/clock.h"
 #include "base/diag.h"
-#include "daemon/listen/connection.h"
 #include "daemon/metrics.h"
 #include "daemon/rcu.h"
 
@@ -48,7 +48,7 @@ void otr_web_await(otr_client *c, otr_web_wait wait)
     if (c->wait != OTR_WAIT_COUNT)
         TAILQ_REMOVE(&s->queues[c->wait], c, link);
     c->wait = (uint8_t)wait;
-    c->since_ms = otr_monotonic_ms();
+    c->since_ms = otr_monotonic_recent_ms();
     TAILQ_INSERT_TAIL(&s->queues[wait], c, link);
     otr_web_tick_soon(s);
 }
@@ -125,7 +125,7 @@ void otr_web_count_fetch(otr_policy_server *s, const char *domain, const otr_add
 
     if (s->tally == NULL) {
         s->tally = otr_tally_new();
-        s->tally_ms = otr_monotonic_ms();
+        s->tally_ms = otr_monotonic_recent_ms();
     }
     if (s->tally != NULL)
         otr_tally_add(s->tally, domain, now / DAY, otr_network_text(&network, text), 1);
@@ -136,7 +136,7 @@ void otr_web_count_fetch(otr_policy_server *s, const char *domain, const otr_add
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
     otr_policy_server *s = arg;
-    int64_t now = otr_monotonic_ms();
+    int64_t now = otr_monotonic_recent_ms();
 
     (void)fd;
     (void)what;

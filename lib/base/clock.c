@@ -8,6 +8,7 @@
 #include <time.h>
 
 #define SECOND INT64_C(1000000000) /* in nanoseconds */
+#define MILLISECOND INT64_C(1000000)
 
 /* Nanoseconds: two clocks tick over at different moments, and a lead in whole seconds would gain one by that. */
 static int64_t read_clock(clockid_t id)
@@ -54,6 +55,16 @@ otr_time otr_clock_recent(otr_clock *clock, otr_clock_reading *last)
     if (tick != last->tick || atomic_load_explicit(&clock->fixed, memory_order_relaxed) != 0)
         *last = (otr_clock_reading){ tick, otr_clock_now(clock) };
     return last->now;
+}
+
+int64_t otr_monotonic_ms(void)
+{
+    return read_clock(CLOCK_MONOTONIC) / MILLISECOND;
+}
+
+int64_t otr_monotonic_recent_ms(void)
+{
+    return read_clock(CLOCK_MONOTONIC_COARSE) / MILLISECOND;
 }
 
 void otr_clock_set(otr_clock *clock, otr_time now)

@@ -43,6 +43,13 @@ typedef struct otr_clock_reading {
 otr_time otr_clock_recent(otr_clock *clock, otr_clock_reading *last);
 void otr_clock_set(otr_clock *clock, otr_time now);
 
+/*
+ * Milliseconds of the monotonic clock, for deadlines and lengths of time: exact, and at most one tick of the kernel late, as above.
+ * A deadline that was set by one is compared with the same.
+ */
+int64_t otr_monotonic_ms(void);
+int64_t otr_monotonic_recent_ms(void);
+
 /* RFC 3339 in UTC, "2026-11-23T22:00:00Z"; room for the NUL included. */
 #define OTR_TIME_TEXT 32
 const char *otr_time_text(otr_time t, char text[OTR_TIME_TEXT]);

@@ -21,12 +21,12 @@
 #include "dns/wire.h"
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/diag.h"
 
 #include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unbound.h>
 #include <unbound-event.h>
 
@@ -72,14 +72,6 @@ struct resolver {
     otr_nsfile file;              /* only if is_following */
     int64_t looked_at_ms;         /* when the file was looked at */
 };
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* ---- contexts ---- */
 
@@ -163,7 +155,7 @@ static void change_servers(struct resolver *r)
 static void follow_servers(struct resolver *r)
 {
     outrider_diag diag = { 0 };
-    int64_t now = now_ms();
+    int64_t now = otr_monotonic_ms();
 
     if (!r->is_following || now - r->looked_at_ms < FOLLOW_INTERVAL_MS)
         return;
@@ -447,7 +439,7 @@ static outrider_err start(struct resolver *r, outrider_diag *diag)
     if (o->forwarders != NULL)
         return add_context(r, o->forwarders, diag);
     r->is_following = true;
-    r->looked_at_ms = now_ms();
+    r->looked_at_ms = otr_monotonic_ms();
     err = otr_nsfile_open(&r->file, o->resolv_conf, diag);
     return err != OUTRIDER_OK ? err : add_context_for(r, &r->file.servers, diag);
 }

@@ -4,12 +4,13 @@
  */
 #include "publish/probe_desk.h"
 
+#include "base/clock.h"
+
 #include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
-#include <time.h>
 
 typedef enum visit_state { VISIT_IDLE, VISIT_QUEUED, VISIT_PROBING, VISIT_DONE } visit_state;
 
@@ -39,14 +40,6 @@ struct otr_probe_desk {
     struct event *pause, *deliver; /* owned */
     TAILQ_HEAD(, visit) all, queue; /* owned; queue: those in VISIT_QUEUED */
 };
-
-static int64_t read_ms(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static void come_back(struct event *event, int64_t ms)
 {
@@ -120,7 +113,7 @@ static void on_probed(void *arg, const otr_probe_result *result)
 
     v->probe = NULL;
     keep_result(v, result);
-    otr_pace_end(desk->pace, &v->address, read_ms());
+    otr_pace_end(desk->pace, &v->address, otr_monotonic_ms());
     if (desk->settings.is_twice && v->count == 1 && result->outcome == OTR_PROBE_TLS)
         enqueue(v);
     else
@@ -171,7 +164,7 @@ static void drop_unwanted(otr_probe_desk *desk)
 /* The first whose address is free, if it is time for one; else a pause until then. */
 static bool start_some(otr_probe_desk *desk)
 {
-    int64_t now_ms = read_ms(), wait_ms = otr_pace_wait(desk->pace, now_ms), least_ms = OTR_PACE_NEVER;
+    int64_t now_ms = otr_monotonic_ms(), wait_ms = otr_pace_wait(desk->pace, now_ms), least_ms = OTR_PACE_NEVER;
     visit *v;
 
     if (TAILQ_EMPTY(&desk->queue) || wait_ms == OTR_PACE_NEVER)

@@ -3,11 +3,12 @@
  */
 #include "publish/survey.h"
 
+#include "base/clock.h"
+
 #include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/queue.h>
-#include <time.h>
 
 #define NEED_HOSTS (OTR_CHECKS_DNS | OTR_CHECKS_SMTP | OTR_CHECKS_DANE | OTR_CHECKS_STS)
 #define NEED_TLSA (OTR_CHECKS_SMTP | OTR_CHECKS_DANE) /* a host without STARTTLS is worse if it has TLSA records */
@@ -51,14 +52,6 @@ struct otr_survey {
     otr_survey_done *done;
     void *arg;
 };
-
-static int64_t read_ms(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* The end ------------------------------------------------------------------------------------------------------ */
 
@@ -278,7 +271,7 @@ static void on_fetched(void *arg, const otr_fetch_result *result)
 
     LIST_REMOVE(f, link);
     to->was_made = true;
-    to->took_ms = (unsigned)(read_ms() - f->begin_ms);
+    to->took_ms = (unsigned)(otr_monotonic_ms() - f->begin_ms);
     to->failure = result->failure;
     to->cause = result->cause;
     to->http_status = result->http_status;
@@ -301,7 +294,7 @@ static void fetch_from(otr_survey *s, otr_fetch_facts *to)
     fetch *f = calloc(1, sizeof(*f));
 
     if (f != NULL) {
-        *f = (fetch){ .survey = s, .to = to, .begin_ms = read_ms() };
+        *f = (fetch){ .survey = s, .to = to, .begin_ms = otr_monotonic_ms() };
         f->fetch = otr_fetch_start(s->net->fetcher, s->facts->domain, &to->address, 1, s->net->programs[0].set, on_fetched, f);
     }
     if (f == NULL || f->fetch == NULL) {

@@ -5,6 +5,7 @@
  */
 #include "smtp/probe.h"
 
+#include "base/clock.h"
 #include "smtp/reply.h"
 #include "smtp/tls_pipe.h"
 #include "trust/pem.h"
@@ -16,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #define READ_SIZE 4096
@@ -117,14 +117,6 @@ static void decide(otr_probe *p, otr_probe_outcome outcome, const char *format, 
     va_end(args);
 }
 
-static int64_t read_ms(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 static void arm_deadline(otr_probe *p, int64_t ms)
 {
     struct timeval span = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
@@ -175,7 +167,7 @@ static void say(otr_probe *p, otr_probe_step step, const char *command, const ch
 /* All has been decided: say so, and go. Whatever comes now changes nothing. */
 static void leave(otr_probe *p)
 {
-    int64_t left_ms = p->deadline_ms - read_ms();
+    int64_t left_ms = p->deadline_ms - otr_monotonic_ms();
 
     arm_deadline(p, left_ms < 0 ? 0 : left_ms < OTR_PROBE_QUIT_MS ? left_ms : OTR_PROBE_QUIT_MS);
     say(p, OTR_PROBE_QUIT, "QUIT", "");
@@ -554,7 +546,7 @@ static bool start_events(otr_probe *p, unsigned timeout_ms)
     p->deadline = evtimer_new(p->base, on_deadline, p);
     if (p->deadline == NULL)
         return false;
-    p->deadline_ms = read_ms() + timeout_ms;
+    p->deadline_ms = otr_monotonic_ms() + timeout_ms;
     arm_deadline(p, error != 0 ? 0 : timeout_ms);
     if (error != 0) {
         decide(p, p->fd < 0 ? OTR_PROBE_INTERNAL : OTR_PROBE_UNREACHABLE, "%s", strerror(error));

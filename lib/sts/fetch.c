@@ -10,6 +10,7 @@
 #include "sts/fetch.h"
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/diag.h"
 #include "sts/curl_loop.h"
 #include "sts/response.h"
@@ -18,7 +19,6 @@
 #include <openssl/ssl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define POLICY_HOST_PREFIX "mta-sts."
 #define POLICY_PATH "/.well-known/mta-sts.txt"
@@ -142,14 +142,6 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
 
 /* One attempt per address ------------------------------------------------------------------------------ */
 
-static int64_t read_ms(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 /* "HOST:443:ADDRESS:PORT": where the connection for this host and port goes. */
 static outrider_err lead_to(curl_fetch *f, const otr_address *address, uint16_t port)
 {
@@ -175,7 +167,7 @@ static outrider_err lead_to(curl_fetch *f, const otr_address *address, uint16_t 
 static outrider_err start_attempt(curl_fetch *f)
 {
     const curl_fetcher *owner = (const curl_fetcher *)f->fetch.fetcher;
-    int64_t left_ms = f->deadline_ms - read_ms();
+    int64_t left_ms = f->deadline_ms - otr_monotonic_ms();
     size_t attempts_left = f->address_count - f->next_address;
 
     if (left_ms < 1)
@@ -200,7 +192,7 @@ static bool is_worth_another(const curl_fetch *f, CURLcode code)
 {
     curl_off_t secured_us = 0;
 
-    if (f->next_address == f->address_count || read_ms() >= f->deadline_ms)
+    if (f->next_address == f->address_count || otr_monotonic_ms() >= f->deadline_ms)
         return false;
     curl_easy_getinfo(f->easy, CURLINFO_APPCONNECT_TIME_T, &secured_us);
     return code == CURLE_COULDNT_CONNECT || (code == CURLE_OPERATION_TIMEDOUT && secured_us == 0);
@@ -390,7 +382,7 @@ static otr_fetch *curl_start(otr_fetcher *fetcher, const char *domain, const otr
     f->anchors = otr_anchor_set_ref(anchors);
     f->address_count = count < OTR_FETCH_ADDRESS_MAX ? count : OTR_FETCH_ADDRESS_MAX;
     memcpy(f->addresses, addresses, f->address_count * sizeof(*addresses));
-    f->deadline_ms = read_ms() + owner->options.timeout_ms;
+    f->deadline_ms = otr_monotonic_ms() + owner->options.timeout_ms;
     f->body.limit = OTR_STS_POLICY_LIMIT;
     f->done = done;
     f->arg = arg;

@@ -89,6 +89,20 @@ static void stands_where_a_test_sets_it(void **state)
     assert_int_equal(otr_clock_recent(&clock, &last), 900);
 }
 
+static void monotonic_readings_differ_by_a_tick_at_most(void **state)
+{
+    const struct timespec pause = { .tv_nsec = 700000 };
+
+    (void)state;
+    for (int i = 0; i < 100; i++) {
+        int64_t recent = otr_monotonic_recent_ms(), exact = otr_monotonic_ms();
+
+        assert_true(recent <= exact);
+        assert_true(otr_monotonic_recent_ms() >= exact - 11); /* ms: a tick, and what two roundings differ by */
+        nanosleep(&pause, NULL);
+    }
+}
+
 static void prints_rfc_3339_and_spans(void **state)
 {
     char text[OTR_TIME_TEXT];
@@ -109,6 +123,7 @@ int main(void)
         cmocka_unit_test(agrees_with_the_wall_clock),
         cmocka_unit_test(is_at_most_a_tick_late_where_that_is_enough),
         cmocka_unit_test(stands_where_a_test_sets_it),
+        cmocka_unit_test(monotonic_readings_differ_by_a_tick_at_most),
         cmocka_unit_test(prints_rfc_3339_and_spans),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
