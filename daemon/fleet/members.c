@@ -4,7 +4,7 @@
 #include "daemon/fleet/inside.h"
 
 #include "base/log.h"
-#include "daemon/flow/control.h"
+#include "daemon/control_reply.h"
 
 #include <jansson.h>
 #include <stdio.h>

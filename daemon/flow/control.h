@@ -13,11 +13,4 @@ void otr_control_do(otr_worker *worker, otr_job *job);
 /* Overrides whose time is over are forgotten, and the log tells so; they have not counted since. For one thread. */
 void otr_control_sweep(otr_worker *worker);
 
-struct json_t;
-/* An object (taken over) and LF; owned by the caller, NULL when out of memory. */
-char *otr_control_line(struct json_t *object);
-
-/* {"ok":false,"status":STATUS,"error":MESSAGE} and LF; owned by the caller, NULL when out of memory. */
-char *otr_control_refusal(outrider_err err, const char *message);
-
 #endif

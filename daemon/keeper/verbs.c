@@ -3,7 +3,7 @@
  */
 #include "base/diag.h"
 #include "base/log.h"
-#include "daemon/flow/control.h"
+#include "daemon/control_reply.h"
 #include "daemon/flow/shared.h"
 #include "daemon/keeper/admit.h"
 #include "daemon/keeper/inside.h"

@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "daemon/flow/control.h"
+#include "daemon/control_reply.h"
 #include "daemon/listen/line.h"
 #include "daemon/listen/netstring.h"
 #include "daemon/listen/socketmap.h"

@@ -6,7 +6,7 @@
  */
 #include "base/diag.h"
 #include "base/log.h"
-#include "daemon/flow/control.h"
+#include "daemon/control_reply.h"
 #include "daemon/publish/inside.h"
 
 #include <jansson.h>
