@@ -15,7 +15,6 @@
 
 #include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 static json_t *override_object(const otr_override *o)
 {
