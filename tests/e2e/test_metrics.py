@@ -379,6 +379,28 @@ def test_health_follows_the_resolver(lab, outriders, forwarders):
     assert asked > 0
 
 
+def test_health_while_every_lookup_fails(lab, outriders, forwarders):
+    """503, and it stays so while mail asks for the same names again and again: of their failures each second one is
+    libunbound's, kept for some seconds, and no sign of life."""
+    between = forwarders()
+    daemon = listening(outriders, dns={"forwarders": [between.address], "self_test": False})
+    assert ask(daemon, "plain-tls.example")["level"] == "may"
+    between.change = fail("SERVFAIL")
+
+    def status_after_mail():
+        for number in range(4):
+            assert ask(daemon, f"dead-{number}.example")["level"] == "defer"
+        return health(daemon)[0]
+    wait_until(lambda: status_after_mail() == 503, 20, daemon.log)
+    end = time.monotonic() + 14  # twice our own five seconds, and more
+    while time.monotonic() < end:
+        assert status_after_mail() == 503
+        time.sleep(0.2)
+    between.change = None
+    assert ask(daemon, "dane-ee.example")["level"] == "dane-only"
+    assert health(daemon) == (200, [])
+
+
 def test_one_broken_domain_is_no_dead_resolver(lab, daemon):
     lame = next(row for row in lab.scenarios.values() if row.zone == model.LAME)
     for _ in range(5):
