@@ -9,7 +9,6 @@
 
 #include "base/clock.h"
 
-
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,7 +5,6 @@
 
 #include "base/clock.h"
 
-
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <fcntl.h>

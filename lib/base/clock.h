@@ -44,8 +44,8 @@ otr_time otr_clock_recent(otr_clock *clock, otr_clock_reading *last);
 void otr_clock_set(otr_clock *clock, otr_time now);
 
 /*
- * Milliseconds of the monotonic clock, for deadlines and lengths of time: exact, and at most one tick of the kernel late, as above.
- * A deadline that was set by one is compared with the same.
+ * Milliseconds of the monotonic clock, for deadlines and lengths of time; "recent" is at most one tick of the kernel late, as above.
+ * A deadline that was set by one of them is compared with the same: a tick lies between the two.
  */
 int64_t otr_monotonic_ms(void);
 int64_t otr_monotonic_recent_ms(void);

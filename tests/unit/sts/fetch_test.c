@@ -159,8 +159,10 @@ static void done_may_cancel_another(void **state)
     assert_string_equal(reason, "no complete answer within 0.0 s");
 }
 
-/* STS-FETCH-12: eight addresses that swallow everything take no longer than one. On a busy machine that is half of what they
- * would take one after another at most. */
+/*
+ * STS-FETCH-12: eight addresses that swallow everything take no longer than one. The bound is half of what they would take one
+ * after another: a busy machine may stand still for a while.
+ */
 static void all_addresses_share_one_deadline(void **state)
 {
     enum { DEADLINE = 400 }; /* ms */
